@@ -1,0 +1,48 @@
+import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pino";
+import { currentRequest } from "./context.ts";
+import { version } from "./package-info.ts";
+
+export type { Logger } from "pino";
+
+// Wherever a log object carries one of these, down to three levels, the value is not written.
+const SECRETS = ["authorization", "cookie", "password", "secret", "token", "api_key", "apiKey"];
+const redact = {
+  paths: SECRETS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]),
+  censor: "[redacted]",
+};
+
+/**
+ * The service's logger: one JSON object a line on stdout with timestamp, level, message, service_name,
+ * environment and version, and inside a request its request_id, correlation_id, trace_id and span_id.
+ * Writes synchronously, because lines that wait in memory are lost in a crash.
+ * @param destination where the lines go; stdout when left out.
+ */
+export function createLogger(
+  settings: { LOG_LEVEL: string; SERVICE_NAME: string; ENVIRONMENT: string },
+  destination: DestinationStream = pino.destination({ fd: 1, sync: true }),
+): Logger {
+  return pino(
+    {
+      level: settings.LOG_LEVEL,
+      messageKey: "message",
+      errorKey: "error",
+      base: { service_name: settings.SERVICE_NAME, environment: settings.ENVIRONMENT, version },
+      timestamp: () => stdTimeFunctions.isoTime().replace('"time"', '"timestamp"'),
+      formatters: { level: (label) => ({ level: label }) },
+      mixin: requestFields,
+      redact,
+    },
+    destination,
+  );
+}
+
+function requestFields(): object {
+  const request = currentRequest();
+  if (request === undefined) return {};
+  return {
+    request_id: request.requestId,
+    correlation_id: request.correlationId,
+    trace_id: request.traceId,
+    span_id: request.spanId,
+  };
+}

@@ -1,0 +1,68 @@
+import { existsSync } from "node:fs";
+import { z } from "zod";
+
+/** Settings that cannot be used. `problems` has one line for every variable that is wrong. */
+export class SettingsError extends Error {
+  override readonly name = "SettingsError";
+  readonly problems: string[];
+
+  constructor(problems: string[]) {
+    super(`invalid settings:\n${problems.map((problem) => `  - ${problem}`).join("\n")}`);
+    this.problems = problems;
+  }
+}
+
+const port = z.coerce.number().int().min(1).max(65_535);
+const seconds = z.coerce.number().min(0).max(86_400);
+
+// Names that Python services use for the same thresholds; deployed environments carry both.
+const LEVEL_ALIASES: Record<string, string> = { warning: "warn", critical: "fatal" };
+const level = z
+  .string()
+  .transform((text) => LEVEL_ALIASES[text.toLowerCase()] ?? text.toLowerCase())
+  .pipe(z.enum(["trace", "debug", "info", "warn", "error", "fatal"]));
+
+const origin = z
+  .string()
+  .refine((text) => text === "*" || URL.parse(text)?.origin === text, "must be * or an origin such as https://example.com");
+const origins = z
+  .string()
+  .transform((text) => text.split(",").map((item) => item.trim()).filter(Boolean))
+  .pipe(z.array(origin));
+
+/** The variables that every service of the standard has. `settings.ts` adds the service's own. */
+export const standardSettings = {
+  ENVIRONMENT: z.enum(["dev", "stage", "preprod", "prod"]).default("dev"),
+  LOG_LEVEL: level.default("info"),
+  AWS_REGION: z.string().default("us-east-1"),
+  CORS_ORIGINS: origins.default([]),
+  OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
+  LOAD_BALANCER_IDLE_TIMEOUT: seconds.default(60),
+  STOP_TIMEOUT: seconds.default(120),
+};
+
+/** A TCP port that the service listens on. */
+export const portSetting = port;
+
+/**
+ * Reads the environment (and `.env` in the working directory, which never overrides it) into typed settings.
+ * An empty variable counts as not set, because that is what `KEY=` in a compose or env file means.
+ * @throws {SettingsError} with every problem at once.
+ */
+export function readSettings<Schema extends z.ZodType>(
+  schema: Schema,
+  env: NodeJS.ProcessEnv = process.env,
+): Readonly<z.output<Schema>> {
+  if (env === process.env && existsSync(".env")) process.loadEnvFile(".env");
+  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+  const result = schema.safeParse(given);
+  if (result.success) return Object.freeze(result.data);
+  throw new SettingsError(result.error.issues.map(describe));
+}
+
+function describe(issue: z.core.$ZodIssue): string {
+  const variable = issue.path[0] === undefined ? "settings" : String(issue.path[0]);
+  const missing = issue.code === "invalid_type" && issue.input === undefined;
+  return `${variable}: ${missing ? "is required" : issue.message}`;
+}
