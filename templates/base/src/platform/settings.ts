@@ -24,10 +24,18 @@ const level = z
 
 const origin = z
   .string()
-  .refine((text) => text === "*" || URL.parse(text)?.origin === text, "must be * or an origin such as https://example.com");
+  .refine(
+    (text) => text === "*" || URL.parse(text)?.origin === text,
+    "must be * or an origin such as https://example.com",
+  );
 const origins = z
   .string()
-  .transform((text) => text.split(",").map((item) => item.trim()).filter(Boolean))
+  .transform((text) =>
+    text
+      .split(",")
+      .map((item) => item.trim())
+      .filter(Boolean),
+  )
   .pipe(z.array(origin));
 
 /** The variables that every service of the standard has. `settings.ts` adds the service's own. */

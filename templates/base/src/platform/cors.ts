@@ -1,0 +1,35 @@
+import { send } from "./endpoint.ts";
+import type { Middleware } from "./app.ts";
+
+const METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
+const EXPOSED = "X-Request-ID, X-Correlation-ID";
+const PREFLIGHT_SECONDS = "600";
+
+/**
+ * Cross-origin requests from the given origins (`*` for all); none when the list is empty.
+ * Answers preflight requests itself. `Vary: Origin` goes on every response, or a cache mixes callers up.
+ */
+export function cors(origins: readonly string[]): Middleware {
+  const anyOrigin = origins.includes("*");
+  if (origins.length === 0) return (_exchange, next) => next();
+  return (exchange, next) => {
+    const { req, res } = exchange;
+    const { origin } = req.headers;
+    res.setHeader("Vary", "Origin");
+    if (origin === undefined || !(anyOrigin || origins.includes(origin))) return next();
+    res.setHeader("Access-Control-Allow-Origin", anyOrigin ? "*" : origin);
+    res.setHeader("Access-Control-Expose-Headers", EXPOSED);
+    if (req.method !== "OPTIONS" || req.headers["access-control-request-method"] === undefined) {
+      return next();
+    }
+    send(exchange, {
+      status: 204,
+      headers: {
+        "access-control-allow-methods": METHODS,
+        "access-control-allow-headers": req.headers["access-control-request-headers"] ?? "",
+        "access-control-max-age": PREFLIGHT_SECONDS,
+      },
+      body: undefined,
+    });
+  };
+}

@@ -1,0 +1,81 @@
+import type { Endpoint } from "../endpoint.ts";
+import { type AssetName, ASSETS, readAsset } from "./assets.ts";
+
+// Both pages run on this service's own files alone. The policy makes the browser keep that promise too:
+// Redoc would load its makers' logo from their CDN.
+const POLICY = [
+  "default-src 'self'",
+  "script-src 'self' 'unsafe-inline'",
+  "style-src 'self' 'unsafe-inline'",
+  "img-src 'self' data:",
+  "worker-src 'self' blob:",
+].join("; ");
+
+const TYPES: Record<string, string> = {
+  css: "text/css; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+};
+
+/** `/openapi.json`, and the pages `/docs` (Swagger UI) and `/redoc` that show it. */
+export function docsEndpoints(document: object): Endpoint[] {
+  const assets = Object.keys(ASSETS).map((name) => asset(name as AssetName));
+  return [
+    constant("/openapi.json", "application/json", JSON.stringify(document)),
+    constant("/docs", "text/html; charset=utf-8", SWAGGER_PAGE),
+    constant("/redoc", "text/html; charset=utf-8", REDOC_PAGE),
+    ...assets,
+  ];
+}
+
+function constant(path: string, type: string, body: string): Endpoint {
+  const headers = { "content-type": type, "content-security-policy": POLICY };
+  return {
+    method: "GET",
+    path,
+    hasBody: false,
+    answer: async () => ({ status: 200, headers, body }),
+  };
+}
+
+function asset(name: AssetName): Endpoint {
+  const type = TYPES[name.slice(name.lastIndexOf(".") + 1)] ?? "application/octet-stream";
+  const headers = { "content-type": type, "cache-control": "public, max-age=3600" };
+  return {
+    method: "GET",
+    path: `/docs/${name}`,
+    hasBody: false,
+    answer: async () => ({ status: 200, headers, body: await readAsset(name) }),
+  };
+}
+
+const SWAGGER_PAGE = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <title>API documentation</title>
+    <link rel="icon" href="data:," />
+    <link rel="stylesheet" href="/docs/swagger-ui.css" />
+  </head>
+  <body>
+    <div id="swagger-ui"></div>
+    <script src="/docs/swagger-ui-bundle.js"></script>
+    <script>
+      SwaggerUIBundle({ url: "/openapi.json", dom_id: "#swagger-ui", deepLinking: true });
+    </script>
+  </body>
+</html>
+`;
+
+const REDOC_PAGE = `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <title>API documentation</title>
+    <link rel="icon" href="data:," />
+  </head>
+  <body>
+    <redoc spec-url="/openapi.json"></redoc>
+    <script src="/docs/redoc.standalone.js"></script>
+  </body>
+</html>
+`;

@@ -1,0 +1,141 @@
+import { STATUS_CODES } from "node:http";
+import { z } from "zod";
+import type { Deps } from "../deps.ts";
+import { AppError, type ErrorDetail, errorBody, toAppError } from "./errors.ts";
+import type { Logger } from "./logging.ts";
+import type { Exchange } from "./requests.ts";
+import { type Method, Reply, type Route } from "./route.ts";
+
+/** The parts of a request as the framework hands them over, not checked yet. */
+export interface RawInput {
+  params: unknown;
+  query: unknown;
+  headers: unknown;
+  body: unknown;
+}
+
+/** A finished answer: the adapter sends it as it is. */
+export interface Outgoing {
+  status: number;
+  headers: Record<string, string>;
+  body: string | Buffer | undefined;
+}
+
+/** What a framework adapter serves: a route, compiled. */
+export interface Endpoint {
+  method: Method;
+  /** With parameters in braces. */
+  path: string;
+  /** Whether the request may carry a JSON body. */
+  hasBody: boolean;
+  /** @throws {AppError} what the caller did wrong, and whatever the handler throws. */
+  answer(input: RawInput, exchange: Exchange): Promise<Outgoing>;
+}
+
+const PARTS = ["params", "query", "headers", "body"] as const;
+const NO_INPUT = { params: undefined, query: undefined, headers: undefined, body: undefined };
+
+/**
+ * Compiles a route: check the request, call the handler, check its answer, write it as JSON.
+ * The schemas are compiled to straight-line code once, here, which makes checking about four times as fast.
+ */
+export function compileRoute(route: Route, deps: Deps): Endpoint {
+  const requestSchemas = PARTS.flatMap((part) => {
+    const schema: z.ZodType | undefined = route[part];
+    return schema === undefined ? [] : [{ part, schema: z.compile(schema) }];
+  });
+  const responseSchemas = new Map(
+    Object.entries(route.responses as Record<string, z.ZodType>).map(([status, schema]) => [
+      Number(status),
+      z.compile(schema),
+    ]),
+  );
+  const defaultStatus = Math.min(...responseSchemas.keys());
+
+  return {
+    method: route.method,
+    path: route.path,
+    hasBody: route.body !== undefined,
+    async answer(input, exchange) {
+      const checked = checkRequest(requestSchemas, input);
+      const signal = abortSignal(exchange);
+      const result = await route.handler({ ...checked, deps, log: deps.log, signal });
+      const { status, body, headers } =
+        result instanceof Reply ? result : new Reply(defaultStatus, result);
+      const schema = responseSchemas.get(status);
+      if (schema === undefined) throw new Error(`the route declares no response ${status}`);
+      return json(status, checkResponse(schema, body), headers);
+    },
+  };
+}
+
+function checkRequest(
+  schemas: { part: (typeof PARTS)[number]; schema: z.ZodType }[],
+  input: RawInput,
+): Record<(typeof PARTS)[number], unknown> {
+  const checked: Record<(typeof PARTS)[number], unknown> = { ...NO_INPUT };
+  const details: ErrorDetail[] = [];
+  for (const { part, schema } of schemas) {
+    const result = schema.safeParse(input[part]);
+    if (result.success) checked[part] = result.data;
+    else details.push(...result.error.issues.map((issue) => describe(part, issue)));
+  }
+  if (details.length === 0) return checked;
+  throw new AppError("VALIDATION_ERROR", "Request validation failed", { details });
+}
+
+function describe(part: string, issue: z.core.$ZodIssue): ErrorDetail {
+  const missing = issue.code === "invalid_type" && issue.input === undefined;
+  return {
+    field: [part, ...issue.path.map(String)].join("."),
+    message: missing ? "Field required" : issue.message,
+  };
+}
+
+function checkResponse(schema: z.ZodType, body: unknown): unknown {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  throw new Error("the response breaks its declared schema", { cause: result.error });
+}
+
+function json(status: number, body: unknown, headers: Record<string, string> = {}): Outgoing {
+  if (body === undefined) return { status, headers, body: undefined };
+  return {
+    status,
+    headers: { "content-type": "application/json", ...headers },
+    body: JSON.stringify(body),
+  };
+}
+
+/**
+ * The answer for anything thrown while a request is served, logged on the way:
+ * what the caller did wrong at info, what we did wrong at error with the stack.
+ */
+export function answerError(thrown: unknown, log: Logger, { res }: Exchange): Outgoing {
+  const error = toAppError(thrown);
+  const { status, code } = error;
+  // Whatever broke because nobody waits for the answer any more is no fault of ours.
+  if (res.destroyed) log.info({ error: asError(thrown) }, "the client went away");
+  else if (status >= 500) log.error({ code, status, error: asError(thrown) }, "request failed");
+  else log.info({ code, status, details: error.details }, `request refused: ${error.message}`);
+  return json(status, errorBody(error), error.headers);
+}
+
+// JavaScript can throw anything; the log wants a stack.
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(`thrown: ${String(thrown)}`);
+}
+
+/** Writes an answer without a framework: for what is refused before one sees the request. */
+export function send({ res }: Exchange, { status, headers, body }: Outgoing): void {
+  const length = { "content-length": String(body === undefined ? 0 : Buffer.byteLength(body)) };
+  res.writeHead(status, STATUS_CODES[status], { ...headers, ...length }).end(body);
+}
+
+function abortSignal({ res }: Exchange): AbortSignal {
+  const controller = new AbortController();
+  res.once("close", () => {
+    if (!res.writableFinished) controller.abort(new Error("the client went away"));
+  });
+  return controller.signal;
+}

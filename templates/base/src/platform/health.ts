@@ -1,0 +1,125 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { z } from "zod";
+import type { Logger } from "./logging.ts";
+import { version } from "./package-info.ts";
+import { defineRoute, reply, type Route } from "./route.ts";
+
+/** Asks one dependency whether it works. Only critical ones make the service unready. */
+export interface ReadinessCheck {
+  name: string;
+  critical: boolean;
+  /** Rejects when the dependency does not work. */
+  check(): Promise<void>;
+}
+
+export type Health = "healthy" | "unhealthy";
+
+/** The cached answers of the checks, and whether this worker wants requests. */
+export interface Readiness extends Disposable {
+  report(): { ready: boolean; checks: Record<string, Health> };
+  /** From now on, ready depends on the checks alone. */
+  markReady(): void;
+  /** From now on, never ready again. */
+  markDraining(): void;
+}
+
+const INTERVAL_MS = 5_000;
+const TIMEOUT_MS = 2_000;
+
+/**
+ * Runs the checks now and every five seconds, each with its own time-out, so that a probe never waits for one.
+ * A change is logged once, not at every try. Not ready until `markReady`.
+ */
+export async function startReadiness(
+  checks: readonly ReadinessCheck[],
+  log: Logger,
+): Promise<Readiness> {
+  const state = new Map<string, Health>();
+  let accepting = false;
+
+  const runOne = async ({ name, critical, check }: ReadinessCheck): Promise<void> => {
+    const error = await Promise.race([
+      check().then(() => undefined, toError),
+      delay(TIMEOUT_MS, new Error(`no answer within ${TIMEOUT_MS} ms`), { ref: false }),
+    ]);
+    const now: Health = error === undefined ? "healthy" : "unhealthy";
+    if (state.get(name) !== now) {
+      const fields = { dependency: name, critical, error };
+      if (error !== undefined) log.error(fields, `dependency ${name} is unhealthy`);
+      else if (state.has(name)) log.info(fields, `dependency ${name} is healthy again`);
+    }
+    state.set(name, now);
+  };
+  const runAll = (): Promise<unknown> => Promise.all(checks.map(runOne));
+
+  await runAll();
+  const timer = setInterval(() => void runAll(), INTERVAL_MS).unref();
+  return {
+    report() {
+      const broken = checks.some(({ name, critical }) => critical && state.get(name) !== "healthy");
+      return { ready: accepting && !broken, checks: Object.fromEntries(state) };
+    },
+    markReady: () => void (accepting = true),
+    markDraining() {
+      accepting = false;
+      clearInterval(timer);
+    },
+    [Symbol.dispose]: () => clearInterval(timer),
+  };
+}
+
+function toError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
+}
+
+const healthSchema = z.object({ status: z.literal("healthy"), version: z.string() });
+const checksSchema = z.record(z.string(), z.enum(["healthy", "unhealthy"]));
+const versionSchema = z.object({
+  service: z.string(),
+  version: z.string(),
+  environment: z.string(),
+});
+
+/** The probes of the standard. None of them waits for a dependency. */
+export function healthRoutes(
+  settings: { SERVICE_NAME: string; ENVIRONMENT: string },
+  readiness: Readiness,
+): Route[] {
+  const live = defineRoute({
+    method: "GET",
+    path: "/health",
+    summary: "Is the process alive?",
+    tags: ["health"],
+    responses: { 200: healthSchema },
+    handler: () => ({ status: "healthy" as const, version }),
+  });
+  const ready = defineRoute({
+    method: "GET",
+    path: "/health/ready",
+    summary: "Does the service want requests?",
+    tags: ["health"],
+    responses: {
+      200: z.object({ status: z.literal("ready"), checks: checksSchema }),
+      503: z.object({ status: z.literal("not_ready"), checks: checksSchema }),
+    },
+    handler() {
+      const { ready: isReady, checks } = readiness.report();
+      return isReady
+        ? reply(200, { status: "ready" as const, checks })
+        : reply(503, { status: "not_ready" as const, checks });
+    },
+  });
+  const which = defineRoute({
+    method: "GET",
+    path: "/health/version",
+    summary: "Which version runs here?",
+    tags: ["health"],
+    responses: { 200: versionSchema },
+    handler: () => ({
+      service: settings.SERVICE_NAME,
+      version,
+      environment: settings.ENVIRONMENT,
+    }),
+  });
+  return [live, ready, which];
+}

@@ -1,0 +1,87 @@
+import type { z } from "zod";
+import type { ReadinessCheck } from "./health.ts";
+import type { Logger } from "./logging.ts";
+
+/** One outside system: its settings, and how to open, check and close it. One folder under integrations/. */
+export interface Integration<Client = unknown, Settings = never> {
+  settings: z.ZodRawShape;
+  /** Whether the service is unready without it. */
+  critical: boolean;
+  open(settings: Settings, log: Logger): Client | Promise<Client>;
+  check(client: Client): Promise<void>;
+  close(client: Client): void | Promise<void>;
+}
+
+/** The opened clients of a list of integrations, by name. */
+export type ClientsOf<Integrations> = {
+  [Name in keyof Integrations]: Integrations[Name] extends { open(...args: never): infer Client }
+    ? Awaited<Client>
+    : never;
+};
+
+/** Everything that was opened at start. Disposing of it closes all in reverse order. */
+export interface Lifespan<Deps> extends AsyncDisposable {
+  deps: Deps;
+  checks: ReadinessCheck[];
+}
+
+/** Opens dependencies one after the other, and remembers how to close and check them. */
+export interface Opener {
+  /**
+   * Opens a dependency, unless the overrides hold it: then that one is taken, and never closed here.
+   * @param close called at shutdown, after everything that was opened later is closed.
+   */
+  open<Client>(
+    name: string,
+    open: () => Client | Promise<Client>,
+    close?: (client: Client) => void | Promise<void>,
+  ): Promise<Client>;
+  /** Opens all integrations in the order of the list. */
+  openAll<Integrations extends object>(
+    integrations: Integrations,
+    settings: object,
+    log: Logger,
+  ): Promise<ClientsOf<Integrations>>;
+}
+
+/**
+ * Runs `start`, which opens what the service needs in order. When one step fails, what was opened before is closed
+ * in reverse order and the failure goes on to the caller; on success the whole is handed over.
+ */
+export async function openLifespan<Deps extends object>(
+  overrides: Partial<Deps>,
+  start: (opener: Opener) => Promise<Deps>,
+): Promise<Lifespan<Deps>> {
+  await using stack = new AsyncDisposableStack();
+  const checks: ReadinessCheck[] = [];
+  const given = overrides as Record<string, unknown>;
+
+  const opener: Opener = {
+    async open<Client>(
+      name: string,
+      open: () => Client | Promise<Client>,
+      close?: (client: Client) => void | Promise<void>,
+    ) {
+      if (name in given) return given[name] as Client;
+      const client = await open();
+      if (close !== undefined) stack.defer(() => close(client));
+      return client;
+    },
+    async openAll(integrations, settings, log) {
+      const clients: Record<string, unknown> = {};
+      for (const [name, integration] of Object.entries(
+        integrations as Record<string, Integration>,
+      )) {
+        const { critical, open, check, close } = integration;
+        const client = await opener.open(name, () => open(settings as never, log), close);
+        checks.push({ name, critical, check: () => check(client) });
+        clients[name] = client;
+      }
+      return clients as ClientsOf<typeof integrations>;
+    },
+  };
+
+  const deps = { ...(await start(opener)), ...overrides };
+  const opened = stack.move();
+  return { deps, checks, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}

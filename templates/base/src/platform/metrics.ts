@@ -1,0 +1,33 @@
+import { collectDefaultMetrics, Gauge, Histogram, Registry } from "@prometheus-io/client";
+
+/** The metrics of one worker. Register your own here: `new Counter({ …, registers: [metrics.registry] })`. */
+export interface Metrics {
+  registry: Registry;
+  /** Name, unit and labels of the OpenTelemetry convention http.server.request.duration. */
+  requestDuration: Histogram<"http_request_method" | "http_route" | "http_response_status_code">;
+  activeRequests: Gauge;
+}
+
+// The bounds that the OpenTelemetry convention advises, in seconds.
+const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
+
+/** A registry of its own with the metrics of the process and of HTTP. */
+export function createMetrics(): Metrics {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  return {
+    registry,
+    requestDuration: new Histogram({
+      name: "http_server_request_duration_seconds",
+      help: "Duration of HTTP requests.",
+      labelNames: ["http_request_method", "http_route", "http_response_status_code"],
+      buckets: BOUNDS,
+      registers: [registry],
+    }),
+    activeRequests: new Gauge({
+      name: "http_server_active_requests",
+      help: "HTTP requests being answered now.",
+      registers: [registry],
+    }),
+  };
+}

@@ -1,0 +1,159 @@
+import { z } from "zod";
+import { ERROR_STATUS, type ErrorCode } from "./errors.ts";
+import { description, version } from "./package-info.ts";
+import type { Route } from "./route.ts";
+
+type Json = Record<string, unknown>;
+
+const errorSchema = z
+  .object({
+    error: z.object({
+      code: z.enum(Object.keys(ERROR_STATUS) as [ErrorCode, ...ErrorCode[]]),
+      message: z.string(),
+      request_id: z.string(),
+      timestamp: z.iso.datetime(),
+      details: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+    }),
+  })
+  .meta({ id: "Error" });
+
+const TITLES: Record<ErrorCode, string> = {
+  VALIDATION_ERROR: "The request is not valid",
+  AUTH_ERROR: "The caller is not known",
+  FORBIDDEN: "The caller may not do this",
+  NOT_FOUND: "There is no such resource",
+  METHOD_NOT_ALLOWED: "The resource does not have this method",
+  CONFLICT: "The resource is in another state",
+  PAYLOAD_TOO_LARGE: "The body is too large",
+  UNSUPPORTED_MEDIA_TYPE: "The body is not application/json",
+  RATE_LIMITED: "Too many requests",
+  INTERNAL_ERROR: "The service failed",
+  EXTERNAL_SERVICE_ERROR: "A service that this one needs failed",
+  OVERLOADED: "The service is overloaded",
+};
+
+/** The OpenAPI 3.1 description of `routes`, errors included. */
+export function openApiDocument(title: string, routes: readonly Route[]): Json {
+  const schemas: Json = {};
+  const paths: Record<string, Json> = {};
+  for (const route of routes) {
+    paths[route.path] = {
+      ...paths[route.path],
+      [route.method.toLowerCase()]: operation(route, schemas),
+    };
+  }
+  const errorResponses = Object.keys(TITLES).map((code) => [
+    code,
+    errorResponse(code as ErrorCode, schemas),
+  ]);
+  const tags = [...new Set(routes.flatMap((route) => route.tags ?? []))];
+  return {
+    openapi: "3.1.0",
+    info: {
+      title,
+      version,
+      description,
+      license: { name: "Proprietary", identifier: "LicenseRef-Proprietary" },
+    },
+    servers: [{ url: "/" }],
+    tags: tags.map((name) => ({ name })),
+    security: [],
+    paths,
+    components: { schemas, responses: Object.fromEntries(errorResponses) },
+  };
+}
+
+function operation(route: Route, schemas: Json): Json {
+  const { summary, description: text, tags, params, query, headers, body, responses } = route;
+  const parameters = [
+    ...parametersIn("path", params, schemas),
+    ...parametersIn("query", query, schemas),
+    ...parametersIn("header", headers, schemas),
+  ];
+  return {
+    operationId: operationId(route),
+    summary,
+    ...(text === undefined ? {} : { description: text }),
+    ...(tags === undefined ? {} : { tags }),
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(body === undefined
+      ? {}
+      : {
+          requestBody: { required: true, content: jsonContent(toSchema(body, "input", schemas)) },
+        }),
+    responses: { ...successResponses(responses, schemas), ...errorReferences(route) },
+  };
+}
+
+function successResponses(responses: Record<string, z.ZodType>, schemas: Json): Json {
+  const entries = Object.entries(responses).map(([status, schema]) => {
+    const empty = schema instanceof z.ZodUndefined;
+    const answer = { description: Number(status) < 400 ? "Success" : "Not now" };
+    return [
+      status,
+      empty ? answer : { ...answer, content: jsonContent(toSchema(schema, "output", schemas)) },
+    ];
+  });
+  return Object.fromEntries(entries);
+}
+
+/** Every error that the route can answer, those that the platform makes by itself included. */
+function errorReferences(route: Route): Json {
+  const codes = new Set<ErrorCode>(route.errors);
+  const hasInput = [route.params, route.query, route.headers, route.body].some(
+    (part) => part !== undefined,
+  );
+  codes.add("VALIDATION_ERROR");
+  if (route.body !== undefined) codes.add("PAYLOAD_TOO_LARGE").add("UNSUPPORTED_MEDIA_TYPE");
+  if (!hasInput) codes.add("METHOD_NOT_ALLOWED");
+  codes.add("INTERNAL_ERROR");
+  const entries = [...codes]
+    .filter((code) => !(ERROR_STATUS[code] in route.responses))
+    .map((code) => [ERROR_STATUS[code], { $ref: `#/components/responses/${code}` }]);
+  return Object.fromEntries(entries);
+}
+
+function errorResponse(code: ErrorCode, schemas: Json): Json {
+  return {
+    description: TITLES[code],
+    content: jsonContent(toSchema(errorSchema, "output", schemas)),
+  };
+}
+
+function parametersIn(place: string, schema: z.ZodType | undefined, schemas: Json): Json[] {
+  if (schema === undefined) return [];
+  const { properties = {}, required = [] } = toSchema(schema, "input", schemas) as {
+    properties?: Record<string, Json>;
+    required?: string[];
+  };
+  return Object.entries(properties).map(([name, { description: text, ...property }]) => ({
+    name,
+    in: place,
+    required: place === "path" || required.includes(name),
+    ...(text === undefined ? {} : { description: text }),
+    schema: property,
+  }));
+}
+
+/** The JSON schema of `schema`; parts with an id (`.meta({ id })`) go to `schemas` and are referred to. */
+function toSchema(schema: z.ZodType, io: "input" | "output", schemas: Json): Json {
+  const whole = z.toJSONSchema(schema, { io, unrepresentable: "any" });
+  const text = JSON.stringify(whole).replaceAll('"#/$defs/', '"#/components/schemas/');
+  const { $schema: _dialect, $defs, id, ...rest } = JSON.parse(text) as Json;
+  for (const [name, definition] of Object.entries(($defs ?? {}) as Record<string, Json>)) {
+    const { id: _id, ...clean } = definition;
+    schemas[name] = clean;
+  }
+  if (typeof id !== "string") return rest;
+  schemas[id] = rest;
+  return { $ref: `#/components/schemas/${id}` };
+}
+
+function jsonContent(schema: Json): Json {
+  return { "application/json": { schema } };
+}
+
+function operationId({ method, path }: Route): string {
+  const words = path.split(/[^A-Za-z0-9]+/).filter(Boolean);
+  return [method.toLowerCase(), ...words].join("_");
+}

@@ -1,0 +1,39 @@
+import { createServer } from "node:http";
+import { createApp } from "./app.ts";
+import { createDeps } from "./deps.ts";
+import type { WorkerService } from "./platform/cluster/service.ts";
+import { startReadiness } from "./platform/health.ts";
+import type { Logger } from "./platform/logging.ts";
+import { createMetrics } from "./platform/metrics.ts";
+import { createRequests } from "./platform/requests.ts";
+import { startTelemetry } from "./platform/telemetry.ts";
+import type { Settings } from "./settings.ts";
+
+/**
+ * Starts everything a worker needs, in order: telemetry, dependencies, readiness, the app. The cluster listens.
+ * @throws what the failing step threw, after closing what was open.
+ */
+export async function startService(settings: Settings, log: Logger): Promise<WorkerService> {
+  await using stack = new AsyncDisposableStack();
+  stack.use(await startTelemetry(settings));
+  const lifespan = stack.use(await createDeps(settings, log));
+  const readiness = stack.use(await startReadiness(lifespan.checks, log));
+  const metrics = createMetrics();
+  const requests = createRequests(log, metrics);
+  const server = createServer(await createApp(lifespan.deps, { requests, readiness }));
+  server.once("listening", () => readiness.markReady());
+
+  const opened = stack.move();
+  return {
+    server,
+    beginDrain() {
+      readiness.markDraining();
+      requests.closeConnections();
+    },
+    close: () => opened.disposeAsync(),
+    readiness: () => readiness.report(),
+    metricsSnapshot: () => metrics.registry.getMetricsAsJSON(),
+    requestsInFlight: () => requests.inFlight(),
+    onRequestFinished: (listener) => requests.onFinished(listener),
+  };
+}
