@@ -58,8 +58,15 @@ export function compileRoute(route: Route, deps: Deps): Endpoint {
     hasBody: route.body !== undefined,
     async answer(input, exchange) {
       const checked = checkRequest(requestSchemas, input);
-      const signal = abortSignal(exchange);
-      const result = await route.handler({ ...checked, deps, log: deps.log, signal });
+      const result = await route.handler({
+        ...checked,
+        deps,
+        log: deps.log,
+        // Made when asked for: most handlers never look at it.
+        get signal() {
+          return abortSignal(exchange);
+        },
+      });
       const { status, body, headers } =
         result instanceof Reply ? result : new Reply(defaultStatus, result);
       const schema = responseSchemas.get(status);
@@ -135,7 +142,7 @@ export function send({ res }: Exchange, { status, headers, body }: Outgoing): vo
 function abortSignal({ res }: Exchange): AbortSignal {
   const controller = new AbortController();
   res.once("close", () => {
-    if (!res.writableFinished) controller.abort(new Error("the client went away"));
+    if (!res.writableEnded) controller.abort(new Error("the client went away"));
   });
   return controller.signal;
 }

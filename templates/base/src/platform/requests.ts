@@ -87,7 +87,7 @@ export function createRequests(log: Logger, metrics: Metrics): Requests {
     metrics.activeRequests.dec();
     const seconds = (performance.now() - exchange.startedAt) / 1_000;
     // 499: the client went away before the answer (nginx's code; it never goes over the wire).
-    const status = exchange.res.writableFinished ? exchange.res.statusCode : 499;
+    const status = exchange.res.writableEnded ? exchange.res.statusCode : 499;
     metrics.requestDuration.observe(
       {
         http_request_method: methodOf(exchange.req),

@@ -46,7 +46,9 @@ export async function createListener(
       async handler(request, reply) {
         const exchange = exchangeOf(request);
         exchange.route = endpoint.path;
-        return sendReply(reply, await endpoint.answer(request, exchange));
+        // Not left to Fastify's error handler: that one cannot take everything that JavaScript can throw.
+        const answer = endpoint.answer(request, exchange);
+        return sendReply(reply, await answer.catch((error) => answerError(error, exchange)));
       },
     });
   }

@@ -1,0 +1,159 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { describe, expect, test } from "vitest";
+import { z } from "zod";
+import { defineRoute, reply } from "../../src/platform/route.ts";
+import { createTestApp } from "../support.ts";
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const health = { method: "GET", url: "/health" } as const;
+
+describe("request and correlation ids", () => {
+  test("sane ones are kept", async () => {
+    await using app = await createTestApp();
+    const headers = { "x-request-id": "a.B_c-1", "x-correlation-id": "order-7" };
+    const response = await app.inject({ ...health, headers });
+    expect(response.headers).toMatchObject(headers);
+  });
+
+  test.each([
+    ["none", {}],
+    ["an empty one", { "x-request-id": "" }],
+    ["one with a blank", { "x-request-id": "a b" }],
+    ["one that would forge a log line", { "x-request-id": 'a"}{"level":"fatal' }],
+    ["one of 129 characters", { "x-request-id": "x".repeat(129) }],
+    ["two of them", { "x-request-id": ["a", "b"] }],
+  ])("%s is replaced by a UUID", async (_name, headers) => {
+    await using app = await createTestApp();
+    const response = await app.inject({ ...health, headers });
+    expect(response.headers["x-request-id"]).toMatch(UUID);
+    expect(response.headers["x-correlation-id"]).toBe(response.headers["x-request-id"]);
+  });
+
+  test("stand in every log line of the request, also after waiting", async () => {
+    const route = defineRoute({
+      method: "GET",
+      path: "/slow",
+      summary: "Wait",
+      responses: { 200: z.object({}) },
+      async handler({ log }) {
+        await delay(1);
+        log.info("working");
+        return {};
+      },
+    });
+    await using app = await createTestApp({ routes: [route] });
+    await Promise.all(
+      ["r-1", "r-2"].map((id) =>
+        app.inject({ method: "GET", url: "/slow", headers: { "x-request-id": id } }),
+      ),
+    );
+    const lines = app.logs.map(
+      ({ request_id, message }) => `${String(request_id)} ${String(message)}`,
+    );
+    expect(lines.toSorted()).toEqual([
+      "r-1 request completed",
+      "r-1 working",
+      "r-2 request completed",
+      "r-2 working",
+    ]);
+  });
+});
+
+test("the access line says what was asked and answered, without the query", async () => {
+  await using app = await createTestApp();
+  const headers = { "user-agent": "probe/1", "x-forwarded-for": "9.9.9.9, 10.0.0.7" };
+  await app.inject({ method: "GET", url: "/api/v1/receipts/rules?token=secret", headers });
+  expect(app.logs).toHaveLength(1);
+  expect(app.logs[0]).toMatchObject({
+    level: "info",
+    message: "request completed",
+    service_name: expect.any(String),
+    environment: "dev",
+    version: expect.any(String),
+    method: "GET",
+    path: "/api/v1/receipts/rules",
+    route: "/api/v1/receipts/rules",
+    status: 200,
+    duration_ms: expect.any(Number),
+    remote_ip: "10.0.0.7",
+    user_agent: "probe/1",
+    correlation_id: app.logs[0]!.request_id,
+  });
+  expect(JSON.stringify(app.logs)).not.toContain("secret");
+});
+
+test("a healthy probe writes no line", async () => {
+  await using app = await createTestApp();
+  await app.inject(health);
+  expect(app.logs).toEqual([]);
+});
+
+test("durations are counted by route template, method and status", async () => {
+  const route = defineRoute({
+    method: "GET",
+    path: "/things/{id}",
+    summary: "Get a thing",
+    params: z.object({ id: z.coerce.number().int() }),
+    responses: { 200: z.object({ id: z.number() }) },
+    handler: ({ params }) => params,
+  });
+  await using app = await createTestApp({ routes: [route] });
+  for (const url of ["/things/1", "/things/2", "/things/x", "/nowhere"])
+    await app.inject({ method: "GET", url });
+  const text = await app.metrics.registry.metrics();
+  const counts = text.split("\n").filter((line) => line.includes("_seconds_count{http_request"));
+  expect(counts.toSorted()).toEqual([
+    'http_server_request_duration_seconds_count{http_request_method="GET",http_route="",http_response_status_code="404"} 1',
+    'http_server_request_duration_seconds_count{http_request_method="GET",http_route="/things/{id}",http_response_status_code="200"} 2',
+    'http_server_request_duration_seconds_count{http_request_method="GET",http_route="/things/{id}",http_response_status_code="400"} 1',
+  ]);
+  expect(text).toContain("\nhttp_server_active_requests 0\n");
+});
+
+test("requests in flight are known, and every response ends its connection once closing", async () => {
+  const gate = Promise.withResolvers<void>();
+  const route = defineRoute({
+    method: "GET",
+    path: "/gated",
+    summary: "Wait",
+    responses: { 200: z.object({}) },
+    handler: async () => {
+      await gate.promise;
+      return {};
+    },
+  });
+  await using app = await createTestApp({ routes: [route] });
+  const answer = app.inject({ method: "GET", url: "/gated", headers: { "x-request-id": "r-1" } });
+  await expect.poll(() => app.requests.inFlight()).toEqual(["r-1"]);
+  app.requests.closeConnections();
+  gate.resolve();
+  expect((await answer).headers.connection).toBe("close");
+  expect((await app.inject(health)).headers.connection).toBe("close");
+  expect(app.requests.inFlight()).toEqual([]);
+});
+
+test("a reply has its own status and headers", async () => {
+  const route = defineRoute({
+    method: "PUT",
+    path: "/things/{id}",
+    summary: "Make a thing",
+    params: z.object({ id: z.string() }),
+    responses: { 201: z.object({ id: z.string() }), 204: z.undefined() },
+    handler: ({ params }) =>
+      params.id === "old"
+        ? reply(204, undefined)
+        : reply(201, { id: params.id }, { location: `/things/${params.id}` }),
+  });
+  await using app = await createTestApp({ routes: [route] });
+  const created = await app.inject({ method: "PUT", url: "/things/a%2Fb" });
+  expect(created.statusCode).toBe(201);
+  expect(created.headers.location).toBe("/things/a/b");
+  const kept = await app.inject({ method: "PUT", url: "/things/old" });
+  expect([kept.statusCode, kept.body]).toEqual([204, ""]);
+});
+
+test("HEAD is answered like GET, without the body", async () => {
+  await using app = await createTestApp();
+  const response = await app.inject({ method: "HEAD", url: "/health" });
+  expect([response.statusCode, response.body]).toEqual([200, ""]);
+});

@@ -1,0 +1,69 @@
+import { expect, test } from "vitest";
+import { SettingsError } from "../src/platform/settings.ts";
+import { loadSettings } from "../src/settings.ts";
+
+function problemsOf(env: Record<string, string>): string[] {
+  try {
+    loadSettings(env);
+  } catch (error) {
+    if (error instanceof SettingsError) return error.problems;
+    throw error;
+  }
+  return [];
+}
+
+test("everything has a default for local work", () => {
+  expect(loadSettings({})).toMatchObject({
+    ENVIRONMENT: "dev",
+    LOG_LEVEL: "info",
+    AWS_REGION: "us-east-1",
+    CORS_ORIGINS: [],
+    OTEL_TRACES_SAMPLER_ARG: 1,
+  });
+});
+
+test("values are typed", () => {
+  const settings = loadSettings({
+    PORT: "9000",
+    METRICS_PORT: "9001",
+    CORS_ORIGINS: "https://a.example, https://b.example",
+    OTEL_TRACES_SAMPLER_ARG: "0.1",
+    LOG_LEVEL: "WARNING",
+  });
+  expect(settings).toMatchObject({
+    PORT: 9_000,
+    METRICS_PORT: 9_001,
+    CORS_ORIGINS: ["https://a.example", "https://b.example"],
+    OTEL_TRACES_SAMPLER_ARG: 0.1,
+    LOG_LEVEL: "warn",
+  });
+});
+
+test("all problems are listed at once, each with its variable", () => {
+  const problems = problemsOf({
+    ENVIRONMENT: "production",
+    PORT: "http",
+    CORS_ORIGINS: "a.example",
+    OTEL_TRACES_SAMPLER_ARG: "2",
+    OTEL_EXPORTER_OTLP_ENDPOINT: "collector:4317",
+    LOG_LEVEL: "loud",
+  });
+  expect(problems.map((problem) => problem.split(":", 1)[0]).toSorted()).toEqual([
+    "CORS_ORIGINS",
+    "ENVIRONMENT",
+    "LOG_LEVEL",
+    "OTEL_EXPORTER_OTLP_ENDPOINT",
+    "OTEL_TRACES_SAMPLER_ARG",
+    "PORT",
+  ]);
+});
+
+test("the two ports must differ", () => {
+  expect(problemsOf({ PORT: "9000", METRICS_PORT: "9000" })).toEqual([
+    "METRICS_PORT: must differ from PORT",
+  ]);
+});
+
+test("an empty variable counts as not set", () => {
+  expect(loadSettings({ PORT: "", OTEL_EXPORTER_OTLP_ENDPOINT: "" }).ENVIRONMENT).toBe("dev");
+});

@@ -1,0 +1,80 @@
+import { type InjectOptions, inject, type Response } from "light-my-request";
+import { createApp } from "../src/app.ts";
+import { createDeps, type Deps } from "../src/deps.ts";
+import { assembleApp } from "../src/platform/app.ts";
+import { cors } from "../src/platform/cors.ts";
+import { startReadiness } from "../src/platform/health.ts";
+import { createLogger } from "../src/platform/logging.ts";
+import { createMetrics, type Metrics } from "../src/platform/metrics.ts";
+import { createRequests, type Requests } from "../src/platform/requests.ts";
+import type { Route } from "../src/platform/route.ts";
+import { loadSettings } from "../src/settings.ts";
+
+export interface TestApp extends AsyncDisposable {
+  /** Sends a request through the whole service, in process and without a port. */
+  inject(request: InjectOptions): Promise<Response>;
+  /** The log lines so far, parsed. */
+  logs: Record<string, unknown>[];
+  metrics: Metrics;
+  requests: Requests;
+}
+
+interface TestAppOptions {
+  /** Environment variables; everything else has its default. */
+  env?: Record<string, string>;
+  /** Dependencies to use instead of the real ones. */
+  deps?: Partial<Deps>;
+  /** Routes to serve instead of the service's own. */
+  routes?: Route[];
+}
+
+/** The whole service without network, log output and telemetry: `await using app = await createTestApp()`. */
+export async function createTestApp({
+  env = {},
+  deps = {},
+  routes,
+}: TestAppOptions = {}): Promise<TestApp> {
+  const logs: TestApp["logs"] = [];
+  const settings = loadSettings(env);
+  const log = createLogger(settings, { write: (line) => void logs.push(JSON.parse(line)) });
+  const lifespan = await createDeps(settings, log, deps);
+  const readiness = await startReadiness(lifespan.checks, log);
+  readiness.markReady();
+  const metrics = createMetrics();
+  const requests = createRequests(log, metrics);
+  const platform = { requests, readiness };
+  const listener =
+    routes === undefined
+      ? await createApp(lifespan.deps, platform)
+      : await assembleApp({
+          deps: lifespan.deps,
+          platform,
+          middleware: [cors(settings.CORS_ORIGINS)],
+          routes,
+        });
+  return {
+    inject: (request) => inject(listener, request),
+    logs,
+    metrics,
+    requests,
+    async [Symbol.asyncDispose]() {
+      readiness[Symbol.dispose]();
+      await lifespan[Symbol.asyncDispose]();
+    },
+  };
+}
+
+/** What a client sees of an error answer. */
+export interface ErrorAnswer {
+  error: {
+    code: string;
+    message: string;
+    request_id: string;
+    timestamp: string;
+    details?: { field: string; message: string }[];
+  };
+}
+
+export function errorOf(response: Response): ErrorAnswer["error"] {
+  return response.json<ErrorAnswer>().error;
+}
