@@ -35,18 +35,15 @@ const TITLES: Record<ErrorCode, string> = {
 /** The OpenAPI 3.1 description of `routes`, errors included. */
 export function openApiDocument(title: string, routes: readonly Route[]): Json {
   const schemas: Json = {};
+  const errors = new Set<ErrorCode>();
   const paths: Record<string, Json> = {};
   for (const route of routes) {
     paths[route.path] = {
       ...paths[route.path],
-      [route.method.toLowerCase()]: operation(route, schemas),
+      [route.method.toLowerCase()]: operation(route, schemas, errors),
     };
   }
-  const errorResponses = Object.keys(TITLES).map((code) => [
-    code,
-    errorResponse(code as ErrorCode, schemas),
-  ]);
-  const tags = [...new Set(routes.flatMap((route) => route.tags ?? []))];
+  const errorResponses = Array.from(errors, (code) => [code, errorResponse(code, schemas)]);
   return {
     openapi: "3.1.0",
     info: {
@@ -56,14 +53,13 @@ export function openApiDocument(title: string, routes: readonly Route[]): Json {
       license: { name: "Proprietary", identifier: "LicenseRef-Proprietary" },
     },
     servers: [{ url: "/" }],
-    tags: tags.map((name) => ({ name })),
     security: [],
     paths,
     components: { schemas, responses: Object.fromEntries(errorResponses) },
   };
 }
 
-function operation(route: Route, schemas: Json): Json {
+function operation(route: Route, schemas: Json, errors: Set<ErrorCode>): Json {
   const { summary, description: text, tags, params, query, headers, body, responses } = route;
   const parameters = [
     ...parametersIn("path", params, schemas),
@@ -81,7 +77,7 @@ function operation(route: Route, schemas: Json): Json {
       : {
           requestBody: { required: true, content: jsonContent(toSchema(body, "input", schemas)) },
         }),
-    responses: { ...successResponses(responses, schemas), ...errorReferences(route) },
+    responses: { ...successResponses(responses, schemas), ...errorReferences(route, errors) },
   };
 }
 
@@ -97,20 +93,15 @@ function successResponses(responses: Record<string, z.ZodType>, schemas: Json): 
   return Object.fromEntries(entries);
 }
 
-/** Every error that the route can answer, those that the platform makes by itself included. */
-function errorReferences(route: Route): Json {
-  const codes = new Set<ErrorCode>(route.errors);
-  const hasInput = [route.params, route.query, route.headers, route.body].some(
-    (part) => part !== undefined,
+/** Every error that the route can answer, those that the platform makes by itself included; adds them to `errors`. */
+function errorReferences(route: Route, errors: Set<ErrorCode>): Json {
+  const codes: ErrorCode[] = ["VALIDATION_ERROR", "INTERNAL_ERROR", ...(route.errors ?? [])];
+  if (route.body !== undefined) codes.push("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE");
+  const undeclared = codes.filter((code) => !(ERROR_STATUS[code] in route.responses));
+  for (const code of undeclared) errors.add(code);
+  return Object.fromEntries(
+    undeclared.map((code) => [ERROR_STATUS[code], { $ref: `#/components/responses/${code}` }]),
   );
-  codes.add("VALIDATION_ERROR");
-  if (route.body !== undefined) codes.add("PAYLOAD_TOO_LARGE").add("UNSUPPORTED_MEDIA_TYPE");
-  if (!hasInput) codes.add("METHOD_NOT_ALLOWED");
-  codes.add("INTERNAL_ERROR");
-  const entries = [...codes]
-    .filter((code) => !(ERROR_STATUS[code] in route.responses))
-    .map((code) => [ERROR_STATUS[code], { $ref: `#/components/responses/${code}` }]);
-  return Object.fromEntries(entries);
 }
 
 function errorResponse(code: ErrorCode, schemas: Json): Json {

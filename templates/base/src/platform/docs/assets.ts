@@ -13,16 +13,20 @@ export type AssetName = keyof typeof ASSETS;
 /** Where the build puts the copies, so that the two packages stay out of the image. */
 export const builtAssets = new URL("assets/", import.meta.url);
 
+// Redoc shows its makers' logo, from their CDN.
+const REMOTE_LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg";
+
 /** Reads an asset: the build's copy, or in development the package's own file. */
-export async function readAsset(name: AssetName): Promise<Buffer> {
+export async function readAsset(name: AssetName): Promise<string> {
   try {
-    return await readFile(new URL(name, builtAssets));
+    return await readFile(new URL(name, builtAssets), "utf8");
   } catch {
-    return readFile(packageFile(name));
+    return readPackageFile(name);
   }
 }
 
-/** The file inside the package that `name` comes from. */
-export function packageFile(name: AssetName): string {
-  return fileURLToPath(import.meta.resolve(ASSETS[name]));
+/** Reads the file that an asset is made from, without the one picture that it would load from elsewhere. */
+export async function readPackageFile(name: AssetName): Promise<string> {
+  const text = await readFile(fileURLToPath(import.meta.resolve(ASSETS[name])), "utf8");
+  return text.replaceAll(REMOTE_LOGO, "data:,");
 }

@@ -1,8 +1,7 @@
 import type { Endpoint } from "../endpoint.ts";
 import { type AssetName, ASSETS, readAsset } from "./assets.ts";
 
-// Both pages run on this service's own files alone. The policy makes the browser keep that promise too:
-// Redoc would load its makers' logo from their CDN.
+// Both pages run on this service's own files alone, and the policy makes the browser see to it.
 const POLICY = [
   "default-src 'self'",
   "script-src 'self' 'unsafe-inline'",

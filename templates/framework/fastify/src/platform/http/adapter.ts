@@ -43,9 +43,13 @@ export async function createListener(
     fastify.route({
       method: endpoint.method,
       url: endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"),
+      // Before the body is read, so that a refused body counts for its route too.
+      onRequest(request, _reply, done) {
+        exchangeOf(request).route = endpoint.path;
+        done();
+      },
       async handler(request, reply) {
         const exchange = exchangeOf(request);
-        exchange.route = endpoint.path;
         // Not left to Fastify's error handler: that one cannot take everything that JavaScript can throw.
         const answer = endpoint.answer(request, exchange);
         return sendReply(reply, await answer.catch((error) => answerError(error, exchange)));
