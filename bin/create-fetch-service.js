@@ -1,0 +1,16 @@
+#!/usr/bin/env node
+// Old syntax on purpose: this file must still parse on a Node that is too old for the rest.
+"use strict";
+
+var version = process.versions.node.split(".").map(Number);
+var supported = version[0] >= 24 || (version[0] === 22 && version[1] >= 22);
+
+if (supported) {
+  require("./start.js");
+} else {
+  console.error(
+    "error: create-fetch-service needs Node 22.22 or newer, and this is Node " +
+      process.versions.node,
+  );
+  process.exit(1);
+}

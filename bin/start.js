@@ -1,0 +1,11 @@
+"use strict";
+
+const { existsSync } = require("node:fs");
+const { join } = require("node:path");
+const { pathToFileURL } = require("node:url");
+
+// A checkout runs its sources as they are; the published package has only the bundle.
+const source = join(__dirname, "../src/cli/main.ts");
+const entry = existsSync(source) ? source : join(__dirname, "../dist/main.js");
+
+import(pathToFileURL(entry).href).then(({ main }) => main());

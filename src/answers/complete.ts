@@ -1,0 +1,76 @@
+import type { Manifest } from "../catalog/manifest.ts";
+import { messageOf, UserError } from "../errors.ts";
+import { flagOf } from "./flags.ts";
+import { type AnswerKey, type Answers, answersSchema } from "./schema.ts";
+import { closest, show } from "./words.ts";
+
+/** Refuses any answer that is not good, naming its flag and the rule. */
+export function checkAnswers(manifest: Manifest, answers: Partial<Answers>): Answers {
+  const result = answersSchema(manifest).safeParse(answers);
+  if (result.success) {
+    return { ...result.data, integrations: inOrder(manifest, result.data.integrations) };
+  }
+  const [issue] = result.error.issues;
+  const key = issue?.path[0] as AnswerKey;
+  throw new UserError(
+    "INVALID_ANSWER",
+    `${flagOf(key)} ${show(answers[key])}: ${issue?.message}`,
+    key === "name" ? `for example ${suggestName(answers.name)}` : undefined,
+  );
+}
+
+/** The answers that nobody gave. */
+export function missingAnswers(manifest: Manifest, given: Partial<Answers>): AnswerKey[] {
+  return (Object.keys(answersSchema(manifest).shape) as AnswerKey[]).filter(
+    (key) => given[key] === undefined,
+  );
+}
+
+/** Reads an answers file. */
+export function parseAnswersFile(manifest: Manifest, text: string): Partial<Answers> {
+  const data = parseJsonObject(text);
+  const known = Object.keys(answersSchema(manifest).shape);
+  for (const key of Object.keys(data)) {
+    if (!known.includes(key)) {
+      const guess = closest(key, known);
+      throw new UserError(
+        "INVALID_ANSWER",
+        `--answers: ${show(key)} is no answer`,
+        guess ? `did you mean ${guess}?` : `use ${known.join(", ")}`,
+      );
+    }
+  }
+  return data;
+}
+
+function parseJsonObject(text: string): Partial<Answers> {
+  const hint = 'for example {"name": "my-service", "port": 9000}';
+  let data: unknown;
+  try {
+    data = JSON.parse(text);
+  } catch (error) {
+    throw new UserError("INVALID_ANSWER", `--answers: ${messageOf(error)}`, hint);
+  }
+  if (typeof data !== "object" || data === null || Array.isArray(data)) {
+    throw new UserError("INVALID_ANSWER", "--answers: the JSON is not an object", hint);
+  }
+  return data;
+}
+
+function inOrder(manifest: Manifest, names: readonly string[]): string[] {
+  return manifest.integrations.map(({ name }) => name).filter((name) => names.includes(name));
+}
+
+function suggestName(text: unknown): string {
+  const words =
+    String(text)
+      .slice(0, 200)
+      .toLowerCase()
+      .match(/[a-z0-9]+/g) ?? [];
+  const name = words
+    .join("-")
+    .replace(/^[^a-z]+/, "")
+    .slice(0, 40)
+    .replace(/-+$/, "");
+  return name.length > 1 && name !== text ? name : "my-service";
+}

@@ -1,0 +1,146 @@
+import type { PackageManager } from "../catalog/manifest.ts";
+import { UserError } from "../errors.ts";
+import type { CommandRunner, Network, RunningCommand } from "../ports.ts";
+import { endingOf, lastLines } from "./install.ts";
+
+export interface Verification {
+  checks: { name: string; milliseconds: number }[];
+}
+
+/** What verifying needs of the outside. */
+export interface VerifyTools {
+  commands: CommandRunner;
+  network: Network;
+  /** Milliseconds of some steady clock. */
+  now: () => number;
+  onCheck: (name: string, milliseconds: number) => void;
+  signal: AbortSignal;
+}
+
+interface Probe {
+  method: string;
+  port: "api" | "metrics";
+  path: string;
+  body?: unknown;
+}
+
+const PROBES: readonly Probe[] = [
+  { method: "GET", port: "api", path: "/health" },
+  { method: "GET", port: "api", path: "/health/ready" },
+  { method: "GET", port: "metrics", path: "/metrics" },
+  { method: "GET", port: "api", path: "/api/v1/receipts/rules" },
+];
+
+// A start or stop that takes longer is broken: stopping in time is part of the standard.
+const START_LIMIT = 60_000;
+const STOP_LIMIT = 120_000;
+const POLL_INTERVAL = 50;
+
+/** Builds the service, boots it on free ports, asks its routes, and stops it. */
+export async function verify(
+  tools: VerifyTools,
+  packageManager: PackageManager,
+  cwd: string,
+): Promise<Verification> {
+  const checks: Verification["checks"] = [];
+  const check = async <Result>(name: string, work: () => Promise<Result>): Promise<Result> => {
+    tools.signal.throwIfAborted();
+    const start = tools.now();
+    const result = await work();
+    const milliseconds = Math.round(tools.now() - start);
+    checks.push({ name, milliseconds });
+    tools.onCheck(name, milliseconds);
+    return result;
+  };
+  await check("build", () => build(tools, packageManager, cwd));
+  const [api = 0, metrics = 0] = await tools.network.freePorts(2);
+  const service = boot(tools, cwd, { api, metrics });
+  try {
+    await check("boot", () => untilReady(tools, service, api));
+    for (const probe of PROBES) {
+      const url = `http://127.0.0.1:${{ api, metrics }[probe.port]}${probe.path}`;
+      await check(`${probe.method} ${probe.path}`, () => ask(tools, service, probe, url));
+    }
+    await check("stop on SIGTERM", () => stop(tools, service));
+  } finally {
+    service.stop("SIGKILL");
+  }
+  return { checks };
+}
+
+async function build(tools: VerifyTools, packageManager: PackageManager, cwd: string) {
+  const [program = "", ...args] = packageManager.run.split(" ");
+  const result = await tools.commands.run(program, [...args, "build"], {
+    cwd,
+    signal: tools.signal,
+  });
+  tools.signal.throwIfAborted();
+  if (result.exitCode !== 0) {
+    throw failure(`the build failed (${endingOf(result.exitCode)})`, result.output);
+  }
+}
+
+interface Service extends RunningCommand {
+  log: string[];
+}
+
+function boot(tools: VerifyTools, cwd: string, ports: { api: number; metrics: number }): Service {
+  const log: string[] = [];
+  // Not through the package manager: it would stand between us and the signal.
+  const running = tools.commands.start("node", ["--enable-source-maps", "dist/main.js"], {
+    cwd,
+    env: {
+      ENVIRONMENT: "dev",
+      NODE_ENV: undefined,
+      PORT: String(ports.api),
+      METRICS_PORT: String(ports.metrics),
+    },
+    signal: tools.signal,
+    onLine: (line) => log.push(line),
+  });
+  return { ...running, log };
+}
+
+async function untilReady(tools: VerifyTools, service: Service, port: number): Promise<void> {
+  const limit = tools.now() + START_LIMIT;
+  let ended: number | undefined | "no" = "no";
+  void service.ended.then((result) => (ended = result.exitCode));
+  while (tools.now() < limit) {
+    tools.signal.throwIfAborted();
+    if (ended !== "no") {
+      throw failure(`the service did not start (${endingOf(ended)})`, service.log.join("\n"));
+    }
+    const answer = await tools.network.request("GET", `http://127.0.0.1:${port}/health/ready`);
+    if (answer?.status === 200) {
+      return;
+    }
+    await tools.network.wait(POLL_INTERVAL, tools.signal);
+  }
+  throw failure("the service was not ready after a minute", service.log.join("\n"));
+}
+
+async function ask(tools: VerifyTools, service: Service, probe: Probe, url: string) {
+  const answer = await tools.network.request(probe.method, url, probe.body);
+  if (answer?.status !== 200) {
+    const got = answer ? `answered ${answer.status}: ${answer.body}` : "gave no answer";
+    throw failure(`${probe.method} ${probe.path} ${got}`, service.log.join("\n"));
+  }
+}
+
+async function stop(tools: VerifyTools, service: Service): Promise<void> {
+  service.stop("SIGTERM");
+  const stopped = new AbortController();
+  const late = tools.network.wait(STOP_LIMIT, stopped.signal).then(() => "late" as const);
+  const result = await Promise.race([service.ended, late]);
+  stopped.abort();
+  if (result === "late") {
+    throw failure("the service did not stop in time", service.log.join("\n"));
+  }
+  if (result.exitCode !== 0) {
+    throw failure(`the service stopped with ${endingOf(result.exitCode)}`, result.output);
+  }
+}
+
+function failure(what: string, log: string): UserError {
+  return new UserError("VERIFY_FAILED", `${what}\n${lastLines(log)}`.trimEnd());
+}

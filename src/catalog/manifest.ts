@@ -1,0 +1,63 @@
+import * as z from "zod/mini";
+
+import { InternalError } from "../errors.ts";
+
+const choice = z.strictObject({ name: z.string(), title: z.string() });
+
+const integration = z.strictObject({
+  name: z.string(),
+  title: z.string(),
+  summary: z.string(),
+  /** A service without it is not ready. */
+  critical: z.boolean(),
+  /** Shared layers that no user picks, such as the AWS client settings of two integrations. */
+  needs: z._default(z.array(z.string()), []),
+});
+
+const packageManager = z.strictObject({
+  name: z.string(),
+  lockfile: z.string(),
+  setup: z.string(),
+  install: z.string(),
+  ci: z.string(),
+  ciProduction: z.string(),
+  run: z.string(),
+  test: z.string(),
+  exec: z.string(),
+});
+
+const manifestSchema = z.strictObject({
+  frameworks: z.array(choice).check(z.minLength(1)),
+  integrations: z.array(integration),
+  /** The places in base files where every integration may put a piece. */
+  slots: z.array(z.string()),
+  /** Paths, or folders as `src/routes/**`, that are the user's from the day they are written. */
+  once: z.array(z.string()),
+  packageManagers: z.array(packageManager).check(z.minLength(1)),
+});
+
+/** The catalogue: everything that a user can choose. */
+export type Manifest = z.infer<typeof manifestSchema>;
+export type Integration = Manifest["integrations"][number];
+export type PackageManager = Manifest["packageManagers"][number];
+
+/** Checks the text of templates/manifest.json. */
+export function parseManifest(data: unknown): Manifest {
+  const result = manifestSchema.safeParse(data);
+  if (!result.success) {
+    throw new InternalError(`manifest.json: ${z.prettifyError(result.error)}`);
+  }
+  return result.data;
+}
+
+/** The entry of that name, which the answers' schema has already checked. */
+export function entryNamed<Entry extends { name: string }>(
+  entries: readonly Entry[],
+  name: string,
+): Entry {
+  const entry = entries.find((candidate) => candidate.name === name);
+  if (!entry) {
+    throw new InternalError(`the manifest has no entry "${name}"`);
+  }
+  return entry;
+}

@@ -1,0 +1,156 @@
+import { Chalk, type ChalkInstance } from "chalk";
+
+import type { GitOutcome } from "../apply/git.ts";
+import { UserError } from "../errors.ts";
+import type { CreatePlan, CreateResult } from "./create.ts";
+import { bytesOf, describeError, durationOf, sizeOf, summaryRows, treeLines } from "./wording.ts";
+
+/** Where text goes. */
+export interface Screen {
+  out: (text: string) => void;
+  err: (text: string) => void;
+  /** Lines may be drawn over. */
+  moving: boolean;
+  colorful: boolean;
+}
+
+const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
+const FRAME_TIME = 100;
+const CLEAR_LINE = "\r\u001B[K";
+
+/** The only place that prints. With `json`, standard output gets one document and nothing else. */
+export class Report {
+  readonly #screen: Screen;
+  readonly #json: boolean;
+  readonly #paint: ChalkInstance;
+
+  constructor(screen: Screen, json: boolean) {
+    this.#screen = screen;
+    this.#json = json;
+    this.#paint = new Chalk({ level: screen.colorful ? 1 : 0 });
+  }
+
+  line(text = ""): void {
+    (this.#json ? this.#screen.err : this.#screen.out)(`${text}\n`);
+  }
+
+  /** The answer to --dry-run. */
+  plan(plan: CreatePlan): void {
+    if (this.#json) {
+      this.#document({
+        plan: {
+          directory: plan.place.target,
+          answers: plan.answers,
+          command: plan.command,
+          files: [...plan.tree].map(([path, { bytes, mode, owner }]) => ({
+            path,
+            bytes: bytes.length,
+            executable: mode === 0o755,
+            owner,
+          })),
+        },
+      });
+      return;
+    }
+    this.line(`${plan.directory}/`);
+    for (const line of treeLines(plan.tree)) {
+      this.line(line);
+    }
+    this.line(`${sizeOf(plan.tree)}; nothing was written`);
+  }
+
+  /** What will be made, before the last question. */
+  summary(plan: CreatePlan): void {
+    this.line();
+    for (const [key, value] of summaryRows(plan)) {
+      this.line(`  ${this.#paint.dim(key.padEnd(13))} ${value}`);
+    }
+    this.line();
+  }
+
+  written(plan: CreatePlan): void {
+    this.#good(`Wrote ${plan.directory}: ${sizeOf(plan.tree)}`);
+  }
+
+  repository(outcome: GitOutcome): void {
+    if (outcome.status === "committed") {
+      this.#good("Made a repository with a first commit");
+    } else if (outcome.status === "initialised") {
+      this.line(`- Made a repository without a commit: ${outcome.reason}`);
+    } else {
+      this.line(`- Made no repository: ${outcome.reason}`);
+    }
+  }
+
+  check(name: string, milliseconds: number): void {
+    this.#good(`${name} (${durationOf(milliseconds)})`, "  ");
+  }
+
+  /** Shows that work goes on, and in the end how long it took. */
+  async progress<Result>(title: string, work: () => Promise<Result>): Promise<Result> {
+    const start = performance.now();
+    const stop = this.#screen.moving ? this.#spin(title, start) : this.line(`  ${title} …`);
+    const result = await work().finally(() => stop?.());
+    this.#good(`${title} (${durationOf(performance.now() - start)})`);
+    return result;
+  }
+
+  #spin(title: string, start: number): () => void {
+    let frame = 0;
+    const draw = () => {
+      const sign = FRAMES[frame++ % FRAMES.length] ?? "";
+      const seconds = Math.floor((performance.now() - start) / 1000);
+      this.#screen.err(`${CLEAR_LINE}${this.#paint.cyan(sign)} ${title} (${seconds} s)`);
+    };
+    const timer = setInterval(draw, FRAME_TIME);
+    return () => {
+      clearInterval(timer);
+      this.#screen.err(CLEAR_LINE);
+    };
+  }
+
+  /** The end of a run that went well. */
+  done(plan: CreatePlan, result: CreateResult): void {
+    const nextSteps = [
+      `cd ${plan.directory}`,
+      ...(result.installed ? [] : [plan.packageManager.install]),
+      `${plan.packageManager.run} dev`,
+    ];
+    if (this.#json) {
+      const { place, answers, tree, command } = plan;
+      const created = { directory: place.target, files: tree.size, bytes: bytesOf(plan.tree) };
+      this.#document({ created, answers, ...result, command, nextSteps });
+      return;
+    }
+    this.line();
+    this.line("Next:");
+    for (const step of nextSteps) {
+      this.line(`  ${step}`);
+    }
+    this.line();
+    this.line("The same again, without questions:");
+    this.line(`  ${plan.command}`);
+  }
+
+  /** Prints what went wrong, and returns the exit code. */
+  failure(error: unknown): number {
+    const { code, message, hint } = describeError(error);
+    if (this.#json) {
+      this.#document({ error: { code, message, ...(hint !== undefined && { hint }) } });
+    } else {
+      this.#screen.err(`${this.#paint.red("error:")} ${message}\n`);
+      if (hint !== undefined) {
+        this.#screen.err(`${this.#paint.cyan("hint:")} ${hint}\n`);
+      }
+    }
+    return error instanceof UserError ? error.exitCode : 1;
+  }
+
+  #document(value: object): void {
+    this.#screen.out(`${JSON.stringify(value, null, 2)}\n`);
+  }
+
+  #good(text: string, indent = ""): void {
+    this.line(`${indent}${this.#paint.green("✓")} ${text}`);
+  }
+}

@@ -1,0 +1,22 @@
+import { join } from "node:path";
+
+import packageJson from "../../package.json" with { type: "json" };
+import manifest from "../../templates/manifest.json" with { type: "json" };
+import type { Templates } from "../catalog/templates.ts";
+import type { FileSystem } from "../ports.ts";
+
+// The bundle has its own version of this file, with the templates precompiled into it.
+
+/** The names to choose from, unchecked, so that `--help` need not load the schema. */
+export const catalogue = manifest;
+export const version = packageJson.version;
+
+/** The templates of this version. */
+export async function builtInTemplates(fs: FileSystem): Promise<Templates> {
+  const [{ loadTemplates }, { compileTemplate }] = await Promise.all([
+    import("../catalog/templates.ts"),
+    import("../plan/compile.ts"),
+  ]);
+  const root = join(import.meta.dirname, "../../templates");
+  return await loadTemplates(fs, root, version, compileTemplate);
+}

@@ -1,0 +1,57 @@
+/** What went wrong, as a word that `--json` prints and tests compare. */
+export type ErrorCode =
+  | "USAGE"
+  | "MISSING_ANSWERS"
+  | "INVALID_ANSWER"
+  | "TARGET_TAKEN"
+  | "CANNOT_WRITE"
+  | "INSTALL_FAILED"
+  | "VERIFY_FAILED"
+  | "INTERRUPTED";
+
+const EXIT_CODES: Record<ErrorCode, number> = {
+  USAGE: 2,
+  MISSING_ANSWERS: 2,
+  INVALID_ANSWER: 2,
+  TARGET_TAKEN: 1,
+  CANNOT_WRITE: 1,
+  INSTALL_FAILED: 1,
+  VERIFY_FAILED: 1,
+  INTERRUPTED: 130,
+};
+
+/** Something that the user can put right: says what is wrong and, in the hint, what to do. */
+export class UserError extends Error {
+  override readonly name = "UserError";
+  readonly code: ErrorCode;
+  readonly hint: string | undefined;
+
+  constructor(code: ErrorCode, message: string, hint?: string) {
+    super(message);
+    this.code = code;
+    this.hint = hint;
+  }
+
+  get exitCode(): number {
+    return EXIT_CODES[this.code];
+  }
+}
+
+/** Node's word for an error of the system, such as ENOSPC. */
+export function systemCode(error: unknown): string {
+  return error instanceof Error && "code" in error ? String(error.code) : "";
+}
+
+/** What an error of unknown kind says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Something that only we can put right: a broken template, a broken promise of the code. */
+export class InternalError extends Error {
+  override readonly name = "InternalError";
+
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+  }
+}

@@ -1,0 +1,37 @@
+import { createHash } from "node:crypto";
+
+import type { Answers } from "../answers/schema.ts";
+import { entryNamed } from "../catalog/manifest.ts";
+import type { Templates } from "../catalog/templates.ts";
+import type { Tree, TreeFile } from "./tree.ts";
+
+/** The service's own record of what it was made from; later commands start at it. */
+export const STATE_FILE = ".fetch-service.json";
+
+const FORMAT = 1;
+
+/** The state file. It holds no time, no command line, no secret and no absolute path. */
+export function stateOf(templates: Templates, answers: Answers, tree: Tree): TreeFile {
+  const { lockfile } = entryNamed(templates.manifest.packageManagers, answers.packageManager);
+  const files = [...tree].map(
+    ([path, file]) => [path, { blob: blobId(file.bytes), owner: file.owner }] as const,
+  );
+  const state = {
+    format: FORMAT,
+    templateVersion: templates.version,
+    answers: sortKeys(answers),
+    // The package manager writes its lockfile, so there is no blob to record.
+    files: sortKeys(Object.fromEntries([...files, [lockfile, { owner: "managed" }]])),
+  };
+  const bytes = Buffer.from(`${JSON.stringify(state, null, 2)}\n`);
+  return { bytes, mode: 0o644, owner: "managed" };
+}
+
+/** The id that git gives to these bytes, so that git can say whether a file changed. */
+export function blobId(bytes: Uint8Array): string {
+  return createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
+}
+
+function sortKeys(record: object): object {
+  return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+}

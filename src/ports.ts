@@ -1,0 +1,84 @@
+/** What stands at a path, without following a link. */
+export type EntryKind = "nothing" | "file" | "folder" | "link" | "other";
+
+/** The disk. Errors are Node's own, with a `code` such as ENOSPC. */
+export interface FileSystem {
+  kindOf(path: string): Promise<EntryKind>;
+  /** Names in a folder, in no particular order. */
+  namesIn(folder: string): Promise<string[]>;
+  /** Paths of all files under a folder, relative to it, with "/" between the parts, sorted. */
+  filesUnder(folder: string): Promise<string[]>;
+  readFile(path: string): Promise<Uint8Array>;
+  isExecutable(path: string): Promise<boolean>;
+  makeFolder(path: string): Promise<void>;
+  /** Makes a new folder of which the name starts with `prefix`, and returns its path. */
+  makeUniqueFolder(prefix: string): Promise<string>;
+  writeFile(path: string, bytes: Uint8Array, mode: number): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+}
+
+export interface CommandOptions {
+  cwd: string;
+  env?: Record<string, string | undefined>;
+  /** Ends the command when aborted; its result then comes as usual. */
+  signal?: AbortSignal;
+  onLine?: (line: string) => void;
+}
+
+export interface CommandResult {
+  /** Undefined when the program was not found or a signal ended it. */
+  exitCode: number | undefined;
+  found: boolean;
+  /** Standard output and error, as they came. */
+  output: string;
+}
+
+/** A program that goes on running, such as a server. */
+export interface RunningCommand {
+  stop(signal: NodeJS.Signals): void;
+  ended: Promise<CommandResult>;
+}
+
+/** Other programs. A command that fails is a result, not an error. */
+export interface CommandRunner {
+  run(program: string, args: readonly string[], options: CommandOptions): Promise<CommandResult>;
+  start(program: string, args: readonly string[], options: CommandOptions): RunningCommand;
+}
+
+export interface TextQuestion {
+  message: string;
+  default?: string;
+  /** The broken rule in words, or undefined when the text is good. */
+  problem: (text: string) => string | undefined;
+  /** The same for a rule that needs a look at the disk, so it waits for Enter. */
+  slowProblem?: (text: string) => Promise<string | undefined>;
+}
+
+export interface Choice {
+  value: string;
+  name: string;
+  description?: string;
+}
+
+/** The person at the terminal. */
+export interface Prompter {
+  text(question: TextQuestion): Promise<string>;
+  choose(question: { message: string; choices: Choice[]; default: string }): Promise<string>;
+  chooseSome(question: { message: string; choices: Choice[] }): Promise<string[]>;
+  confirm(question: { message: string; default: boolean }): Promise<boolean>;
+}
+
+export interface HttpAnswer {
+  status: number;
+  body: string;
+}
+
+/** The network of this machine. */
+export interface Network {
+  freePorts(count: number): Promise<number[]>;
+  /** Undefined when nothing answered. */
+  request(method: string, url: string, jsonBody?: unknown): Promise<HttpAnswer | undefined>;
+  /** Ends early, and without an error, when aborted. */
+  wait(milliseconds: number, signal: AbortSignal): Promise<void>;
+}
