@@ -23,7 +23,7 @@ export function stateOf(templates: Templates, answers: Answers, tree: Tree): Tre
     // The package manager writes its lockfile, so there is no blob to record.
     files: sortKeys(Object.fromEntries([...files, [lockfile, { owner: "managed" }]])),
   };
-  const bytes = Buffer.from(`${JSON.stringify(state, null, 2)}\n`);
+  const bytes = Buffer.from(`${toJson(state)}\n`);
   return { bytes, mode: 0o644, owner: "managed" };
 }
 
@@ -34,4 +34,19 @@ export function blobId(bytes: Uint8Array): string {
 
 function sortKeys(record: object): object {
   return Object.fromEntries(Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** JSON as the usual formatters leave it: objects on several lines, short lists on one. */
+function toJson(value: unknown, indent = ""): string {
+  if (Array.isArray(value)) {
+    return `[${value.map((item) => toJson(item, indent)).join(", ")}]`;
+  }
+  if (typeof value !== "object" || value === null) {
+    return JSON.stringify(value);
+  }
+  const inner = `${indent}  `;
+  const lines = Object.entries(value).map(
+    ([key, part]) => `${inner}${JSON.stringify(key)}: ${toJson(part, inner)}`,
+  );
+  return `{\n${lines.join(",\n")}\n${indent}}`;
 }

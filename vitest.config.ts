@@ -1,0 +1,28 @@
+import { defineConfig } from "vitest/config";
+
+// No test may fail because the machine is slow, so the limit is far from anything real.
+const limits = { testTimeout: 600_000, hookTimeout: 600_000 };
+
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          ...limits,
+          name: "fast",
+          include: ["test/{unit,render,snapshots,interactive}/**/*.test.ts"],
+        },
+      },
+      { test: { ...limits, name: "generated", include: ["test/generated/**/*.test.ts"] } },
+      {
+        test: {
+          ...limits,
+          name: "drills",
+          include: ["test/drills/**/*.test.ts"],
+          // Drills measure and stop whole process groups; two at once would disturb each other.
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
