@@ -8,13 +8,14 @@ export function chosenIntegrations(manifest: Manifest, names: readonly string[])
 /** The template folders of a service, from the lowest layer to the highest. */
 export function layersOf(
   manifest: Manifest,
-  answers: { framework: string; integrations: readonly string[] },
+  answers: { framework: string; packageManager: string; integrations: readonly string[] },
 ): string[] {
   const integrations = chosenIntegrations(manifest, answers.integrations);
   const shared = new Set(integrations.flatMap((integration) => integration.needs));
   return [
     "base",
     `framework/${answers.framework}`,
+    `package-manager/${answers.packageManager}`,
     ...[...shared].sort().map((name) => `shared/${name}`),
     ...integrations.map((integration) => `integrations/${integration.name}`),
   ];

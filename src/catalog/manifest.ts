@@ -17,6 +17,8 @@ const integration = z.strictObject({
 const packageManager = z.strictObject({
   name: z.string(),
   lockfile: z.string(),
+  /** What an install reads, for the container's dependency layer. */
+  installFiles: z.string(),
   setup: z.string(),
   install: z.string(),
   ci: z.string(),

@@ -18,6 +18,7 @@ export const contextSchema = z.strictObject({
   packageManager: z.strictObject({
     name: z.string(),
     lockfile: z.string(),
+    installFiles: z.string(),
     setup: z.string(),
     install: z.string(),
     ci: z.string(),
