@@ -1,0 +1,96 @@
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+
+import Handlebars from "handlebars";
+import { type Plugin, rolldown } from "rolldown";
+
+import { loadTemplates } from "../src/catalog/templates.ts";
+import { COMPILE_OPTIONS } from "../src/plan/compile.ts";
+import { disk } from "../src/system/disk.ts";
+
+const ROOT = join(import.meta.dirname, "..");
+const DIST = join(ROOT, "dist");
+const TEMPLATES = join(ROOT, "templates");
+
+/**
+ * The module that takes the place of src/cli/templates.ts: templates are compiled here and now, so
+ * the published package needs Handlebars' small runtime only.
+ */
+async function precompiledTemplates(): Promise<string> {
+  const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
+  const { manifest, files } = await loadTemplates(disk, TEMPLATES, version, () => () => "");
+  const entries = await Promise.all(
+    files.map(async ({ path, executable }) => {
+      const source = await readFile(join(TEMPLATES, path));
+      return `{ path: ${JSON.stringify(path)}, executable: ${executable}, content: ${contentOf(path, source)} }`;
+    }),
+  );
+  await writeFile(
+    join(DIST, "templates.js"),
+    `import handlebars from "handlebars/runtime.js";
+const template = (spec) => handlebars.template(spec);
+export const manifest = ${JSON.stringify(manifest)};
+export const files = [\n${entries.join(",\n")}\n];\n`,
+  );
+  const { frameworks, integrations, packageManagers } = manifest;
+  return `
+export const catalogue = ${JSON.stringify({ frameworks, integrations, packageManagers })};
+export const version = ${JSON.stringify(version)};
+export async function builtInTemplates() {
+  return { version, ...(await import(${JSON.stringify(join(DIST, "templates.js"))})) };
+}`;
+}
+
+function contentOf(path: string, source: Buffer): string {
+  if (path.endsWith(".hbs")) {
+    return `template(${String(Handlebars.precompile(source.toString("utf8"), COMPILE_OPTIONS))})`;
+  }
+  return `Buffer.from(${JSON.stringify(source.toString("utf8"))})`;
+}
+
+const builtIn = await (async (): Promise<Plugin> => {
+  await rm(DIST, { recursive: true, force: true });
+  await mkdir(DIST, { recursive: true });
+  const code = await precompiledTemplates();
+  return {
+    name: "precompiled-templates",
+    load: (id) => (id.endsWith("/src/cli/templates.ts") ? code : undefined),
+  };
+})();
+
+/** The packages of which code is in the bundle, and so their licences must be in the package. */
+const inlined = new Set<string>();
+
+const bundle = await rolldown({
+  input: { main: join(ROOT, "src/cli/main.ts") },
+  platform: "node",
+  plugins: [
+    builtIn,
+    {
+      name: "collect-licences",
+      moduleParsed: ({ id }) => {
+        const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(id);
+        if (name) {
+          inlined.add(name[0]);
+        }
+      },
+    },
+  ],
+});
+await bundle.write({ dir: DIST, format: "esm", chunkFileNames: "chunks/[name]-[hash].js" });
+await rm(join(DIST, "templates.js"));
+await writeLicences();
+
+async function writeLicences(): Promise<void> {
+  const texts = await Promise.all(
+    [...inlined].sort().map(async (folder) => {
+      const { name, version, license } = JSON.parse(
+        await readFile(join(folder, "package.json"), "utf8"),
+      );
+      const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
+      const text = file ? await readFile(join(folder, file), "utf8") : "";
+      return `${name} ${version} (${license})\n\n${text.trim()}\n`;
+    }),
+  );
+  await writeFile(join(DIST, "LICENSES.txt"), texts.join(`\n${"-".repeat(80)}\n\n`));
+}
