@@ -1,0 +1,70 @@
+import { getHeapStatistics } from "node:v8";
+import { BEAT_INTERVAL, type Beat, type ToPrimary } from "./messages.ts";
+import type { WorkerOrders } from "./orders.ts";
+import type { WorkerService } from "./service.ts";
+
+/** The beating of one worker. */
+export interface Heartbeat {
+  /** Stops it and sends the final metrics; resolves when they are on their way. */
+  stop(): Promise<void>;
+}
+
+const MAX_REQUEST_IDS = 100;
+/** Process metrics change without requests: they are sent every so many beats. */
+const QUIET_BEATS = 5;
+/** One high reading may be garbage that the next collection takes away. */
+const HIGH_READINGS = 3;
+const HEAP_SHARE = 0.85;
+const MIB = 1024 * 1024;
+
+/**
+ * Sends a sign of life every second from a timer of the event loop that it vouches for, and asks for a
+ * replacement when the worker has served enough requests or grown too large.
+ */
+export function startHeartbeat(
+  service: WorkerService,
+  orders: WorkerOrders,
+  tell: (message: ToPrimary, sent?: () => void) => void,
+): Heartbeat {
+  let served = 0;
+  let servedAtLastPush = -1;
+  let beats = 0;
+  let highReadings = 0;
+
+  service.onRequestFinished(() => {
+    served += 1;
+    if (served === orders.maxRequests) tell({ type: "retire", reason: "max_requests" });
+  });
+
+  const compose = async (withMetrics: boolean): Promise<Beat> => ({
+    type: "beat",
+    readiness: service.readiness(),
+    requests: service.requestsInFlight().slice(0, MAX_REQUEST_IDS),
+    ...(withMetrics && { metrics: await service.metricsSnapshot() }),
+  });
+  const beat = async (): Promise<void> => {
+    const push = served !== servedAtLastPush || beats % QUIET_BEATS === 0;
+    beats += 1;
+    servedAtLastPush = served;
+    tell(await compose(push));
+    highReadings = isTooLarge(orders.workerMemoryLimit) ? highReadings + 1 : 0;
+    if (highReadings === HIGH_READINGS) tell({ type: "retire", reason: "memory" });
+  };
+
+  void beat();
+  const timer = setInterval(() => void beat(), BEAT_INTERVAL * 1_000);
+  return {
+    async stop() {
+      clearInterval(timer);
+      const last = await compose(true);
+      await new Promise<void>((resolve) => tell(last, resolve));
+    },
+  };
+}
+
+/** Near the limit given, or near the end of its heap: then V8 would soon end the process in mid-request. */
+function isTooLarge(limitMib: number): boolean {
+  const heap = getHeapStatistics();
+  if (heap.used_heap_size > HEAP_SHARE * heap.heap_size_limit) return true;
+  return limitMib > 0 && process.memoryUsage.rss() > limitMib * MIB;
+}

@@ -1,0 +1,89 @@
+import { randomUUID } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import { version } from "../package-info.ts";
+import { errorText } from "./error-text.ts";
+import { aggregate } from "./metrics-history.ts";
+import { BEAT_INTERVAL } from "./messages.ts";
+import { alive, type Cluster } from "./state.ts";
+
+interface Answer {
+  status: number;
+  type: string;
+  body: string;
+}
+
+/** A worker that missed so many beats says nothing about readiness any more. */
+const FRESH_BEATS = 5;
+
+/**
+ * The operator's door, in the primary: /metrics of the whole group, /health, /health/ready. Answered from what
+ * workers pushed, so that a hung worker never holds up a scrape or a probe.
+ */
+export function createHub(cluster: Cluster): Server {
+  const routes: Record<string, () => Answer | Promise<Answer>> = {
+    "/metrics": () => metrics(cluster),
+    "/health": () => json(200, { status: "healthy", version }),
+    "/health/ready": () => readiness(cluster),
+  };
+  return createServer((req, res) => {
+    const route = routes[(req.url ?? "").split("?", 1)[0] ?? ""];
+    respond(req, res, route).catch((error: unknown) => {
+      cluster.log.error({ error }, "the metrics port failed to answer");
+      res.destroy();
+    });
+  });
+}
+
+async function respond(
+  req: IncomingMessage,
+  res: ServerResponse,
+  route: (() => Answer | Promise<Answer>) | undefined,
+): Promise<void> {
+  const id = randomUUID();
+  let answer: Answer;
+  if (!route) answer = refuse(404, "NOT_FOUND", "no such route", id);
+  else if (req.method === "GET" || req.method === "HEAD") answer = await route();
+  else {
+    res.setHeader("Allow", "GET, HEAD");
+    answer = refuse(405, "METHOD_NOT_ALLOWED", "use GET", id);
+  }
+  res.writeHead(answer.status, {
+    "Content-Type": answer.type,
+    "Content-Length": Buffer.byteLength(answer.body),
+    "X-Request-ID": id,
+  });
+  res.end(req.method === "HEAD" ? undefined : answer.body);
+}
+
+function json(status: number, body: object): Answer {
+  return { status, type: "application/json; charset=utf-8", body: JSON.stringify(body) };
+}
+
+function refuse(status: number, code: string, message: string, id: string): Answer {
+  return { ...json(status, {}), body: errorText(code, message, id) };
+}
+
+async function metrics(cluster: Cluster): Promise<Answer> {
+  const snapshots = [...cluster.workers].flatMap(({ snapshot }) => (snapshot ? [snapshot] : []));
+  const workers = aggregate([cluster.history.snapshot(), ...snapshots]);
+  const { registry } = cluster.metrics;
+  cluster.metrics.observe(cluster);
+  const body = `${await workers.metrics()}\n${await registry.metrics()}`;
+  return { status: 200, type: registry.contentType, body };
+}
+
+/** Ready while at least one worker is; a check is healthy when one that serves says so. */
+function readiness(cluster: Cluster): Answer {
+  const oldest = performance.now() - FRESH_BEATS * BEAT_INTERVAL * 1_000;
+  const beats = alive(cluster).flatMap(({ beat, lastBeatAt }) =>
+    beat && lastBeatAt > oldest ? [beat.readiness] : [],
+  );
+  const checks: Record<string, "healthy" | "unhealthy"> = {};
+  for (const report of beats) {
+    for (const [name, state] of Object.entries(report.checks)) {
+      if (checks[name] !== "healthy") checks[name] = state;
+    }
+  }
+  const ready = !cluster.stopping && beats.some((report) => report.ready);
+  return json(ready ? 200 : 503, { status: ready ? "ready" : "not_ready", checks });
+}

@@ -1,0 +1,67 @@
+import { randomUUID } from "node:crypto";
+import { type Server, STATUS_CODES } from "node:http";
+import type { Socket } from "node:net";
+import { errorText } from "./error-text.ts";
+
+interface Refusal {
+  status: number;
+  code: string;
+  message: string;
+}
+
+const MALFORMED: Refusal = {
+  status: 400,
+  code: "VALIDATION_ERROR",
+  message: "malformed HTTP request",
+};
+const REFUSALS: Record<string, Refusal> = {
+  HPE_HEADER_OVERFLOW: {
+    status: 431,
+    code: "HEADERS_TOO_LARGE",
+    message: "the request's headers are too large",
+  },
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: {
+    status: 413,
+    code: "PAYLOAD_TOO_LARGE",
+    message: "the chunk extensions are too large",
+  },
+  ERR_HTTP_REQUEST_TIMEOUT: {
+    status: 408,
+    code: "REQUEST_TIMEOUT",
+    message: "the request took too long to arrive",
+  },
+};
+
+/**
+ * Answers what never becomes a request (a malformed request line, headers beyond the limit, a request that does
+ * not end) with the standard's error body, and closes. Replaces the framework's own answer, which has another form.
+ */
+export function answerProtocolErrors(server: Server): void {
+  server.removeAllListeners("clientError");
+  server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
+    if (error.code === "ECONNRESET" || !socket.writable || isAnswering(socket)) {
+      socket.destroy();
+      return;
+    }
+    socket.end(format(REFUSALS[error.code ?? ""] ?? MALFORMED), () => socket.destroy());
+  });
+}
+
+/** Another request's response has begun on this connection: bytes in between would corrupt it. Node's own test. */
+function isAnswering(socket: Socket & { _httpMessage?: { headersSent: boolean } | null }): boolean {
+  return socket._httpMessage?.headersSent ?? false;
+}
+
+function format({ status, code, message }: Refusal): string {
+  const id = randomUUID();
+  const body = errorText(code, message, id);
+  return [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    "Connection: close",
+    "Content-Type: application/json; charset=utf-8",
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-ID: ${id}`,
+    "",
+    body,
+  ].join("\r\n");
+}

@@ -1,0 +1,72 @@
+import { callHook } from "./hooks.ts";
+import { halt } from "./halt.ts";
+import { abandonReload } from "./reload.ts";
+import type { Cluster, Worker } from "./state.ts";
+
+/** The exit code of a service that cannot start; Gunicorn's WORKER_BOOT_ERROR. */
+export const BOOT_FAILURE = 3;
+
+/** Takes a dead worker out of the books: keeps its counters, says why it died, and decides what follows. */
+export async function reap(
+  cluster: Cluster,
+  worker: Worker,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+): Promise<void> {
+  worker.phase = "killed";
+  // Folded first, then forgotten: a scrape in between must not see the totals go down.
+  if (worker.snapshot) await cluster.history.fold(worker.snapshot);
+  cluster.workers.delete(worker);
+  const reason = reasonOf(worker, code, signal);
+  report(cluster, worker, code, signal, reason);
+  await callHook(cluster, "workerExit", {
+    worker: worker.slot,
+    pid: worker.child.pid,
+    code,
+    signal,
+    reason,
+  });
+  if (cluster.stopping) return;
+
+  cluster.metrics.restarts.inc({ reason });
+  if (isExpected(worker)) return;
+  if (!worker.wasReady && !cluster.started) {
+    cluster.log.fatal("a worker failed to start: the service stops");
+    halt(cluster, "quick", BOOT_FAILURE);
+    return;
+  }
+  if (!worker.wasReady && cluster.reload) abandonReload(cluster, reason);
+  const wait = cluster.backoff.fail(performance.now() - worker.bornAt);
+  cluster.spawnAfter = performance.now() + wait;
+  setTimeout(() => cluster.inbox.put({ type: "wake" }), wait);
+}
+
+/** It was told to go, and went before anybody lost patience. */
+function isExpected(worker: Worker): boolean {
+  return worker.outdated !== undefined && worker.killReason === undefined;
+}
+
+function reasonOf(worker: Worker, code: number | null, signal: NodeJS.Signals | null): string {
+  if (worker.killReason) return worker.killReason;
+  if (worker.outdated) return worker.outdated;
+  if (!worker.wasReady) return "boot_failure";
+  if (signal) return signal === "SIGKILL" ? "sigkill" : "signal";
+  return code === 0 ? "exit" : "crash";
+}
+
+function report(
+  { log, stopping }: Cluster,
+  worker: Worker,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+  reason: string,
+): void {
+  const fields = { worker: worker.slot, worker_pid: worker.child.pid, code, signal, reason };
+  if (signal === "SIGKILL" && !worker.killReason) {
+    log.error(fields, "worker was killed with SIGKILL; out of memory?");
+  } else if (isExpected(worker) || (stopping && code === 0)) {
+    log.info(fields, "worker exited");
+  } else {
+    log.error(fields, `worker died: ${signal ? `signal ${signal}` : `exit code ${code}`}`);
+  }
+}

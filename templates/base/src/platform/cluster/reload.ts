@@ -1,0 +1,52 @@
+import { alive, type Cluster } from "./state.ts";
+
+const MARKS = { reload: "reload", restart: "restart" } as const;
+
+/** HUP: every worker there is now is to be replaced, once a whole new set is ready. */
+export function beginReload(cluster: Cluster): void {
+  begin(cluster, true);
+}
+
+/** USR2: the same workers anew, one after the other, so that memory holds one more at most. */
+export function beginRestart(cluster: Cluster): void {
+  begin(cluster, false);
+}
+
+function begin(cluster: Cluster, wholeSet: boolean): void {
+  cluster.reload = { wholeSet, startedAt: performance.now() };
+  const mark = wholeSet ? MARKS.reload : MARKS.restart;
+  for (const worker of alive(cluster)) worker.outdated ??= mark;
+  cluster.log.info(wholeSet ? "reload: starting a new set of workers" : "rolling restart");
+}
+
+/** A new worker did not come up: the old ones stay, which Gunicorn does not do. */
+export function abandonReload(cluster: Cluster, reason: string): void {
+  const { reload } = cluster;
+  if (!reload) return;
+  cluster.reload = undefined;
+  cluster.metrics.reloads.inc({ result: "failed" });
+  for (const worker of alive(cluster)) {
+    const isOld = worker.bornAt < reload.startedAt;
+    if (isOld && (worker.outdated === MARKS.reload || worker.outdated === MARKS.restart)) {
+      worker.outdated = undefined;
+    } else if (!isOld && reload.wholeSet) worker.outdated ??= "rollback";
+  }
+  cluster.log.error(
+    { reason },
+    "reload abandoned: a new worker failed to start; the old ones stay",
+  );
+}
+
+/** Ends the reload when all of the wanted workers are new and ready. */
+export function finishReload(cluster: Cluster): void {
+  if (!cluster.reload) return;
+  const workers = alive(cluster);
+  const fresh = workers.filter(({ outdated, wasReady }) => outdated === undefined && wasReady);
+  if (fresh.length < cluster.desired || fresh.length < workers.length) return;
+  cluster.log.info(
+    { duration_ms: Math.round(performance.now() - cluster.reload.startedAt) },
+    "reload done: all workers are new",
+  );
+  cluster.metrics.reloads.inc({ result: "ok" });
+  cluster.reload = undefined;
+}

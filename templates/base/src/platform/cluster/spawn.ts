@@ -1,0 +1,105 @@
+import { fork } from "node:child_process";
+import { createServer } from "node:net";
+import { callHook } from "./hooks.ts";
+import type { ToPrimary } from "./messages.ts";
+import { WORKER_VARIABLE, type WorkerOrders } from "./orders.ts";
+import type { Cluster, Worker } from "./state.ts";
+
+const DEFAULT_INSPECT_PORT = 9_229;
+
+/** Starts one more worker. It counts as booting until it says that it is ready. */
+export async function spawn(cluster: Cluster): Promise<void> {
+  const slot = freeSlot(cluster);
+  const inspectPort = await freePort();
+  await callHook(cluster, "preFork", { worker: slot, pid: undefined });
+
+  const { heap } = cluster.plan;
+  const child = fork(cluster.main, process.argv.slice(2), {
+    env: { ...process.env, [WORKER_VARIABLE]: JSON.stringify(ordersFor(cluster, slot)) },
+    execArgv: [
+      ...workerFlags(process.execArgv, slot, inspectPort),
+      ...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]),
+    ],
+    // Node hands no sockets to children on Windows; there the (one) worker binds the port itself.
+    stdio: [
+      "ignore",
+      "inherit",
+      "inherit",
+      "ipc",
+      ...(process.platform === "win32" ? [] : [cluster.socket.fd()]),
+    ],
+  });
+  const now = performance.now();
+  const worker: Worker = {
+    slot,
+    child,
+    inspectPort,
+    bornAt: now,
+    phase: "booting",
+    wasReady: false,
+    lastBeatAt: now,
+    beat: undefined,
+    snapshot: undefined,
+    outdated: undefined,
+    killAt: now + cluster.plan.bootTimeout * 1_000,
+    killReason: undefined,
+  };
+  cluster.workers.add(worker);
+  child.on("message", (message: ToPrimary) =>
+    cluster.inbox.put({ type: "message", worker, message }),
+  );
+  child.once("exit", (code, signal) => cluster.inbox.put({ type: "exit", worker, code, signal }));
+  child.on("error", (error) => {
+    cluster.log.error({ error, worker: slot }, "worker process error");
+    // It never came to life (no process ids or memory left), so no exit will follow.
+    if (child.pid === undefined)
+      cluster.inbox.put({ type: "exit", worker, code: null, signal: null });
+  });
+  cluster.log.debug({ worker: slot, worker_pid: child.pid }, "worker spawned");
+}
+
+function ordersFor({ plan }: Cluster, worker: number): WorkerOrders {
+  const { backlog, deregistrationDelay, gracefulTimeout, keepAlive } = plan;
+  const { maxRequests, maxRequestsJitter, workerMemoryLimit } = plan;
+  return {
+    worker,
+    title: plan.processTitle,
+    backlog,
+    deregistrationDelay,
+    gracefulTimeout,
+    keepAlive,
+    workerMemoryLimit,
+    // Drawn once per worker, as Gunicorn does.
+    maxRequests: maxRequests && maxRequests + Math.floor(Math.random() * (maxRequestsJitter + 1)),
+  };
+}
+
+function freeSlot({ workers }: Cluster): number {
+  const taken = new Set([...workers].map(({ slot }) => slot));
+  let slot = 1;
+  while (taken.has(slot)) slot += 1;
+  return slot;
+}
+
+/**
+ * The primary's own flags, less what is for it alone. A debugger that was asked for gets a port per worker;
+ * otherwise the inspector sleeps until SIGUSR1 wakes it for the report of a hang.
+ */
+function workerFlags(flags: readonly string[], slot: number, inspectPort: number): string[] {
+  const kept = flags.filter((flag) => !flag.startsWith("--watch") && !flag.startsWith("--inspect"));
+  const debug = flags.some((flag) => /^--inspect(-brk|-wait)?(=|$)/.test(flag));
+  if (debug) return [...kept, `--inspect=${DEFAULT_INSPECT_PORT + slot}`];
+  return [...kept, `--inspect-port=${inspectPort}`, "--inspect-publish-uid=http"];
+}
+
+/** A port that is free now. Should another program take it before a hang, the report lacks the stack. */
+function freePort(): Promise<number> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once("error", () => resolve(0));
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
