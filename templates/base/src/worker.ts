@@ -1,12 +1,14 @@
 import { createServer } from "node:http";
 import { createApp } from "./app.ts";
 import { createDeps } from "./deps.ts";
+import { createAccessLog } from "./platform/access-log.ts";
 import type { WorkerService } from "./platform/cluster/service.ts";
 import { startReadiness } from "./platform/health.ts";
 import type { Logger } from "./platform/logging.ts";
 import { createMetrics } from "./platform/metrics.ts";
 import { createRequests } from "./platform/requests.ts";
 import { startTelemetry } from "./platform/telemetry.ts";
+import { createTracing } from "./platform/tracing.ts";
 import type { Settings } from "./settings.ts";
 
 /**
@@ -19,7 +21,9 @@ export async function startService(settings: Settings, log: Logger): Promise<Wor
   const lifespan = stack.use(await createDeps(settings, log));
   const readiness = stack.use(await startReadiness(lifespan.checks, log));
   const metrics = createMetrics();
-  const requests = createRequests(log, metrics);
+  const accessLog = createAccessLog(settings);
+  const tracing = createTracing(settings.OTEL_TRACES_SAMPLER_ARG);
+  const requests = createRequests(accessLog, metrics, tracing);
   const server = createServer(await createApp(lifespan.deps, { requests, readiness }));
   server.once("listening", () => readiness.markReady());
 

@@ -1,4 +1,5 @@
 import { type InjectOptions, inject, type Response } from "light-my-request";
+import { createAccessLog } from "../src/platform/access-log.ts";
 import { createApp } from "../src/app.ts";
 import { createDeps, type Deps } from "../src/deps.ts";
 import { assembleApp } from "../src/platform/app.ts";
@@ -8,6 +9,7 @@ import { createLogger } from "../src/platform/logging.ts";
 import { createMetrics, type Metrics } from "../src/platform/metrics.ts";
 import { createRequests, type Requests } from "../src/platform/requests.ts";
 import type { Route } from "../src/platform/route.ts";
+import { createTracing } from "../src/platform/tracing.ts";
 import { loadSettings } from "../src/settings.ts";
 
 export interface TestApp extends AsyncDisposable {
@@ -36,12 +38,19 @@ export async function createTestApp({
 }: TestAppOptions = {}): Promise<TestApp> {
   const logs: TestApp["logs"] = [];
   const settings = loadSettings(env);
-  const log = createLogger(settings, { write: (line) => void logs.push(JSON.parse(line)) });
+  const destination = {
+    write: (lines: string) => {
+      for (const line of lines.trimEnd().split("\n")) logs.push(JSON.parse(line));
+    },
+  };
+  const log = createLogger(settings, destination);
   const lifespan = await createDeps(settings, log, deps);
   const readiness = await startReadiness(lifespan.checks, log);
   readiness.markReady();
   const metrics = createMetrics();
-  const requests = createRequests(log, metrics);
+  const accessLog = createAccessLog(settings, destination);
+  const tracing = createTracing(settings.OTEL_TRACES_SAMPLER_ARG);
+  const requests = createRequests(accessLog, metrics, tracing);
   const platform = { requests, readiness };
   const listener =
     routes === undefined
@@ -53,7 +62,11 @@ export async function createTestApp({
           routes,
         });
   return {
-    inject: (request) => inject(listener, request),
+    async inject(request) {
+      const response = await inject(listener, request);
+      accessLog.flush();
+      return response;
+    },
     logs,
     metrics,
     requests,

@@ -1,7 +1,7 @@
 import type { RequestListener } from "node:http";
 import type { Deps } from "../deps.ts";
 import { docsEndpoints } from "./docs/endpoints.ts";
-import { answerError, compileRoute, send } from "./endpoint.ts";
+import { answerError, compileRoute, type Endpoint, type RawInput } from "./endpoint.ts";
 import { healthRoutes, type Readiness } from "./health.ts";
 import { createListener } from "./http/adapter.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -39,32 +39,40 @@ export async function assembleApp({
   if (settings.ENVIRONMENT !== "prod") {
     endpoints.push(...docsEndpoints(openApiDocument(settings.SERVICE_NAME, served)));
   }
-  const framework = await createListener(endpoints, {
-    answerError: (error, exchange) => answerError(error, log, exchange),
-    explainUnmatched: explainUnmatched(endpoints),
-  });
-
-  const fail = (exchange: Exchange, error: unknown): void => {
-    const answer = answerError(error, log, exchange);
-    if (!exchange.res.headersSent) send(exchange, answer);
-  };
-  return platform.requests.track((exchange) => runChain(middleware, exchange, framework, fail));
-}
-
-function runChain(
-  middleware: readonly Middleware[],
-  exchange: Exchange,
-  last: (exchange: Exchange) => void,
-  fail: (exchange: Exchange, error: unknown) => void,
-): void {
-  const run = async (index: number): Promise<void> => {
-    const step = middleware[index];
-    if (step === undefined) return last(exchange);
+  const fail = (exchange: Exchange, error: unknown): void =>
+    exchange.send(answerError(error, log, exchange));
+  const serve = (endpoint: Endpoint, input: RawInput, exchange: Exchange): void => {
+    exchange.route = endpoint.path;
     try {
-      await step(exchange, () => void run(index + 1));
+      const answer = endpoint.answer(input, exchange);
+      if (answer instanceof Promise)
+        answer.then(exchange.send).catch((error) => fail(exchange, error));
+      else exchange.send(answer);
     } catch (error) {
       fail(exchange, error);
     }
   };
-  void run(0);
+  const framework = await createListener(endpoints, {
+    serve,
+    fail,
+    explainUnmatched: explainUnmatched(endpoints),
+  });
+  return platform.requests.track(chain(middleware, framework, fail));
+}
+
+function chain(
+  middleware: readonly Middleware[],
+  last: (exchange: Exchange) => void,
+  fail: (exchange: Exchange, error: unknown) => void,
+): (exchange: Exchange) => void {
+  return middleware.reduceRight<(exchange: Exchange) => void>((next, step) => {
+    return (exchange) => {
+      try {
+        const running = step(exchange, () => next(exchange));
+        if (running instanceof Promise) running.catch((error) => fail(exchange, error));
+      } catch (error) {
+        fail(exchange, error);
+      }
+    };
+  }, last);
 }

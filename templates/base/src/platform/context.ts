@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { Context } from "@opentelemetry/api";
 
 /** What is known of the request that the running code works for. */
 export interface RequestContext {
@@ -10,14 +11,21 @@ export interface RequestContext {
   readonly spanId: string;
 }
 
-const storage = new AsyncLocalStorage<RequestContext>();
+/** What code finds out about its surroundings: one object, because every further storage costs each request. */
+export interface Scope {
+  readonly request: RequestContext | undefined;
+  /** OpenTelemetry's context, made when somebody asks for it. */
+  telemetry: Context | undefined;
+}
+
+export const scopes = new AsyncLocalStorage<Scope>();
 
 /** The request that the calling code works for, or undefined outside of any. Holds through await and timers. */
 export function currentRequest(): RequestContext | undefined {
-  return storage.getStore();
+  return scopes.getStore()?.request;
 }
 
-/** Runs `work` as part of the request `context`. */
-export function runInRequest<Result>(context: RequestContext, work: () => Result): Result {
-  return storage.run(context, work);
+/** Runs `work` as part of `request`. */
+export function runInRequest<Result>(request: RequestContext, work: () => Result): Result {
+  return scopes.run({ request, telemetry: undefined }, work);
 }

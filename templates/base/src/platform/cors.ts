@@ -1,4 +1,3 @@
-import { send } from "./endpoint.ts";
 import type { Middleware } from "./app.ts";
 
 const METHODS = "GET, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -13,16 +12,16 @@ export function cors(origins: readonly string[]): Middleware {
   const anyOrigin = origins.includes("*");
   if (origins.length === 0) return (_exchange, next) => next();
   return (exchange, next) => {
-    const { req, res } = exchange;
+    const { req, headers } = exchange;
     const { origin } = req.headers;
-    res.setHeader("Vary", "Origin");
+    headers.vary = "Origin";
     if (origin === undefined || !(anyOrigin || origins.includes(origin))) return next();
-    res.setHeader("Access-Control-Allow-Origin", anyOrigin ? "*" : origin);
-    res.setHeader("Access-Control-Expose-Headers", EXPOSED);
+    headers["access-control-allow-origin"] = anyOrigin ? "*" : origin;
+    headers["access-control-expose-headers"] = EXPOSED;
     if (req.method !== "OPTIONS" || req.headers["access-control-request-method"] === undefined) {
       return next();
     }
-    send(exchange, {
+    exchange.send({
       status: 204,
       headers: {
         "access-control-allow-methods": METHODS,

@@ -1,9 +1,8 @@
-import { STATUS_CODES } from "node:http";
 import { z } from "zod";
 import type { Deps } from "../deps.ts";
 import { AppError, type ErrorDetail, errorBody, toAppError } from "./errors.ts";
 import type { Logger } from "./logging.ts";
-import type { Exchange } from "./requests.ts";
+import type { Exchange, Outgoing } from "./requests.ts";
 import { type Method, Reply, type Route } from "./route.ts";
 
 /** The parts of a request as the framework hands them over, not checked yet. */
@@ -14,26 +13,20 @@ export interface RawInput {
   body: unknown;
 }
 
-/** A finished answer: the adapter sends it as it is. */
-export interface Outgoing {
-  status: number;
-  headers: Record<string, string>;
-  body: string | Buffer | undefined;
-}
-
 /** What a framework adapter serves: a route, compiled. */
 export interface Endpoint {
   method: Method;
   /** With parameters in braces. */
   path: string;
-  /** Whether the request may carry a JSON body. */
-  hasBody: boolean;
-  /** @throws {AppError} what the caller did wrong, and whatever the handler throws. */
-  answer(input: RawInput, exchange: Exchange): Promise<Outgoing>;
+  /**
+   * The answer to a request, at once when the handler does not wait for anything.
+   * @throws {AppError} what the caller did wrong, and whatever the handler throws.
+   */
+  answer(input: RawInput, exchange: Exchange): Outgoing | Promise<Outgoing>;
 }
 
 const PARTS = ["params", "query", "headers", "body"] as const;
-const NO_INPUT = { params: undefined, query: undefined, headers: undefined, body: undefined };
+type Part = (typeof PARTS)[number];
 
 /**
  * Compiles a route: check the request, call the handler, check its answer, write it as JSON.
@@ -52,14 +45,28 @@ export function compileRoute(route: Route, deps: Deps): Endpoint {
   );
   const defaultStatus = Math.min(...responseSchemas.keys());
 
+  function toOutgoing(result: unknown): Outgoing {
+    const own = result instanceof Reply;
+    const status: number = own ? result.status : defaultStatus;
+    const schema = responseSchemas.get(status);
+    if (schema === undefined) throw new Error(`the route declares no response ${status}`);
+    return json(
+      status,
+      checkResponse(schema, own ? result.body : result),
+      own ? result.headers : undefined,
+    );
+  }
+
   return {
     method: route.method,
     path: route.path,
-    hasBody: route.body !== undefined,
-    async answer(input, exchange) {
+    answer(input, exchange) {
       const checked = checkRequest(requestSchemas, input);
-      const result = await route.handler({
-        ...checked,
+      const result: unknown = route.handler({
+        params: checked.params,
+        query: checked.query,
+        headers: checked.headers,
+        body: checked.body,
         deps,
         log: deps.log,
         // Made when asked for: most handlers never look at it.
@@ -67,27 +74,23 @@ export function compileRoute(route: Route, deps: Deps): Endpoint {
           return abortSignal(exchange);
         },
       });
-      const { status, body, headers } =
-        result instanceof Reply ? result : new Reply(defaultStatus, result);
-      const schema = responseSchemas.get(status);
-      if (schema === undefined) throw new Error(`the route declares no response ${status}`);
-      return json(status, checkResponse(schema, body), headers);
+      return result instanceof Promise ? result.then(toOutgoing) : toOutgoing(result);
     },
   };
 }
 
 function checkRequest(
-  schemas: { part: (typeof PARTS)[number]; schema: z.ZodType }[],
+  schemas: { part: Part; schema: z.ZodType }[],
   input: RawInput,
-): Record<(typeof PARTS)[number], unknown> {
-  const checked: Record<(typeof PARTS)[number], unknown> = { ...NO_INPUT };
-  const details: ErrorDetail[] = [];
+): Partial<Record<Part, unknown>> {
+  const checked: Partial<Record<Part, unknown>> = {};
+  let details: ErrorDetail[] | undefined;
   for (const { part, schema } of schemas) {
     const result = schema.safeParse(input[part]);
     if (result.success) checked[part] = result.data;
-    else details.push(...result.error.issues.map((issue) => describe(part, issue)));
+    else (details ??= []).push(...result.error.issues.map((issue) => describe(part, issue)));
   }
-  if (details.length === 0) return checked;
+  if (details === undefined) return checked;
   throw new AppError("VALIDATION_ERROR", "Request validation failed", { details });
 }
 
@@ -109,7 +112,7 @@ function json(status: number, body: unknown, headers: Record<string, string> = {
   if (body === undefined) return { status, headers, body: undefined };
   return {
     status,
-    headers: { "content-type": "application/json", ...headers },
+    headers: { ...headers, "content-type": "application/json" },
     body: JSON.stringify(body),
   };
 }
@@ -131,12 +134,6 @@ export function answerError(thrown: unknown, log: Logger, { res }: Exchange): Ou
 // JavaScript can throw anything; the log wants a stack.
 function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(`thrown: ${String(thrown)}`);
-}
-
-/** Writes an answer without a framework: for what is refused before one sees the request. */
-export function send({ res }: Exchange, { status, headers, body }: Outgoing): void {
-  const length = { "content-length": String(body === undefined ? 0 : Buffer.byteLength(body)) };
-  res.writeHead(status, STATUS_CODES[status], { ...headers, ...length }).end(body);
 }
 
 function abortSignal({ res }: Exchange): AbortSignal {

@@ -4,6 +4,12 @@ import { version } from "./package-info.ts";
 
 export type { Logger } from "pino";
 
+interface LogSettings {
+  LOG_LEVEL: string;
+  SERVICE_NAME: string;
+  ENVIRONMENT: string;
+}
+
 // Wherever a log object carries one of these, down to three levels, the value is not written.
 const SECRETS = ["authorization", "cookie", "password", "secret", "token", "api_key", "apiKey"];
 const redact = {
@@ -11,22 +17,35 @@ const redact = {
   censor: "[redacted]",
 };
 
+/** Standard output, written synchronously: lines that wait in memory are lost in a crash. */
+export function stdout(): DestinationStream {
+  return pino.destination({ fd: 1, sync: true });
+}
+
+/** The fields that every log line has. */
+export function logFields(settings: LogSettings): Record<string, string> {
+  return {
+    service_name: settings.SERVICE_NAME,
+    environment: settings.ENVIRONMENT,
+    version,
+  };
+}
+
 /**
- * The service's logger: one JSON object a line on stdout with timestamp, level, message, service_name,
- * environment and version, and inside a request its request_id, correlation_id, trace_id and span_id.
- * Writes synchronously, because lines that wait in memory are lost in a crash.
+ * The service's logger: one JSON object a line with timestamp, level, message, service_name, environment and version,
+ * and inside a request its request_id, correlation_id, trace_id and span_id.
  * @param destination where the lines go; stdout when left out.
  */
 export function createLogger(
-  settings: { LOG_LEVEL: string; SERVICE_NAME: string; ENVIRONMENT: string },
-  destination: DestinationStream = pino.destination({ fd: 1, sync: true }),
+  settings: LogSettings,
+  destination: DestinationStream = stdout(),
 ): Logger {
   return pino(
     {
       level: settings.LOG_LEVEL,
       messageKey: "message",
       errorKey: "error",
-      base: { service_name: settings.SERVICE_NAME, environment: settings.ENVIRONMENT, version },
+      base: logFields(settings),
       timestamp: () => stdTimeFunctions.isoTime().replace('"time"', '"timestamp"'),
       formatters: { level: (label) => ({ level: label }) },
       mixin: requestFields,

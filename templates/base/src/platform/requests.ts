@@ -1,32 +1,37 @@
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
-import {
-  context,
-  defaultTextMapGetter,
-  propagation,
-  ROOT_CONTEXT,
-  type Span,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-} from "@opentelemetry/api";
+import { type Attributes, SpanStatusCode } from "@opentelemetry/api";
+import type { AccessLog } from "./access-log.ts";
 import { type RequestContext, runInRequest } from "./context.ts";
-import type { Logger } from "./logging.ts";
 import type { Metrics } from "./metrics.ts";
+import type { TracePosition, Tracing } from "./tracing.ts";
 
 const SANE_ID = /^[A-Za-z0-9._-]{1,128}$/;
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
-/** One request from its first byte to its last: what the log line, the metrics and the span are made of. */
-export interface Exchange extends RequestContext {
+/** A finished answer. */
+export interface Outgoing {
+  status: number;
+  headers: Record<string, string>;
+  body: string | Buffer | undefined;
+}
+
+/** One request from its first byte to its answer: what the log line, the metrics and the span are made of. */
+export interface Exchange extends RequestContext, TracePosition {
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
+  /** Milliseconds of `performance.now()`. */
   readonly startedAt: number;
-  readonly span: Span;
   /** The path up to the query, without it: queries may carry secrets. */
   readonly path: string;
+  /** Headers that the answer will have, whatever it is. */
+  readonly headers: Record<string, string>;
   /** The template of the matched route, `/api/v1/receipts/{id}`; empty when none matched. */
   route: string;
+  /** The caller as the load balancer saw it. */
+  remoteAddress(): string;
+  /** Answers the request, once; then the request is over: logged, counted, and its span ended. */
+  send(outgoing: Outgoing): void;
 }
 
 /** The requests of one worker. */
@@ -41,53 +46,50 @@ export interface Requests {
   onFinished(listener: () => void): void;
 }
 
-/** Follows every request of a worker from arrival to the last byte. */
-export function createRequests(log: Logger, metrics: Metrics): Requests {
-  const tracer = trace.getTracer("http-server");
+/** Follows every request of a worker from arrival to the answer. */
+export function createRequests(accessLog: AccessLog, metrics: Metrics, tracing: Tracing): Requests {
   const open = new Set<Exchange>();
   const listeners: (() => void)[] = [];
   let closing = false;
 
   function begin(req: IncomingMessage, res: ServerResponse): Exchange {
     const path = pathOf(req.url ?? "/");
-    const parent = propagation.extract(ROOT_CONTEXT, req.headers, defaultTextMapGetter);
-    const span = tracer.startSpan(
-      methodOf(req),
-      {
-        kind: SpanKind.SERVER,
-        attributes: {
-          "http.request.method": methodOf(req),
-          "url.path": path,
-          "url.scheme": "http",
-          "client.address": remoteAddress(req),
-        },
-      },
-      parent,
-    );
-    const { traceId, spanId } = span.spanContext();
+    const position = tracing.begin(req.headers, methodOf(req), path, () => attributesOf(req, path));
     const requestId = saneId(req.headers["x-request-id"]) ?? randomUUID();
     const correlationId = saneId(req.headers["x-correlation-id"]) ?? requestId;
-    const startedAt = performance.now();
-    return {
+    const exchange: Exchange = {
       req,
       res,
-      startedAt,
-      span,
+      startedAt: performance.now(),
       path,
+      headers: { "x-request-id": requestId, "x-correlation-id": correlationId },
       route: "",
       requestId,
       correlationId,
-      traceId,
-      spanId,
+      traceId: position.traceId,
+      spanId: position.spanId,
+      traceState: position.traceState,
+      span: position.span,
+      remoteAddress: () => remoteAddress(req),
+      send: (outgoing) => send(exchange, outgoing),
     };
+    return exchange;
   }
 
-  function finish(exchange: Exchange): void {
-    open.delete(exchange);
+  function send(exchange: Exchange, { status, headers, body }: Outgoing): void {
+    if (!open.delete(exchange)) return;
+    const { res } = exchange;
+    if (closing) res.shouldKeepAlive = false;
+    // 499: the client went away before the answer (nginx's code; it never goes over the wire).
+    finish(exchange, res.destroyed ? 499 : status);
+    const length = body === undefined ? 0 : Buffer.byteLength(body);
+    const whole = { ...exchange.headers, ...headers, "content-length": String(length) };
+    res.writeHead(status, whole).end(exchange.req.method === "HEAD" ? undefined : body);
+  }
+
+  function finish(exchange: Exchange, status: number): void {
     metrics.activeRequests.dec();
     const seconds = (performance.now() - exchange.startedAt) / 1_000;
-    // 499: the client went away before the answer (nginx's code; it never goes over the wire).
-    const status = exchange.res.writableEnded ? exchange.res.statusCode : 499;
     metrics.requestDuration.observe(
       {
         http_request_method: methodOf(exchange.req),
@@ -97,7 +99,7 @@ export function createRequests(log: Logger, metrics: Metrics): Requests {
       seconds,
     );
     endSpan(exchange, status);
-    runInRequest(exchange, () => writeAccessLine(log, exchange, status, seconds));
+    accessLog.write(exchange, status, seconds);
     for (const listener of listeners) listener();
   }
 
@@ -106,46 +108,28 @@ export function createRequests(log: Logger, metrics: Metrics): Requests {
       const exchange = begin(req, res);
       open.add(exchange);
       metrics.activeRequests.inc();
-      res.setHeader("X-Request-ID", exchange.requestId);
-      res.setHeader("X-Correlation-ID", exchange.correlationId);
-      if (closing) res.shouldKeepAlive = false;
-      res.once("close", () => finish(exchange));
-      const active = trace.setSpan(ROOT_CONTEXT, exchange.span);
-      context.with(active, runInRequest, undefined, exchange, () => listener(exchange));
+      runInRequest(exchange, () => listener(exchange));
     },
     inFlight: () => Array.from(open, (exchange) => exchange.requestId),
-    closeConnections() {
-      closing = true;
-      for (const { res } of open) if (!res.headersSent) res.shouldKeepAlive = false;
-    },
+    closeConnections: () => void (closing = true),
     onFinished: (listener) => void listeners.push(listener),
   };
 }
 
-function writeAccessLine(log: Logger, exchange: Exchange, status: number, seconds: number): void {
-  const probe = exchange.route.startsWith("/health") && status < 400;
-  log[probe ? "debug" : "info"](
-    {
-      method: exchange.req.method,
-      path: exchange.path,
-      route: exchange.route,
-      status,
-      duration_ms: Math.round(seconds * 1e6) / 1e3,
-      remote_ip: remoteAddress(exchange.req),
-      user_agent: exchange.req.headers["user-agent"],
-      worker_pid: process.pid,
-    },
-    "request completed",
-  );
+function attributesOf(req: IncomingMessage, path: string): Attributes {
+  return {
+    "http.request.method": methodOf(req),
+    "url.path": path,
+    "url.scheme": "http",
+    "client.address": remoteAddress(req),
+  };
 }
 
 function endSpan({ span, req, route }: Exchange, status: number): void {
-  if (span.isRecording()) {
-    if (route !== "")
-      span.updateName(`${methodOf(req)} ${route}`).setAttribute("http.route", route);
-    span.setAttribute("http.response.status_code", status);
-    if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
-  }
+  if (span === undefined) return;
+  if (route !== "") span.updateName(`${methodOf(req)} ${route}`).setAttribute("http.route", route);
+  span.setAttribute("http.response.status_code", status);
+  if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
   span.end();
 }
 
@@ -164,7 +148,7 @@ function pathOf(url: string): string {
   return query === -1 ? url : url.slice(0, query);
 }
 
-/** The caller as the load balancer saw it: it appends to the header, so only the last entry can be trusted. */
+/** The load balancer appends the caller to the header, so only the last entry can be trusted. */
 function remoteAddress(req: IncomingMessage): string {
   const forwarded = req.headers["x-forwarded-for"];
   const last = typeof forwarded === "string" ? forwarded.split(",").at(-1)?.trim() : undefined;

@@ -1,5 +1,4 @@
-import { type Context, context, propagation, type SpanKind, trace } from "@opentelemetry/api";
-import { AsyncLocalStorageContextManager } from "@opentelemetry/context-async-hooks";
+import { type Context, context, propagation, trace } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { registerInstrumentations } from "@opentelemetry/instrumentation";
 import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
@@ -14,6 +13,8 @@ import {
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { version } from "./package-info.ts";
+import { telemetryContext } from "./telemetry-context.ts";
+import { SAMPLED } from "./tracing.ts";
 
 const FLUSH_LIMIT_MS = 2_000;
 
@@ -26,7 +27,7 @@ interface TelemetrySettings {
 
 /**
  * Starts tracing for this process: parent-based ratio sampling, W3C trace context, spans for inbound requests
- * (made in requests.ts) and for every `fetch`. Without OTEL_EXPORTER_OTLP_ENDPOINT ids are made, nothing is sent.
+ * (decided on in tracing.ts) and for every `fetch`. Without OTEL_EXPORTER_OTLP_ENDPOINT ids are made, nothing is sent.
  * @param processors replaces the OTLP exporter, for tests.
  * @returns what flushes and stops it, within two seconds even when the collector does not answer.
  */
@@ -41,14 +42,14 @@ export async function startTelemetry(
       "deployment.environment.name": settings.ENVIRONMENT,
       "service.instance.id": `${process.pid}@${process.env.HOSTNAME ?? "localhost"}`,
     }),
-    sampler: withoutProbes(
+    sampler: withDecisionsMade(
       new ParentBasedSampler({
         root: new TraceIdRatioBasedSampler(settings.OTEL_TRACES_SAMPLER_ARG),
       }),
     ),
     spanProcessors: processors ?? (await otlpProcessors(settings.OTEL_EXPORTER_OTLP_ENDPOINT)),
   });
-  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable());
+  context.setGlobalContextManager(telemetryContext);
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
   trace.setGlobalTracerProvider(provider);
   const unregister = registerInstrumentations({
@@ -73,24 +74,15 @@ async function otlpProcessors(endpoint: string | undefined): Promise<SpanProcess
   return [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url: endpoint }) })];
 }
 
-/** Probes come every few seconds for the life of the service and say nothing: they are never traced. */
-function withoutProbes(sampler: Sampler): Sampler {
+/** Keeps the decisions that tracing.ts made on inbound requests, and leaves all others to `sampler`. */
+function withDecisionsMade(sampler: Sampler): Sampler {
   return {
-    shouldSample(
-      parent: Context,
-      traceId: string,
-      name: string,
-      kind: SpanKind,
-      attributes,
-      links,
-    ) {
-      const path = attributes["url.path"];
-      if (typeof path === "string" && path.startsWith("/health")) {
-        return { decision: SamplingDecision.NOT_RECORD };
-      }
-      return sampler.shouldSample(parent, traceId, name, kind, attributes, links);
+    shouldSample(parent: Context, ...rest) {
+      if (parent.getValue(SAMPLED) === true)
+        return { decision: SamplingDecision.RECORD_AND_SAMPLED };
+      return sampler.shouldSample(parent, ...rest);
     },
-    toString: () => `WithoutProbes{${sampler.toString()}}`,
+    toString: () => `WithDecisionsMade{${sampler.toString()}}`,
   };
 }
 

@@ -87,7 +87,10 @@ test("the caller's decision not to sample is kept, and passed on", async () => {
 
 test("a request that is not sampled still has ids in its log lines", async () => {
   const spans = await traced("0", async (url) => {
-    await using app = await createTestApp({ routes: [callUpstream(url)] });
+    await using app = await createTestApp({
+      env: { OTEL_TRACES_SAMPLER_ARG: "0" },
+      routes: [callUpstream(url)],
+    });
     await app.inject({ method: "GET", url: "/things/7" });
     expect(app.logs.at(-1)).toMatchObject({
       trace_id: expect.stringMatching(/^(?!0{32})[0-9a-f]{32}$/),

@@ -31,8 +31,7 @@ function constant(path: string, type: string, body: string): Endpoint {
   return {
     method: "GET",
     path,
-    hasBody: false,
-    answer: async () => ({ status: 200, headers, body }),
+    answer: () => ({ status: 200, headers, body }),
   };
 }
 
@@ -42,7 +41,6 @@ function asset(name: AssetName): Endpoint {
   return {
     method: "GET",
     path: `/docs/${name}`,
-    hasBody: false,
     answer: async () => ({ status: 200, headers, body: await readAsset(name) }),
   };
 }

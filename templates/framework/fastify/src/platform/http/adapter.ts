@@ -1,5 +1,5 @@
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from "fastify";
-import type { Endpoint, Outgoing } from "../endpoint.ts";
+import type { Endpoint, RawInput } from "../endpoint.ts";
 import { AppError } from "../errors.ts";
 import type { Exchange } from "../requests.ts";
 
@@ -7,23 +7,31 @@ const BODY_LIMIT_BYTES = 1_048_576;
 
 /** What the adapter asks back from the platform. */
 export interface AdapterOptions {
-  answerError(error: unknown, exchange: Exchange): Outgoing;
+  /** Lets an endpoint answer. */
+  serve(endpoint: Endpoint, input: RawInput, exchange: Exchange): void;
+  /** Answers with an error, whatever was thrown. */
+  fail(exchange: Exchange, thrown: unknown): void;
   explainUnmatched(path: string): AppError;
 }
 
 /**
- * Serves `endpoints` with Fastify: its router and body parser, nothing else, so that another framework can take its
- * place without the service noticing. Register Fastify plugins here.
+ * Serves `endpoints` with Fastify: its router and its body parser. The answer is written by the platform, the same for
+ * every framework, so a plugin that changes answers has no effect here; `app.ts` has a list for such things.
  */
 export async function createListener(
   endpoints: readonly Endpoint[],
-  { answerError, explainUnmatched }: AdapterOptions,
+  { serve, fail, explainUnmatched }: AdapterOptions,
 ): Promise<(exchange: Exchange) => void> {
   // The framework hands back Node's own request; this finds the exchange it belongs to.
   const exchanges = new WeakMap<object, Exchange>();
   const exchangeOf = (request: FastifyRequest): Exchange => exchanges.get(request.raw)!;
-  const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply =>
-    sendReply(reply, answerError(toPlatformError(error), exchangeOf(request)));
+  const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    reply.hijack();
+    const exchange = exchangeOf(request);
+    exchange.route = templates.get(request.routeOptions.url ?? "") ?? "";
+    fail(exchange, toPlatformError(error));
+  };
+  const templates = new Map(endpoints.map(({ path }) => [toFastifyPath(path), path]));
 
   const fastify = Fastify({
     bodyLimit: BODY_LIMIT_BYTES,
@@ -42,17 +50,10 @@ export async function createListener(
   for (const endpoint of endpoints) {
     fastify.route({
       method: endpoint.method,
-      url: endpoint.path.replaceAll(/\{(\w+)\}/g, ":$1"),
-      // Before the body is read, so that a refused body counts for its route too.
-      onRequest(request, _reply, done) {
-        exchangeOf(request).route = endpoint.path;
-        done();
-      },
-      async handler(request, reply) {
-        const exchange = exchangeOf(request);
-        // Not left to Fastify's error handler: that one cannot take everything that JavaScript can throw.
-        const answer = endpoint.answer(request, exchange);
-        return sendReply(reply, await answer.catch((error) => answerError(error, exchange)));
+      url: toFastifyPath(endpoint.path),
+      handler(request, reply) {
+        reply.hijack();
+        serve(endpoint, request, exchangeOf(request));
       },
     });
   }
@@ -64,12 +65,9 @@ export async function createListener(
   };
 }
 
-function sendReply(reply: FastifyReply, { status, headers, body }: Outgoing): FastifyReply {
-  // With a serializer of its own, Fastify leaves our content type alone.
-  return reply.code(status).headers(headers).serializer(unchanged).send(body);
+function toFastifyPath(path: string): string {
+  return path.replaceAll(/\{(\w+)\}/g, ":$1");
 }
-
-const unchanged = (payload: string): string => payload;
 
 /** Fastify's own refusals in the words of the standard; anything else goes on as it is. */
 function toPlatformError(error: unknown): unknown {

@@ -1,0 +1,85 @@
+import { type DestinationStream, levels } from "pino";
+import { logFields, stdout } from "./logging.ts";
+import type { Exchange } from "./requests.ts";
+
+/** Writes one line for every request, in the format of the service's log. */
+export interface AccessLog {
+  /** @param seconds how long the answer took. */
+  write(exchange: Exchange, status: number, seconds: number): void;
+  /** Writes out the lines that still wait. */
+  flush(): void;
+}
+
+const FLUSH_CHARS = 16_384;
+const FLUSH_MS = 100;
+
+/**
+ * Built by hand and written in bulk, because this is the one line that every request pays for: through pino it cost a
+ * third of a request. Lines wait at most 100 ms; what waits is written on exit, also after a crash.
+ * Probes that succeed are only logged at debug.
+ */
+export function createAccessLog(
+  settings: { LOG_LEVEL: string; SERVICE_NAME: string; ENVIRONMENT: string },
+  destination: DestinationStream = stdout(),
+): AccessLog {
+  const threshold = levels.values[settings.LOG_LEVEL] ?? levels.values.info!;
+  const enabled = threshold <= levels.values.info!;
+  const probes = threshold <= levels.values.debug!;
+  const fixed = JSON.stringify(logFields(settings)).slice(1, -1);
+  let waiting = "";
+  let timer: NodeJS.Timeout | undefined;
+
+  function flush(): void {
+    clearTimeout(timer);
+    timer = undefined;
+    if (waiting === "") return;
+    const lines = waiting;
+    waiting = "";
+    destination.write(lines);
+  }
+  process.once("exit", flush);
+
+  return {
+    flush,
+    write(exchange, status, seconds) {
+      const probe = status < 400 && exchange.route.startsWith("/health");
+      if (!enabled || (probe && !probes)) return;
+      waiting += accessLine(exchange, status, seconds, fixed, probe ? "debug" : "info");
+      if (waiting.length >= FLUSH_CHARS) flush();
+      else timer ??= setTimeout(flush, FLUSH_MS).unref();
+    },
+  };
+}
+
+// The ids need no escaping: they are hex digits, or were checked on the way in.
+function accessLine(
+  exchange: Exchange,
+  status: number,
+  seconds: number,
+  fixed: string,
+  level: string,
+): string {
+  const { requestId, correlationId, traceId, spanId, req, path, route } = exchange;
+  const userAgent = req.headers["user-agent"];
+  return (
+    `{"level":"${level}","timestamp":"${now()}",${fixed},"request_id":"${requestId}",` +
+    `"correlation_id":"${correlationId}","trace_id":"${traceId}","span_id":"${spanId}",` +
+    `"method":"${req.method}","path":${JSON.stringify(path)},"route":"${route}","status":${status},` +
+    `"duration_ms":${Math.round(seconds * 1e6) / 1e3},"remote_ip":${JSON.stringify(exchange.remoteAddress())},` +
+    (userAgent === undefined ? "" : `"user_agent":${JSON.stringify(userAgent)},`) +
+    `"worker_pid":${process.pid},"message":"request completed"}\n`
+  );
+}
+
+let nowMs = 0;
+let nowText = "";
+
+/** The time as ISO 8601, made once a millisecond. */
+function now(): string {
+  const ms = Date.now();
+  if (ms !== nowMs) {
+    nowMs = ms;
+    nowText = new Date(ms).toISOString();
+  }
+  return nowText;
+}
