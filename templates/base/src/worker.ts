@@ -21,7 +21,7 @@ export async function startService(settings: Settings, log: Logger): Promise<Wor
   const lifespan = stack.use(await createDeps(settings, log));
   const readiness = stack.use(await startReadiness(lifespan.checks, log));
   const metrics = createMetrics();
-  const accessLog = createAccessLog(settings);
+  const accessLog = stack.use(createAccessLog(settings));
   const tracing = createTracing(settings.OTEL_TRACES_SAMPLER_ARG);
   const requests = createRequests(accessLog, metrics, tracing);
   const server = createServer(await createApp(lifespan.deps, { requests, readiness }));

@@ -72,6 +72,7 @@ export async function createTestApp({
     requests,
     async [Symbol.asyncDispose]() {
       readiness[Symbol.dispose]();
+      accessLog[Symbol.dispose]();
       await lifespan[Symbol.asyncDispose]();
     },
   };

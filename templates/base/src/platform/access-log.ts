@@ -3,7 +3,7 @@ import { logFields, stdout } from "./logging.ts";
 import type { Exchange } from "./requests.ts";
 
 /** Writes one line for every request, in the format of the service's log. */
-export interface AccessLog {
+export interface AccessLog extends Disposable {
   /** @param seconds how long the answer took. */
   write(exchange: Exchange, status: number, seconds: number): void;
   /** Writes out the lines that still wait. */
@@ -41,6 +41,10 @@ export function createAccessLog(
 
   return {
     flush,
+    [Symbol.dispose]() {
+      process.off("exit", flush);
+      flush();
+    },
     write(exchange, status, seconds) {
       const probe = status < 400 && exchange.route.startsWith("/health");
       if (!enabled || (probe && !probes)) return;
