@@ -6,6 +6,9 @@ const { pathToFileURL } = require("node:url");
 
 // A checkout runs its sources as they are; the published package has only the bundle.
 const source = join(__dirname, "../src/cli/main.ts");
-const entry = existsSync(source) ? source : join(__dirname, "../dist/main.js");
 
-import(pathToFileURL(entry).href).then(({ main }) => main());
+if (existsSync(source)) {
+  import(pathToFileURL(source).href).then(({ main }) => main());
+} else {
+  require("../dist/main.cjs").main();
+}

@@ -138,7 +138,11 @@ async function finish(host: Host, report: Report, plan: CreatePlan): Promise<Cre
       report.repository(result.git);
     }
     if (plan.verify) {
-      const tools = { ...host, onCheck: report.check.bind(report) };
+      const tools = {
+        ...host,
+        network: await host.network(),
+        onCheck: report.check.bind(report),
+      };
       report.line("Verifying the service");
       result.verified = await verify(tools, plan.packageManager, cwd);
     }

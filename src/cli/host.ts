@@ -1,6 +1,5 @@
 import type { Templates } from "../catalog/templates.ts";
 import type { CommandRunner, FileSystem, Network, Prompter } from "../ports.ts";
-import type { Screen } from "./report.ts";
 
 /** Everything around a run: tests replace it piece by piece. */
 export interface Host {
@@ -8,7 +7,6 @@ export interface Host {
   env: Readonly<Record<string, string | undefined>>;
   /** A person can answer questions. */
   interactive: boolean;
-  screen: Screen;
   /** Milliseconds of a steady clock. */
   now: () => number;
   /** Aborted by Ctrl-C and SIGTERM. */
@@ -17,7 +15,7 @@ export interface Host {
   templates: () => Promise<Templates>;
   fs: FileSystem;
   commands: CommandRunner;
-  network: Network;
-  /** Loaded when the first question is asked. */
+  // Loaded when they are needed, which in most runs they are not.
+  network: () => Promise<Network>;
   prompter: () => Promise<Prompter>;
 }

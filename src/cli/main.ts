@@ -6,17 +6,18 @@ import { catalogue, version } from "./templates.ts";
 /** Runs the command line of this process, and sets its exit code. */
 export async function main(): Promise<void> {
   const args = process.argv.slice(2);
-  const screen = realScreen();
   // What is behind the command line is loaded only when there is something to do or to say.
-  const loadReport = async () =>
-    new (await import("./report.ts")).Report(screen, args.includes("--json"));
-  const signal = interruptions();
+  const loadReport = async () => {
+    const { Report } = await import("./report.ts");
+    return new Report(realScreen(), args.includes("--json"));
+  };
   const program = createProgram(catalogue, version, async (options) => {
+    const signal = interruptions();
     const [{ create }, { realHost }] = await Promise.all([
       import("./create.ts"),
       import("./real-host.ts"),
     ]);
-    await create(realHost(screen, signal), await loadReport(), options);
+    await create(realHost(signal), await loadReport(), options);
   });
   try {
     await program.parseAsync(args, { from: "user" });

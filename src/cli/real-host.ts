@@ -2,25 +2,22 @@ import { text } from "node:stream/consumers";
 
 import { commands } from "../system/commands.ts";
 import { disk } from "../system/disk.ts";
-import { network } from "../system/network.ts";
 import type { Host } from "./host.ts";
-import type { Screen } from "./report.ts";
 import { builtInTemplates } from "./templates.ts";
 
 /** The host of a real run. */
-export function realHost(screen: Screen, signal: AbortSignal): Host {
+export function realHost(signal: AbortSignal): Host {
   return {
     cwd: process.cwd(),
     env: process.env,
     interactive: process.stdin.isTTY && process.stdout.isTTY,
-    screen,
     now: () => performance.now(),
     signal,
     readInput: () => text(process.stdin),
     templates: () => builtInTemplates(disk),
     fs: disk,
     commands,
-    network,
+    network: async () => (await import("../system/network.ts")).network,
     prompter: async () => (await import("../system/terminal.ts")).terminal(signal),
   };
 }

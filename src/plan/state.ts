@@ -1,8 +1,7 @@
-import { createHash } from "node:crypto";
-
 import type { Answers } from "../answers/schema.ts";
 import { entryNamed } from "../catalog/manifest.ts";
 import type { Templates } from "../catalog/templates.ts";
+import { blobId } from "./blob-id.ts";
 import type { Tree, TreeFile } from "./tree.ts";
 
 /** The service's own record of what it was made from; later commands start at it. */
@@ -25,11 +24,6 @@ export function stateOf(templates: Templates, answers: Answers, tree: Tree): Tre
   };
   const bytes = Buffer.from(`${toJson(state)}\n`);
   return { bytes, mode: 0o644, owner: "managed" };
-}
-
-/** The id that git gives to these bytes, so that git can say whether a file changed. */
-export function blobId(bytes: Uint8Array): string {
-  return createHash("sha1").update(`blob ${bytes.length}\0`).update(bytes).digest("hex");
 }
 
 function sortKeys(record: object): object {

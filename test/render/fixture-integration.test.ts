@@ -9,10 +9,12 @@ const without = render(templatesWithFixture, answersWith());
 const tree = render(templatesWithFixture, answersWith({ integrations: ["postbox"] }));
 const text = (path: string) => Buffer.from(tree.get(path)?.bytes ?? []).toString("utf8");
 
+function withoutState(files: typeof tree) {
+  return [...files].filter(([path]) => path !== ".fetch-service.json");
+}
+
 describe("one folder and one manifest entry make an integration", () => {
   it("changes nothing for a service that does not choose it", () => {
-    const withoutState = (files: typeof tree) =>
-      [...files].filter(([path]) => path !== ".fetch-service.json");
     expect(withoutState(without)).toEqual(withoutState(render(templates, answersWith())));
   });
 

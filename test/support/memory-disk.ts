@@ -24,9 +24,7 @@ export class MemoryDisk implements FileSystem {
         if (typeof entry === "string" || !("parentPath" in entry)) {
           return String(entry);
         }
-        return (
-          join(String(entry.parentPath), String(entry.name)) + (entry.isDirectory() ? "/" : "")
-        );
+        return join(entry.parentPath, String(entry.name)) + (entry.isDirectory() ? "/" : "");
       })
       .sort();
   }

@@ -45,7 +45,7 @@ export function problemsOf(source: string, slots: readonly string[]): string[] {
     const helper = originalOf(block.path);
     const [subject] = block.params;
     const found = subject && resolve(subject, scopes, problems);
-    const items = typeof found === "object" && "[]" in found ? (found["[]"] as Shape) : undefined;
+    const items = typeof found === "object" && "[]" in found ? found["[]"] : undefined;
     if (helper === "each" && found !== undefined && items === undefined) {
       problems.push(`${originalOf(subject)} is no list`);
     } else if (!["each", "if", "unless", "with"].includes(helper)) {
