@@ -63,7 +63,7 @@ export async function createTestApp({
         });
   return {
     async inject(request) {
-      const response = await inject(listener, request);
+      const response = await inject((req, res) => listener(pin(req), pin(res)), request);
       accessLog.flush();
       return response;
     },
@@ -76,6 +76,14 @@ export async function createTestApp({
       await lifespan[Symbol.asyncDispose]();
     },
   };
+}
+
+/** A framework may put other prototypes in place of light-my-request's, whose methods therefore move to the objects. */
+function pin<Simulated extends object>(simulated: Simulated): Simulated {
+  const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(
+    Object.getPrototypeOf(simulated),
+  );
+  return Object.defineProperties(simulated, methods);
 }
 
 /** What a client sees of an error answer. */

@@ -1,9 +1,15 @@
 import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from "fastify";
 import type { Endpoint, RawInput } from "../endpoint.ts";
-import { AppError } from "../errors.ts";
+import type { AppError } from "../errors.ts";
+import {
+  BODY_LIMIT_BYTES,
+  bodyMalformed,
+  bodyNotJson,
+  bodyTooLarge,
+  MAX_PARAM_LENGTH,
+  pathMalformed,
+} from "../refusals.ts";
 import type { Exchange } from "../requests.ts";
-
-const BODY_LIMIT_BYTES = 1_048_576;
 
 /** What the adapter asks back from the platform. */
 export interface AdapterOptions {
@@ -37,7 +43,7 @@ export async function createListener(
     bodyLimit: BODY_LIMIT_BYTES,
     onProtoPoisoning: "error",
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 1_024 },
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: refuse,
   });
   fastify.setErrorHandler(refuse);
@@ -73,24 +79,11 @@ function toFastifyPath(path: string): string {
 function toPlatformError(error: unknown): unknown {
   const { code, statusCode } = error as Partial<FastifyError>;
   if (typeof code !== "string" || !code.startsWith("FST_")) {
-    return error instanceof SyntaxError && statusCode === 400 ? malformedBody(error) : error;
+    return error instanceof SyntaxError && statusCode === 400 ? bodyMalformed(error) : error;
   }
-  if (statusCode === 413) {
-    return new AppError("PAYLOAD_TOO_LARGE", `The body is larger than ${BODY_LIMIT_BYTES} bytes`);
-  }
-  if (statusCode === 415) {
-    return new AppError("UNSUPPORTED_MEDIA_TYPE", "The body must be application/json");
-  }
-  if (code.startsWith("FST_ERR_CTP_")) return malformedBody(error);
-  if (code === "FST_ERR_BAD_URL") {
-    return new AppError("VALIDATION_ERROR", "The path is not valid", { cause: error });
-  }
+  if (statusCode === 413) return bodyTooLarge();
+  if (statusCode === 415) return bodyNotJson();
+  if (code.startsWith("FST_ERR_CTP_")) return bodyMalformed(error);
+  if (code === "FST_ERR_BAD_URL") return pathMalformed(error);
   return error;
-}
-
-function malformedBody(cause: unknown): AppError {
-  return new AppError("VALIDATION_ERROR", "Request validation failed", {
-    cause,
-    details: [{ field: "body", message: "must be valid JSON" }],
-  });
 }

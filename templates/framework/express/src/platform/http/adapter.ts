@@ -1,0 +1,99 @@
+import express, { type NextFunction, type Request, type Response } from "express";
+import { parse as parseQuery } from "fast-querystring";
+import type { Endpoint, RawInput } from "../endpoint.ts";
+import type { AppError } from "../errors.ts";
+import { MAX_PARAM_LENGTH, pathMalformed } from "../refusals.ts";
+import type { Exchange } from "../requests.ts";
+import type { Method } from "../route.ts";
+import { readJson } from "./body.ts";
+import { parseTarget, type Target } from "./target.ts";
+
+/** What the adapter asks back from the platform. */
+export interface AdapterOptions {
+  /** Lets an endpoint answer. */
+  serve(endpoint: Endpoint, input: RawInput, exchange: Exchange): void;
+  /** Answers with an error, whatever was thrown. */
+  fail(exchange: Exchange, thrown: unknown): void;
+  explainUnmatched(path: string): AppError;
+}
+
+/**
+ * Serves `endpoints` with Express: its router alone. The answer is written by the platform, the same for every
+ * framework. Register Express middleware here, before the endpoints; `app.ts` has a list for what needs no Express.
+ */
+export async function createListener(
+  endpoints: readonly Endpoint[],
+  { serve, fail, explainUnmatched }: AdapterOptions,
+): Promise<(exchange: Exchange) => void> {
+  // Express hands back Node's own request; this finds what belongs to it.
+  const requests = new WeakMap<object, { exchange: Exchange; target: Target }>();
+  const exchangeOf = (request: Request): Exchange => requests.get(request)!.exchange;
+
+  const app = express();
+  app.disable("x-powered-by");
+  app.enable("case sensitive routing");
+  app.enable("strict routing");
+  app.set("query parser", parseQuery);
+
+  for (const endpoint of inMatchingOrder(endpoints)) {
+    app[toExpressMethod(endpoint.method)](
+      toExpressPath(endpoint.path),
+      (request, _response, next) => {
+        const { params, headers } = request;
+        if (Object.values(params).some((value) => value.length > MAX_PARAM_LENGTH)) return next();
+        const { exchange, target } = requests.get(request)!;
+        const query = parseQuery(target.query);
+        if (endpoint.method === "GET") {
+          return serve(endpoint, { params, query, headers, body: undefined }, exchange);
+        }
+        readJson(request).then(
+          (body) => serve(endpoint, { params, query, headers, body }, exchange),
+          (error: unknown) => {
+            exchange.route = endpoint.path;
+            fail(exchange, error);
+          },
+        );
+      },
+    );
+  }
+  app.use((request) => fail(exchangeOf(request), explainUnmatched(exchangeOf(request).path)));
+  // Express knows by the four parameters that this one takes errors.
+  app.use((error: unknown, request: Request, _response: Response, _next: NextFunction) =>
+    fail(exchangeOf(request), error),
+  );
+
+  return (exchange) => {
+    const { req, res } = exchange;
+    const target = parseTarget(req.url ?? "/");
+    if (target === undefined) return fail(exchange, pathMalformed());
+    requests.set(req, { exchange, target });
+    req.url = target.query === "" ? target.path : `${target.path}?${target.query}`;
+    app(req, res);
+  };
+}
+
+/**
+ * Express takes the first route that fits. The order of declaration shall not matter, so that fixed text comes before
+ * a parameter, segment by segment. @throws {Error} when two endpoints could not be told apart.
+ */
+function inMatchingOrder(endpoints: readonly Endpoint[]): Endpoint[] {
+  const shapes = new Set<string>();
+  for (const { method, path } of endpoints) {
+    const shape = `${method} ${path.replaceAll(/\{\w+\}/g, "{}")}`;
+    if (shapes.has(shape)) throw new Error(`two routes for ${method} ${path}`);
+    shapes.add(shape);
+  }
+  const rank = (endpoint: Endpoint): string =>
+    Array.from(endpoint.path.split("/"), (segment) => (segment.startsWith("{") ? "1" : "0")).join(
+      "",
+    );
+  return endpoints.toSorted((a, b) => rank(a).localeCompare(rank(b)));
+}
+
+function toExpressMethod(method: Method): "get" | "post" | "put" | "patch" | "delete" {
+  return method.toLowerCase() as Lowercase<Method>;
+}
+
+function toExpressPath(path: string): string {
+  return encodeURI(path.replaceAll(/\{(\w+)\}/g, ":$1"));
+}

@@ -1,0 +1,44 @@
+const ABSOLUTE = /^https?:\/\/[^/?#]+/i;
+const ESCAPE = /%[0-9a-f]{2}/gi;
+const UNRESERVED = /[\w.~-]/;
+
+/** A request target, taken apart. */
+export interface Target {
+  /** Decoded where that changes no meaning: `/%68ealth` is `/health`, `%2f` becomes `%2F`. */
+  path: string;
+  /** What follows the question mark, as it came. */
+  query: string;
+}
+
+/**
+ * Takes a request target apart for the router, which compares paths as they are written.
+ * @returns undefined when the path cannot be decoded.
+ */
+export function parseTarget(url: string): Target | undefined {
+  const relative = url.startsWith("/") ? url : originForm(url);
+  const end = relative.slice(1).search(/[?#]/) + 1;
+  const path = normalPath(end === 0 ? relative : relative.slice(0, end));
+  if (path === undefined) return undefined;
+  return { path, query: end === 0 ? "" : relative.slice(end + 1) };
+}
+
+/** `http://host/path` as proxies send it, without the host. */
+function originForm(url: string): string {
+  const path = url.replace(ABSOLUTE, "");
+  return path === url || path.startsWith("/") ? path : `/${path}`;
+}
+
+function normalPath(path: string): string | undefined {
+  // The one character that makes Express parse the path in another way, which turns backslashes around.
+  const safe = path.replaceAll("\u00A0", "%C2%A0");
+  if (!safe.includes("%")) return safe;
+  try {
+    decodeURI(safe);
+  } catch {
+    return undefined;
+  }
+  return safe.replaceAll(ESCAPE, (escape) => {
+    const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
+    return UNRESERVED.test(character) ? character : escape.toUpperCase();
+  });
+}
