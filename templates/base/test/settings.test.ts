@@ -58,6 +58,13 @@ test("all problems are listed at once, each with its variable", () => {
   ]);
 });
 
+test("a problem says what is wrong", () => {
+  expect(problemsOf({ PORT: "http", OTEL_TRACES_SAMPLER_ARG: "2" })).toEqual([
+    "OTEL_TRACES_SAMPLER_ARG: Too big: expected number to be <=1",
+    "PORT: Invalid input: expected number, received NaN",
+  ]);
+});
+
 test("the two ports must differ", () => {
   expect(problemsOf({ PORT: "9000", METRICS_PORT: "9000" })).toEqual([
     "METRICS_PORT: must differ from PORT",

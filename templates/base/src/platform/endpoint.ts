@@ -95,7 +95,7 @@ function checkRequest(
 }
 
 function describe(part: string, issue: z.core.$ZodIssue): ErrorDetail {
-  const missing = issue.code === "invalid_type" && issue.input === undefined;
+  const missing = issue.message.endsWith("received undefined");
   return {
     field: [part, ...issue.path.map(String)].join("."),
     message: missing ? "Field required" : issue.message,

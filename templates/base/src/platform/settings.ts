@@ -71,6 +71,6 @@ export function readSettings<Schema extends z.ZodType>(
 
 function describe(issue: z.core.$ZodIssue): string {
   const variable = issue.path[0] === undefined ? "settings" : String(issue.path[0]);
-  const missing = issue.code === "invalid_type" && issue.input === undefined;
+  const missing = issue.message.endsWith("received undefined");
   return `${variable}: ${missing ? "is required" : issue.message}`;
 }

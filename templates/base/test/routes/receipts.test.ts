@@ -40,10 +40,10 @@ describe("POST /api/v1/receipts/points", () => {
     const response = await app.inject({ ...post, payload });
     expect(response.statusCode).toBe(400);
     expect(errorOf(response).code).toBe("VALIDATION_ERROR");
-    expect(errorOf(response).details?.map(({ field }) => field)).toEqual([
-      "body.purchaseDate",
-      "body.items.0.shortDescription",
-      "body.total",
+    expect(errorOf(response).details).toEqual([
+      { field: "body.purchaseDate", message: "Invalid ISO date" },
+      { field: "body.items.0.shortDescription", message: "Field required" },
+      { field: "body.total", message: "must be an amount with two decimals, such as 12.25" },
     ]);
   });
 
