@@ -11,7 +11,9 @@ export function closest(text: string, words: readonly string[]): string | undefi
   const near = words
     .map((word) => ({ word, distance: distanceOf(text.slice(0, SHOWN_LENGTH), word) }))
     .sort((a, b) => a.distance - b.distance)[0];
-  return near && near.distance <= Math.max(1, near.word.length / 3) ? near.word : undefined;
+  return near && near.distance <= near.word.length / 2 && near.distance <= 3
+    ? near.word
+    : undefined;
 }
 
 /** Levenshtein's distance: how many letters to add, drop or change. */

@@ -1,4 +1,4 @@
-import { basename, dirname, join, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 
 import { UserError } from "../errors.ts";
 import type { FileSystem } from "../ports.ts";
@@ -15,7 +15,7 @@ export interface Place {
 /** Finds the place for a new service, and refuses one where something is already. */
 export async function findPlace(fs: FileSystem, cwd: string, directory: string): Promise<Place> {
   const target = resolve(cwd, directory);
-  if (`${resolve(cwd)}/`.startsWith(`${target}/`)) {
+  if (!relative(target, cwd).startsWith("..")) {
     throw new UserError(
       "TARGET_TAKEN",
       `${directory} is the folder you are in, or one above it`,

@@ -5,6 +5,7 @@ import { type Manifest, parseManifest } from "./manifest.ts";
 
 /** Turns a context into the text of a file. */
 export type CompiledTemplate = (context: object) => string;
+export type Compile = (source: string) => CompiledTemplate;
 
 export interface TemplateFile {
   /** Below templates/, as it is stored: `base/package.json.hbs`. */
@@ -28,23 +29,27 @@ export async function loadTemplates(
   fs: FileSystem,
   root: string,
   version: string,
-  compile: (source: string) => CompiledTemplate,
+  compile: Compile,
 ): Promise<Templates> {
-  const files = (await fs.filesUnder(root)).filter((path) => path !== MANIFEST);
-  return {
-    version,
-    manifest: parseManifest(JSON.parse(text(await fs.readFile(join(root, MANIFEST))))),
-    files: await Promise.all(
-      files.map(async (path) => {
-        const bytes = await fs.readFile(join(root, path));
-        return {
-          path,
-          executable: await fs.isExecutable(join(root, path)),
-          content: path.endsWith(".hbs") ? compile(text(bytes)) : bytes,
-        };
-      }),
-    ),
-  };
+  const manifest = parseManifest(JSON.parse(text(await fs.readFile(join(root, MANIFEST)))));
+  const files = await loadFiles(fs, root, compile);
+  return { version, manifest, files: files.filter(({ path }) => path !== MANIFEST) };
+}
+
+/** Reads all files of a folder as template files. */
+export async function loadFiles(
+  fs: FileSystem,
+  root: string,
+  compile: Compile,
+): Promise<TemplateFile[]> {
+  const paths = await fs.filesUnder(root);
+  return await Promise.all(
+    paths.map(async (path) => {
+      const bytes = await fs.readFile(join(root, path));
+      const executable = await fs.isExecutable(join(root, path));
+      return { path, executable, content: path.endsWith(".hbs") ? compile(text(bytes)) : bytes };
+    }),
+  );
 }
 
 function text(bytes: Uint8Array): string {

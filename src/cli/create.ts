@@ -153,8 +153,11 @@ async function finish(host: Host, report: Report, plan: CreatePlan): Promise<Cre
 }
 
 function withContinuation(error: unknown, plan: CreatePlan, result: CreateResult): unknown {
-  if (!(error instanceof UserError) || error.code === "VERIFY_FAILED") {
+  if (!(error instanceof UserError)) {
     return error;
+  }
+  if (error.code === "VERIFY_FAILED") {
+    return new UserError(error.code, error.message, `${plan.directory} stays as it is`);
   }
   const steps = [
     `cd ${quoteForShell(plan.directory)}`,

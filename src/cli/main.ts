@@ -1,36 +1,19 @@
 import { UserError } from "../errors.ts";
-import { createProgram } from "./program.ts";
 import type { Screen } from "./report.ts";
-import { catalogue, version } from "./templates.ts";
+import { run } from "./run.ts";
 
 /** Runs the command line of this process, and sets its exit code. */
 export async function main(): Promise<void> {
-  const args = process.argv.slice(2);
-  // What is behind the command line is loaded only when there is something to do or to say.
-  const loadReport = async () => {
-    const { Report } = await import("./report.ts");
-    return new Report(realScreen(), args.includes("--json"));
-  };
-  const program = createProgram(catalogue, version, async (options) => {
-    const signal = interruptions();
-    const [{ create }, { realHost }] = await Promise.all([
-      import("./create.ts"),
-      import("./real-host.ts"),
-    ]);
-    await create(realHost(signal), await loadReport(), options);
+  process.exitCode = await run(process.argv.slice(2), {
+    host: async () => {
+      const signal = interruptions();
+      return (await import("./real-host.ts")).realHost(signal);
+    },
+    report: async (json) => {
+      const { Report } = await import("./report.ts");
+      return new Report(realScreen(), json);
+    },
   });
-  try {
-    await program.parseAsync(args, { from: "user" });
-  } catch (error) {
-    if (!isHelp(error)) {
-      process.exitCode = (await loadReport()).failure(error);
-    }
-  }
-}
-
-/** Commander ends --help and --version with an error of exit code 0. */
-function isHelp(error: unknown): boolean {
-  return error instanceof Error && "exitCode" in error && error.exitCode === 0;
 }
 
 function realScreen(): Screen {

@@ -3,6 +3,7 @@ import { join, relative, sep } from "node:path";
 
 import fs from "fs-extra";
 
+import { systemCode } from "../errors.ts";
 import type { EntryKind, FileSystem } from "../ports.ts";
 
 /**
@@ -11,8 +12,15 @@ import type { EntryKind, FileSystem } from "../ports.ts";
  */
 export const disk: FileSystem = {
   kindOf: async (path) => {
-    const stats = fs.lstatSync(path, { throwIfNoEntry: false });
-    return stats ? kindOf(stats) : "nothing";
+    try {
+      return kindOf(fs.lstatSync(path));
+    } catch (error) {
+      // Below a file there is nothing either.
+      if (["ENOENT", "ENOTDIR"].includes(systemCode(error))) {
+        return "nothing";
+      }
+      throw error;
+    }
   },
   namesIn: async (folder) => fs.readdirSync(folder),
   filesUnder: async (folder) => {

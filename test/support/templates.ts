@@ -3,29 +3,26 @@ import { join } from "node:path";
 import type { Answers } from "../../src/answers/schema.ts";
 import { defaultAnswers } from "../../src/answers/schema.ts";
 import type { Manifest } from "../../src/catalog/manifest.ts";
-import { loadTemplates, type Templates } from "../../src/catalog/templates.ts";
+import { loadFiles, type Templates } from "../../src/catalog/templates.ts";
 import { builtInTemplates } from "../../src/cli/templates.ts";
 import { compileTemplate } from "../../src/plan/compile.ts";
 import { disk } from "../../src/system/disk.ts";
+import entry from "./fixture-integration/entry.json" with { type: "json" };
 
 /** The project's own templates. */
 export const templates: Templates = await builtInTemplates(disk);
 
-const fixture = await loadTemplates(
-  disk,
-  join(import.meta.dirname, "fixture-integration"),
-  templates.version,
-  compileTemplate,
-);
+const fixture = join(import.meta.dirname, "fixture-integration");
+const { integrations } = templates.manifest;
 
 /** The project's templates and one more integration, added as anyone would: a folder and an entry. */
 export const templatesWithFixture: Templates = {
   ...templates,
   manifest: {
     ...templates.manifest,
-    integrations: [...templates.manifest.integrations, ...fixture.manifest.integrations],
+    integrations: [...integrations, entry],
   },
-  files: [...templates.files, ...fixture.files],
+  files: [...templates.files, ...(await loadFiles(disk, fixture, compileTemplate))],
 };
 
 /** Good answers, with the given ones among them. */
