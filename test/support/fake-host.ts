@@ -73,7 +73,8 @@ export class FakePrompter implements Prompter {
   }
 
   async choose({ message, default: fallback }: { message: string; default: string }) {
-    return String(this.#next(message) || fallback);
+    const answer = this.#next(message);
+    return typeof answer === "string" && answer !== "" ? answer : fallback;
   }
 
   async chooseSome({ message }: { message: string }) {

@@ -13,14 +13,13 @@ import entry from "./fixture-integration/entry.json" with { type: "json" };
 export const templates: Templates = await builtInTemplates(disk);
 
 const fixture = join(import.meta.dirname, "fixture-integration");
-const { integrations } = templates.manifest;
 
 /** The project's templates and one more integration, added as anyone would: a folder and an entry. */
 export const templatesWithFixture: Templates = {
   ...templates,
   manifest: {
     ...templates.manifest,
-    integrations: [...integrations, entry],
+    integrations: [...templates.manifest.integrations, entry],
   },
   files: [...templates.files, ...(await loadFiles(disk, fixture, compileTemplate))],
 };

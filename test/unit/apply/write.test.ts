@@ -28,10 +28,10 @@ describe("writing a tree", () => {
   it("makes no file appear before the last of them is written", async () => {
     const disk = new MemoryDisk(before);
     const seen: string[] = [];
-    const { rename } = disk;
+    const rename = disk.rename.bind(disk);
     disk.rename = async (from, to) => {
       seen.push(...disk.everything().filter((path) => path.startsWith("/home/demo-service")));
-      await rename.call(disk, from, to);
+      await rename(from, to);
     };
     await write(disk);
     expect(seen).toEqual([]);

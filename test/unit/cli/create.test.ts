@@ -6,6 +6,8 @@ import { MemoryDisk } from "../../support/memory-disk.ts";
 
 const made = (disk: MemoryDisk) => disk.everything().filter((path) => path !== "/home/");
 
+const files = (text: string) => ({ disk: new MemoryDisk({ "/home/answers.json": text }) });
+
 describe("create with --yes", () => {
   it("writes the service, installs it and commits it, in this order", async () => {
     const { code, out, disk, commands } = await runFake(["my-service", "--yes"]);
@@ -86,8 +88,6 @@ describe("answers that are missing when nobody can be asked", () => {
 });
 
 describe("--answers", () => {
-  const files = (text: string) => ({ disk: new MemoryDisk({ "/home/answers.json": text }) });
-
   it("reads a file, and flags win over it", async () => {
     const { code, disk } = await runFake(
       ["--answers", "answers.json", "--port", "9001", "--yes"],
