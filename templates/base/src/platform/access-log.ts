@@ -69,7 +69,7 @@ function accessLine(
     `{"level":"${level}","timestamp":"${now()}",${fixed},"request_id":"${requestId}",` +
     `"correlation_id":"${correlationId}","trace_id":"${traceId}","span_id":"${spanId}",` +
     `"method":"${req.method}","path":${JSON.stringify(path)},"route":"${route}","status":${status},` +
-    `"duration_ms":${Math.round(seconds * 1e6) / 1e3},"remote_ip":${JSON.stringify(exchange.remoteAddress())},` +
+    `"duration_ms":${Math.round(seconds * 1e6) / 1e3},"remote_ip":${JSON.stringify(exchange.remoteAddress)},` +
     (userAgent === undefined ? "" : `"user_agent":${JSON.stringify(userAgent)},`) +
     `"worker_pid":${process.pid},"message":"request completed"}\n`
   );

@@ -46,7 +46,7 @@ export async function assembleApp({
     try {
       const answer = endpoint.answer(input, exchange);
       if (answer instanceof Promise)
-        answer.then(exchange.send).catch((error) => fail(exchange, error));
+        answer.then((outgoing) => exchange.send(outgoing)).catch((error) => fail(exchange, error));
       else exchange.send(answer);
     } catch (error) {
       fail(exchange, error);

@@ -14,19 +14,19 @@ export function cors(origins: readonly string[]): Middleware {
   return (exchange, next) => {
     const { req, headers } = exchange;
     const { origin } = req.headers;
-    headers.vary = "Origin";
+    headers.push("Vary", "Origin");
     if (origin === undefined || !(anyOrigin || origins.includes(origin))) return next();
-    headers["access-control-allow-origin"] = anyOrigin ? "*" : origin;
-    headers["access-control-expose-headers"] = EXPOSED;
+    headers.push("Access-Control-Allow-Origin", anyOrigin ? "*" : origin);
+    headers.push("Access-Control-Expose-Headers", EXPOSED);
     if (req.method !== "OPTIONS" || req.headers["access-control-request-method"] === undefined) {
       return next();
     }
     exchange.send({
       status: 204,
       headers: {
-        "access-control-allow-methods": METHODS,
-        "access-control-allow-headers": req.headers["access-control-request-headers"] ?? "",
-        "access-control-max-age": PREFLIGHT_SECONDS,
+        "Access-Control-Allow-Methods": METHODS,
+        "Access-Control-Allow-Headers": req.headers["access-control-request-headers"] ?? "",
+        "Access-Control-Max-Age": PREFLIGHT_SECONDS,
       },
       body: undefined,
     });

@@ -25,6 +25,8 @@ export interface Endpoint {
   answer(input: RawInput, exchange: Exchange): Outgoing | Promise<Outgoing>;
 }
 
+const NONE: Record<string, string> = {};
+const JSON_ONLY = { "Content-Type": "application/json" };
 const PARTS = ["params", "query", "headers", "body"] as const;
 type Part = (typeof PARTS)[number];
 
@@ -108,11 +110,11 @@ function checkResponse(schema: z.ZodType, body: unknown): unknown {
   throw new Error("the response breaks its declared schema", { cause: result.error });
 }
 
-function json(status: number, body: unknown, headers: Record<string, string> = {}): Outgoing {
+function json(status: number, body: unknown, headers: Record<string, string> = NONE): Outgoing {
   if (body === undefined) return { status, headers, body: undefined };
   return {
     status,
-    headers: { ...headers, "content-type": "application/json" },
+    headers: headers === NONE ? JSON_ONLY : { ...headers, ...JSON_ONLY },
     body: JSON.stringify(body),
   };
 }

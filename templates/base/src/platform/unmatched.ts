@@ -15,7 +15,7 @@ export function explainUnmatched(endpoints: readonly Endpoint[]): (path: string)
       return new AppError("NOT_FOUND", "The requested resource does not exist");
     const allow = new Set<string>(methods.includes("GET") ? [...methods, "HEAD"] : methods);
     return new AppError("METHOD_NOT_ALLOWED", "The method is not allowed for this resource", {
-      headers: { allow: [...allow].toSorted().join(", ") },
+      headers: { Allow: [...allow].toSorted().join(", ") },
     });
   };
 }

@@ -27,7 +27,7 @@ export function docsEndpoints(document: object): Endpoint[] {
 }
 
 function constant(path: string, type: string, body: string): Endpoint {
-  const headers = { "content-type": type, "content-security-policy": POLICY };
+  const headers = { "Content-Type": type, "Content-Security-Policy": POLICY };
   return {
     method: "GET",
     path,
@@ -37,7 +37,7 @@ function constant(path: string, type: string, body: string): Endpoint {
 
 function asset(name: AssetName): Endpoint {
   const type = TYPES[name.slice(name.lastIndexOf(".") + 1)] ?? "application/octet-stream";
-  const headers = { "content-type": type, "cache-control": "public, max-age=3600" };
+  const headers = { "Content-Type": type, "Cache-Control": "public, max-age=3600" };
   return {
     method: "GET",
     path: `/docs/${name}`,
