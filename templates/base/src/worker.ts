@@ -30,8 +30,9 @@ export async function startService(settings: Settings, log: Logger): Promise<Wor
   const opened = stack.move();
   return {
     server,
-    beginDrain() {
-      readiness.markDraining();
+    beginDrain({ stopping }) {
+      // A worker that is only replaced leaves a service behind that is as ready as before.
+      if (stopping) readiness.markDraining();
       requests.closeConnections();
     },
     close: () => opened.disposeAsync(),
