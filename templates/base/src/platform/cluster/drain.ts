@@ -16,19 +16,21 @@ export interface Drain {
 /** The turns of a drain, in milliseconds of performance.now(). */
 interface Turns {
   /** New connections are accepted until then. */
-  stopAccepting: number;
+  acceptUntil: number;
   /** Idle connections are left open until then, to come back once and hear `Connection: close`. */
-  closeIdle: number;
-  /** Whatever is still open is cut. */
-  cut: number;
+  keepIdleUntil: number;
+  /** Whatever is still open then is cut. */
+  cutAt: number;
 }
 
 const PASS_MS = 100;
+/** A request may be on its way over a connection that was accepted a moment ago. */
+const LINGER_MS = 500;
 
 /** Prepares the drain of `service`; nothing happens until `begin`. */
 export function createDrain(service: WorkerService, orders: WorkerOrders): Drain {
   const { promise: finished, resolve } = Promise.withResolvers<void>();
-  const turns: Turns = { stopAccepting: Infinity, closeIdle: Infinity, cut: Infinity };
+  const turns: Turns = { acceptUntil: Infinity, keepIdleUntil: Infinity, cutAt: Infinity };
   let begun = false;
   return {
     finished,
@@ -47,27 +49,29 @@ function turnsOf(mode: DrainMode, { deregistrationDelay, gracefulTimeout }: Work
   const delayMs = deregistrationDelay * 1_000;
   const graceMs = gracefulTimeout * 1_000;
   if (mode === "quick") {
-    return { stopAccepting: now, closeIdle: now, cut: now + QUICK_TIMEOUT * 1_000 };
+    return { acceptUntil: now, keepIdleUntil: now, cutAt: now + QUICK_TIMEOUT * 1_000 };
   }
   if (mode === "replace") {
-    return { stopAccepting: now, closeIdle: now + Math.min(delayMs, graceMs), cut: now + graceMs };
+    const keepIdleUntil = now + Math.max(delayMs, LINGER_MS);
+    return { acceptUntil: now, keepIdleUntil, cutAt: now + graceMs };
   }
-  return { stopAccepting: now + delayMs, closeIdle: now + delayMs, cut: now + delayMs + graceMs };
+  const acceptUntil = now + delayMs;
+  return { acceptUntil, keepIdleUntil: acceptUntil + LINGER_MS, cutAt: acceptUntil + graceMs };
 }
 
 function bringForward(turns: Turns, sooner: Turns): void {
-  turns.stopAccepting = Math.min(turns.stopAccepting, sooner.stopAccepting);
-  turns.closeIdle = Math.min(turns.closeIdle, sooner.closeIdle);
-  turns.cut = Math.min(turns.cut, sooner.cut);
+  turns.acceptUntil = Math.min(turns.acceptUntil, sooner.acceptUntil);
+  turns.keepIdleUntil = Math.min(turns.keepIdleUntil, sooner.keepIdleUntil);
+  turns.cutAt = Math.min(turns.cutAt, sooner.cutAt);
 }
 
 async function run(server: HttpServer, turns: Turns): Promise<void> {
   const closed = new Promise<true>((resolve) => server.once("close", () => resolve(true)));
   for (;;) {
     const now = performance.now();
-    if (now >= turns.stopAccepting && server.listening) stopAccepting(server);
-    if (now >= turns.closeIdle) server.closeIdleConnections();
-    if (now >= turns.cut) server.closeAllConnections();
+    if (now >= turns.acceptUntil && server.listening) stopAccepting(server);
+    if (now >= turns.keepIdleUntil) server.closeIdleConnections();
+    if (now >= turns.cutAt) server.closeAllConnections();
     if (await Promise.race([closed, delay(PASS_MS, false)])) return;
   }
 }

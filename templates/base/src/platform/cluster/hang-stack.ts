@@ -1,20 +1,18 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { originalPosition } from "./source-position.ts";
 
 interface InspectorTarget {
-  title: string;
   webSocketDebuggerUrl: string;
 }
 
 interface CallFrame {
   functionName: string;
-  url: string;
-  location: { lineNumber: number; columnNumber: number };
+  location: { scriptId: string; lineNumber: number; columnNumber: number };
 }
 
-interface InspectorMessage {
-  method?: string;
-  params?: { callFrames?: CallFrame[] };
-}
+type InspectorMessage =
+  | { method: "Debugger.scriptParsed"; params: { scriptId: string; url: string } }
+  | { method: "Debugger.paused"; params: { callFrames: CallFrame[] } };
 
 const LIMIT_MS = 2_000;
 const POLL_MS = 20;
@@ -30,21 +28,19 @@ export async function captureStack(pid: number, port: number): Promise<string[]>
   const limit = AbortSignal.timeout(LIMIT_MS);
   try {
     process.kill(pid, "SIGUSR1");
-    const frames = await pauseAndAsk(await findTarget(pid, port, limit), limit);
-    return frames.slice(0, MAX_FRAMES).map(formatFrame);
+    return await pauseAndAsk(await findTarget(port, limit), limit);
   } catch {
     return []; // The worker dies all the same; without a stack is better than not at all.
   }
 }
 
-async function findTarget(pid: number, port: number, limit: AbortSignal): Promise<string> {
+async function findTarget(port: number, limit: AbortSignal): Promise<string> {
   for (;;) {
     limit.throwIfAborted();
     try {
       const answer = await fetch(`http://127.0.0.1:${port}/json/list`, { signal: limit });
       const [target] = (await answer.json()) as InspectorTarget[];
-      // The title ends in [pid]: another program may have taken the port since.
-      if (target?.title.includes(`[${pid}]`)) return target.webSocketDebuggerUrl;
+      if (target) return target.webSocketDebuggerUrl;
     } catch {
       // Not listening yet.
     }
@@ -52,23 +48,28 @@ async function findTarget(pid: number, port: number, limit: AbortSignal): Promis
   }
 }
 
-function pauseAndAsk(url: string, limit: AbortSignal): Promise<CallFrame[]> {
+function pauseAndAsk(url: string, limit: AbortSignal): Promise<string[]> {
   const socket = new WebSocket(url);
-  const { promise, resolve, reject } = Promise.withResolvers<CallFrame[]>();
+  const scripts = new Map<string, string>();
+  const { promise, resolve, reject } = Promise.withResolvers<string[]>();
   limit.addEventListener("abort", () => reject(limit.reason as Error), { once: true });
   socket.addEventListener("error", () => reject(new Error("the inspector hung up")));
   socket.addEventListener("open", () => {
+    // The answer to the first names every script that is loaded; frames refer to them by number.
     socket.send(JSON.stringify({ id: 1, method: "Debugger.enable" }));
     socket.send(JSON.stringify({ id: 2, method: "Debugger.pause" }));
   });
   socket.addEventListener("message", ({ data }) => {
-    const message = JSON.parse(String(data)) as InspectorMessage;
-    if (message.method === "Debugger.paused") resolve(message.params?.callFrames ?? []);
+    const { method, params } = JSON.parse(String(data)) as InspectorMessage;
+    if (method === "Debugger.scriptParsed") scripts.set(params.scriptId, params.url);
+    if (method !== "Debugger.paused") return;
+    resolve(params.callFrames.slice(0, MAX_FRAMES).map((frame) => formatFrame(frame, scripts)));
   });
   return promise.finally(() => socket.close());
 }
 
-function formatFrame({ functionName, url, location }: CallFrame): string {
-  const { lineNumber, columnNumber } = location;
-  return `${functionName || "(anonymous)"} (${url}:${lineNumber + 1}:${columnNumber + 1})`;
+function formatFrame({ functionName, location }: CallFrame, scripts: Map<string, string>): string {
+  const url = scripts.get(location.scriptId) ?? "";
+  const position = originalPosition(url, location.lineNumber, location.columnNumber);
+  return `${functionName || "(anonymous)"} (${position})`;
 }

@@ -6,6 +6,8 @@ import type { Cluster, Worker } from "./state.ts";
 /** The exit code of a service that cannot start; Gunicorn's WORKER_BOOT_ERROR. */
 export const BOOT_FAILURE = 3;
 
+const WITHOUT_SUCCESSOR = new Set(["scale_down", "rollback"]);
+
 /** Takes a dead worker out of the books: keeps its counters, says why it died, and decides what follows. */
 export async function reap(
   cluster: Cluster,
@@ -28,8 +30,8 @@ export async function reap(
   });
   if (cluster.stopping) return;
 
-  cluster.metrics.restarts.inc({ reason });
-  if (isExpected(worker)) return;
+  if (!WITHOUT_SUCCESSOR.has(reason)) cluster.metrics.restarts.inc({ reason });
+  if (worker.outdated) return; // It was to go in any case.
   if (!worker.wasReady && !cluster.started) {
     cluster.log.fatal("a worker failed to start: the service stops");
     halt(cluster, "quick", BOOT_FAILURE);
@@ -39,11 +41,6 @@ export async function reap(
   const wait = cluster.backoff.fail(performance.now() - worker.bornAt);
   cluster.spawnAfter = performance.now() + wait;
   setTimeout(() => cluster.inbox.put({ type: "wake" }), wait);
-}
-
-/** It was told to go, and went before anybody lost patience. */
-function isExpected(worker: Worker): boolean {
-  return worker.outdated !== undefined && worker.killReason === undefined;
 }
 
 function reasonOf(worker: Worker, code: number | null, signal: NodeJS.Signals | null): string {
@@ -64,7 +61,7 @@ function report(
   const fields = { worker: worker.slot, worker_pid: worker.child.pid, code, signal, reason };
   if (signal === "SIGKILL" && !worker.killReason) {
     log.error(fields, "worker was killed with SIGKILL; out of memory?");
-  } else if (isExpected(worker) || (stopping && code === 0)) {
+  } else if (worker.outdated === reason || (stopping && code === 0)) {
     log.info(fields, "worker exited");
   } else {
     log.error(fields, `worker died: ${signal ? `signal ${signal}` : `exit code ${code}`}`);

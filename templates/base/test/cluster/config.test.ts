@@ -1,0 +1,62 @@
+import { describe, expect, it } from "vitest";
+import options from "../../src/cluster.config.ts";
+import {
+  CLUSTER_VARIABLES,
+  type ClusterOptions,
+  readConfig,
+} from "../../src/platform/cluster/config.ts";
+
+describe("readConfig", () => {
+  it("accepts the file of this service", () => {
+    expect(readConfig(options, {}).problems).toEqual([]);
+  });
+
+  it("lays the environment over the file", () => {
+    const { config, problems } = readConfig(options, {
+      WEB_CONCURRENCY: "3",
+      TIMEOUT: "0.5",
+      BIND: "::1",
+      PIDFILE: "/run/service.pid",
+      KEEP_ALIVE: "auto",
+    });
+    expect(problems).toEqual([]);
+    expect(config).toMatchObject({
+      workers: 3,
+      timeout: 0.5,
+      bind: "::1",
+      pidfile: "/run/service.pid",
+      keepAlive: "auto",
+    });
+  });
+
+  it("takes an empty variable as not set", () => {
+    expect(readConfig(options, { TIMEOUT: "", BIND: "" }).config).toMatchObject({
+      timeout: options.timeout,
+      bind: options.bind,
+    });
+  });
+
+  it.each([
+    ["WEB_CONCURRENCY", "0"],
+    ["WEB_CONCURRENCY", "1.5"],
+    ["WEB_CONCURRENCY", "auto "],
+    ["TIMEOUT", "NaN"],
+    ["TIMEOUT", "1e9"],
+    ["GRACEFUL_TIMEOUT", "auto"],
+    ["MAX_REQUESTS", " "],
+    ["BIND", "example.com"],
+  ])("refuses %s=%j", (variable, value) => {
+    const { problems } = readConfig(options, { [variable]: value });
+    expect(problems).toEqual([expect.stringContaining(`${variable} (`)]);
+  });
+
+  it("has a variable for every field but the hooks", () => {
+    const fields = Object.keys(options).filter((field) => field !== "hooks");
+    expect(Object.keys(CLUSTER_VARIABLES).toSorted()).toEqual(fields.toSorted());
+  });
+
+  it("lists all that is wrong in the file itself", () => {
+    const bad: ClusterOptions = { ...options, workers: 0, timeout: -1 };
+    expect(readConfig(bad, {}).problems).toHaveLength(2);
+  });
+});

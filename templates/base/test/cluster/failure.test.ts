@@ -1,0 +1,97 @@
+import { describe, expect, it } from "vitest";
+import { failureOf, launch, request, start } from "./harness.ts";
+
+describe.concurrent("a worker that dies", () => {
+  it("is replaced, and no connection is refused meanwhile, even when it was the only one", async () => {
+    const running = await start();
+    process.kill(running.readyPids()[0]!, "SIGKILL");
+    await running.seen({ message: "worker was killed with SIGKILL; out of memory?" });
+    const { status, body } = await request(running.url);
+    expect(status).toBe(200);
+    expect(Number(body)).toBe(running.readyPids()[1]);
+  });
+
+  it("of an exception logs one fatal line, and lets others finish", async () => {
+    const running = await start();
+    const slow = request(`${running.url}/slow?ms=300`);
+    await running.seen({ message: "slow request" });
+    await request(`${running.url}/throw`);
+    const line = await running.seen({ message: "uncaught exception: the worker exits" });
+    expect(line).toMatchObject({ level: "fatal", error: { message: "boom" } });
+    expect((await slow).status).toBe(200);
+    expect(await running.seen({ message: "worker died: exit code 1" })).toMatchObject({
+      reason: "crash",
+    });
+    await running.seen({ message: "worker ready" }, 2);
+  });
+
+  it("again and again is brought back ever more slowly, and the service stays up", async () => {
+    const running = await start();
+    for (let death = 1; death <= 3; death += 1) {
+      await failureOf(request(`${running.url}/exit?code=1`));
+      await running.seen({ message: "worker ready" }, death + 1);
+    }
+    expect((await request(running.url)).status).toBe(200);
+    expect((await request(`${running.hub}/metrics`)).body).toContain(
+      'cluster_worker_restarts_total{reason="crash"} 3',
+    );
+  });
+
+  it("while starting stops the service with exit code 3", async () => {
+    const running = await launch({ boot: "throw" });
+    expect(await running.exited).toBe(3);
+    expect(running.lines).toContainEqual(
+      expect.objectContaining({ level: "fatal", message: "the service failed to start" }),
+    );
+  });
+
+  it("without a word while starting does so too", async () => {
+    const running = await launch({ boot: "exit" });
+    expect(await running.exited).toBe(3);
+  });
+});
+
+describe.concurrent("a worker that hangs", () => {
+  it.each([
+    ["/block", "blockForever"],
+    ["/regex", "backtrack"],
+  ])("in %s is killed, and its stack and requests are logged", async (path, where) => {
+    const running = await start({ options: { timeout: 1 } });
+    const blocked = request(running.url + path, { headers: { "x-request-id": "stuck-1" } });
+    const failed = failureOf(blocked);
+    const line = await running.seen({ level: "error", reason: "hang" });
+    expect(await failed).toMatch(/socket hang up|ECONNRESET/);
+    const report = running.lines.find(({ stack }) => Array.isArray(stack))!;
+    expect(JSON.stringify(report["stack"])).toContain("service.ts:");
+    expect(JSON.stringify(report["stack"])).toContain(where);
+    expect(line["signal"]).toBe("SIGKILL");
+    await running.seen({ message: "worker ready" }, 2);
+    expect((await request(running.url)).status).toBe(200);
+    expect((await request(`${running.hub}/metrics`)).body).toContain(
+      "cluster_worker_hangs_total 1",
+    );
+  });
+
+  it("while starting is killed after the boot timeout", async () => {
+    const running = await launch({ boot: "block", options: { bootTimeout: 1 } });
+    expect(await running.exited).toBe(3);
+    const report = running.lines.find(({ stack }) => Array.isArray(stack))!;
+    expect(report.message).toBe("worker killed: not ready within the boot time-out");
+  });
+
+  it("is left alone when the timeout is off", async () => {
+    const running = await start({ options: { timeout: 0, workers: 2 } });
+    void failureOf(request(`${running.url}/block`));
+    expect((await request(`${running.hub}/health/ready`)).status).toBe(200);
+    expect((await request(running.url)).status).toBe(200);
+  });
+});
+
+describe.concurrent("a worker that grows", () => {
+  it("beyond its memory limit finishes and is replaced", async () => {
+    const running = await start({ options: { workerMemoryLimit: 300 } });
+    await request(`${running.url}/grow?mib=300`);
+    await running.seen({ message: "worker exited", reason: "memory" });
+    expect((await request(running.url)).status).toBe(200);
+  });
+});

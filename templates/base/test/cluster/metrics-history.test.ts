@@ -1,0 +1,32 @@
+import { Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
+import { expect, it } from "vitest";
+import { aggregate, createMetricsHistory } from "../../src/platform/cluster/metrics-history.ts";
+
+/** The snapshot of a worker that answered `count` requests, the last within 0.2 s. */
+async function snapshotOf(count: number): Promise<object[]> {
+  const registers = [new Registry()];
+  const requests = new Counter({ name: "r_total", help: "r", labelNames: ["code"], registers });
+  const duration = new Histogram({ name: "d_seconds", help: "d", buckets: [0.1, 1], registers });
+  new Gauge({ name: "open", help: "o", registers }).set(count);
+  requests.inc({ code: "200" }, count);
+  duration.observe(0.2);
+  return registers[0]!.getMetricsAsJSON();
+}
+
+it("keeps counters and histograms of the dead, and forgets their gauges", async () => {
+  const history = createMetricsHistory();
+  await history.fold(await snapshotOf(2));
+  await history.fold(await snapshotOf(3));
+  const text = await aggregate([history.snapshot(), await snapshotOf(10)]).metrics();
+  expect(text).toContain('r_total{code="200"} 15');
+  expect(text).toContain('d_seconds_bucket{le="0.1"} 0');
+  expect(text).toContain('d_seconds_bucket{le="1"} 3');
+  expect(text).toContain("d_seconds_count 3");
+  expect(text).toContain("open 10");
+});
+
+it("is empty before anybody died", async () => {
+  const history = createMetricsHistory();
+  expect(history.snapshot()).toEqual([]);
+  expect(await aggregate([history.snapshot()]).metrics()).toBe("\n");
+});
