@@ -1,3 +1,4 @@
+import { inspect } from "node:util";
 import { z } from "zod";
 import type { Deps } from "../deps.ts";
 import { AppError, type ErrorDetail, errorBody, toAppError } from "./errors.ts";
@@ -135,7 +136,7 @@ export function answerError(thrown: unknown, log: Logger, { res }: Exchange): Ou
 
 // JavaScript can throw anything; the log wants a stack.
 function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(`thrown: ${String(thrown)}`);
+  return thrown instanceof Error ? thrown : new Error(`thrown: ${inspect(thrown)}`);
 }
 
 function abortSignal({ res }: Exchange): AbortSignal {

@@ -1,4 +1,5 @@
 import { currentRequest } from "./context.ts";
+import { checkedHeaders } from "./headers.ts";
 
 /** The error codes of the standard and the status each is answered with. */
 export const ERROR_STATUS = {
@@ -43,7 +44,7 @@ export class AppError extends Error {
     this.code = code;
     this.status = ERROR_STATUS[code];
     this.details = options.details;
-    this.headers = options.headers ?? {};
+    this.headers = checkedHeaders(options.headers);
   }
 }
 

@@ -89,7 +89,7 @@ export class Exchange implements RequestContext, TracePosition {
     const bytes = body === undefined ? 0 : Buffer.byteLength(body);
     const all = [...this.headers];
     for (const name in headers) all.push(name, headers[name]!);
-    all.push("Content-Length", String(bytes));
+    if (status !== 204) all.push("Content-Length", String(bytes));
     res.writeHead(status, all);
     if (body === undefined || req.method === "HEAD") res.end();
     // Text without a character above 127 is the same in latin1, which is written several times as fast.

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import type { Deps } from "../deps.ts";
 import type { ErrorCode } from "./errors.ts";
+import { checkedHeaders } from "./headers.ts";
 import type { Logger } from "./logging.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
@@ -25,10 +26,10 @@ export class Reply<Status extends number = number, Body = unknown> {
   readonly body: Body;
   readonly headers: Record<string, string>;
 
-  constructor(status: Status, body: Body, headers: Record<string, string> = {}) {
+  constructor(status: Status, body: Body, headers?: Record<string, string>) {
     this.status = status;
     this.body = body;
-    this.headers = headers;
+    this.headers = checkedHeaders(headers);
   }
 }
 

@@ -1,19 +1,21 @@
 import type { Endpoint } from "./endpoint.ts";
 import { AppError } from "./errors.ts";
+import type { Exchange } from "./requests.ts";
 
 /**
  * Why no endpoint took a request: 405 with the methods that the path has, or 404.
- * @returns a function of the path (without its query), for the adapter's not-found handler.
+ * @returns a function for the adapter's not-found handler.
  */
-export function explainUnmatched(endpoints: readonly Endpoint[]): (path: string) => AppError {
+export function explainUnmatched(endpoints: readonly Endpoint[]): (exchange: Exchange) => AppError {
   const patterns = endpoints.map(({ method, path }) => ({ method, pattern: toPattern(path) }));
-  return (path) => {
+  return ({ path, req }) => {
     const methods = patterns
       .filter(({ pattern }) => pattern.test(path))
       .map(({ method }) => method);
-    if (methods.length === 0)
-      return new AppError("NOT_FOUND", "The requested resource does not exist");
     const allow = new Set<string>(methods.includes("GET") ? [...methods, "HEAD"] : methods);
+    // A method that is allowed: then it was the path, by a parameter that is too long.
+    if (allow.size === 0 || allow.has(req.method ?? ""))
+      return new AppError("NOT_FOUND", "The requested resource does not exist");
     return new AppError("METHOD_NOT_ALLOWED", "The method is not allowed for this resource", {
       headers: { Allow: [...allow].toSorted().join(", ") },
     });

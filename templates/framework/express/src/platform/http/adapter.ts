@@ -14,7 +14,7 @@ export interface AdapterOptions {
   serve(endpoint: Endpoint, input: RawInput, exchange: Exchange): void;
   /** Answers with an error, whatever was thrown. */
   fail(exchange: Exchange, thrown: unknown): void;
-  explainUnmatched(path: string): AppError;
+  explainUnmatched(exchange: Exchange): AppError;
 }
 
 /**
@@ -56,7 +56,7 @@ export async function createListener(
       },
     );
   }
-  app.use((request) => fail(exchangeOf(request), explainUnmatched(exchangeOf(request).path)));
+  app.use((request) => fail(exchangeOf(request), explainUnmatched(exchangeOf(request))));
   // Express knows by the four parameters that this one takes errors.
   app.use((error: unknown, request: Request, _response: Response, _next: NextFunction) =>
     fail(exchangeOf(request), error),

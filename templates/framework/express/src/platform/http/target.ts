@@ -1,4 +1,7 @@
-const ABSOLUTE = /^https?:\/\/[^/?#]+/i;
+const ABSOLUTE = /^https?:\/\//i;
+const ORIGIN = /^https?:\/\/[^/?#]+/i;
+// A path that no route has: every one of them starts with a slash.
+const NO_PATH = "*";
 const ESCAPE = /%[0-9a-f]{2}/gi;
 const UNRESERVED = /[\w.~-]/;
 
@@ -15,17 +18,20 @@ export interface Target {
  * @returns undefined when the path cannot be decoded.
  */
 export function parseTarget(url: string): Target | undefined {
-  const relative = url.startsWith("/") ? url : originForm(url);
+  const relative = url.startsWith("/") ? url : withoutOrigin(url);
+  if (relative === undefined) return undefined;
   const end = relative.slice(1).search(/[?#]/) + 1;
   const path = normalPath(end === 0 ? relative : relative.slice(0, end));
   if (path === undefined) return undefined;
   return { path, query: end === 0 ? "" : relative.slice(end + 1) };
 }
 
-/** `http://host/path` as proxies send it, without the host. */
-function originForm(url: string): string {
-  const path = url.replace(ABSOLUTE, "");
-  return path === url || path.startsWith("/") ? path : `/${path}`;
+/** `http://host/path`, as proxies send it, without the host. */
+function withoutOrigin(url: string): string | undefined {
+  if (!ABSOLUTE.test(url)) return NO_PATH;
+  if (!ORIGIN.test(url) || url.includes("#") || !URL.canParse(url)) return undefined;
+  const path = url.replace(ORIGIN, "");
+  return path.startsWith("/") ? path : `/${path}`;
 }
 
 function normalPath(path: string): string | undefined {

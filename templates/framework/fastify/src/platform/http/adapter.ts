@@ -1,4 +1,9 @@
-import Fastify, { type FastifyError, type FastifyReply, type FastifyRequest } from "fastify";
+import Fastify, {
+  type FastifyError,
+  type FastifyReply,
+  type FastifyRequest,
+  type onRequestHookHandler,
+} from "fastify";
 import type { Endpoint, RawInput } from "../endpoint.ts";
 import type { AppError } from "../errors.ts";
 import {
@@ -17,7 +22,7 @@ export interface AdapterOptions {
   serve(endpoint: Endpoint, input: RawInput, exchange: Exchange): void;
   /** Answers with an error, whatever was thrown. */
   fail(exchange: Exchange, thrown: unknown): void;
-  explainUnmatched(path: string): AppError;
+  explainUnmatched(exchange: Exchange): AppError;
 }
 
 /**
@@ -31,13 +36,26 @@ export async function createListener(
   // The framework hands back Node's own request; this finds the exchange it belongs to.
   const exchanges = new WeakMap<object, Exchange>();
   const exchangeOf = (request: FastifyRequest): Exchange => exchanges.get(request.raw)!;
+  const templates = new Map(endpoints.map(({ path }) => [toFastifyPath(path), path]));
   const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
+    if ((error as Partial<FastifyError>)?.code === "FST_ERR_MAX_PARAM_LENGTH") {
+      return refuseUnmatched(request, reply);
+    }
     reply.hijack();
     const exchange = exchangeOf(request);
     exchange.route = templates.get(request.routeOptions.url ?? "") ?? "";
     fail(exchange, toPlatformError(error));
   };
-  const templates = new Map(endpoints.map(({ path }) => [toFastifyPath(path), path]));
+  const refuseUnmatched = (request: FastifyRequest, reply: FastifyReply): void => {
+    reply.hijack();
+    fail(exchangeOf(request), explainUnmatched(exchangeOf(request)));
+  };
+
+  // To Fastify alone, nothing between two slashes is a value.
+  const refuseEmptyParams: onRequestHookHandler = (request, reply, done) => {
+    if (Object.values(request.params as object).includes("")) refuseUnmatched(request, reply);
+    else done();
+  };
 
   const fastify = Fastify({
     bodyLimit: BODY_LIMIT_BYTES,
@@ -47,8 +65,9 @@ export async function createListener(
     frameworkErrors: refuse,
   });
   fastify.setErrorHandler(refuse);
-  fastify.setNotFoundHandler((request, reply) =>
-    refuse(explainUnmatched(exchangeOf(request).path), request, reply),
+  // Not in Fastify's handler for this, which first reads the body and may refuse that instead.
+  fastify.addHook("onRequest", (request, reply, done) =>
+    request.is404 ? refuseUnmatched(request, reply) : done(),
   );
   // Only JSON is spoken here: without this, text/plain would be taken for a string.
   fastify.removeContentTypeParser("text/plain");
@@ -57,6 +76,7 @@ export async function createListener(
     fastify.route({
       method: endpoint.method,
       url: toFastifyPath(endpoint.path),
+      ...(endpoint.path.includes("{") ? { onRequest: refuseEmptyParams } : {}),
       handler(request, reply) {
         reply.hijack();
         serve(endpoint, request, exchangeOf(request));
