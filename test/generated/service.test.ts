@@ -1,0 +1,104 @@
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { createService, runScript } from "../support/generated.ts";
+import { type RunningService, startBuilt } from "../support/running-service.ts";
+import { templates } from "../support/templates.ts";
+
+const RECEIPT = {
+  retailer: "Target",
+  purchaseDate: "2022-01-01",
+  purchaseTime: "13:01",
+  items: [
+    { shortDescription: "Mountain Dew 12PK", price: "6.49" },
+    { shortDescription: "Emils Cheese Pizza", price: "12.25" },
+    { shortDescription: "Knorr Creamy Chicken", price: "1.26" },
+    { shortDescription: "Doritos Nacho Cheese", price: "3.35" },
+    { shortDescription: "   Klarbrunn 12-PK 12 FL OZ  ", price: "12.00" },
+  ],
+  total: "35.35",
+};
+
+describe.each(templates.manifest.frameworks)("a new service on $title", ({ name }) => {
+  let directory: string;
+
+  beforeAll(async () => {
+    directory = await createService(`${name}-service`, ["--framework", name]);
+  });
+
+  it.each(["typecheck", "lint", "format:check", "build", "test"])(
+    "passes npm run %s",
+    async (script) => {
+      const output = await runScript(directory, script);
+      expect(output.replace("Found 0 warnings", "")).not.toMatch(/warn/i);
+    },
+  );
+
+  describe("built and booted", () => {
+    let service: RunningService;
+
+    beforeAll(async () => {
+      service = await startBuilt(directory);
+    });
+
+    afterAll(() => service?.stop());
+
+    it.each([
+      ["api", "GET", "/health", 200, { status: "healthy", version: "0.1.0" }],
+      ["api", "GET", "/health/ready", 200, { status: "ready", checks: {} }],
+      [
+        "api",
+        "GET",
+        "/health/version",
+        200,
+        { service: `${name}-service`, version: "0.1.0", environment: "dev" },
+      ],
+      ["api", "GET", "/openapi.json", 200, { openapi: expect.stringMatching(/^3\.1\./) }],
+      ["api", "GET", "/api/v1/receipts/rules", 200, expect.anything()],
+      ["api", "POST", "/api/v1/receipts/points", 200, { points: 28 }],
+      ["api", "GET", "/nowhere", 404, { error: { code: "NOT_FOUND" } }],
+      ["api", "POST", "/health", 405, { error: { code: "METHOD_NOT_ALLOWED" } }],
+      ["metrics", "GET", "/health", 200, { status: "healthy" }],
+      ["metrics", "GET", "/health/ready", 200, { status: "ready" }],
+    ] as const)("answers on the %s port: %s %s", async (port, method, path, status, body) => {
+      const response = await fetch(`${service[port]}${path}`, {
+        method,
+        ...(method === "POST" && {
+          headers: { "content-type": "application/json" },
+          body: JSON.stringify(RECEIPT),
+        }),
+      });
+      expect(response.status).toBe(status);
+      expect(await response.json()).toMatchObject(body);
+    });
+
+    it.each(["/docs", "/redoc"])(
+      "serves %s as a page that loads nothing from elsewhere",
+      async (path) => {
+        const response = await fetch(`${service.api}${path}`);
+        expect(response.status).toBe(200);
+        const page = await response.text();
+        expect(page).toMatch(/<html/i);
+        expect(page).not.toMatch(/(?:src|href)="https?:/);
+      },
+    );
+
+    it("serves its metrics as Prometheus text", async () => {
+      const response = await fetch(`${service.metrics}/metrics`);
+      expect(response.status).toBe(200);
+      expect(response.headers.get("content-type")).toMatch(/^text\/plain/);
+      expect(await response.text()).toMatch(/^# TYPE \w+ /m);
+    });
+
+    it("logs one JSON object a line, and stops with exit code 0", async () => {
+      expect(await service.stop()).toBe(0);
+      for (const line of service.log) {
+        expect(JSON.parse(line)).toMatchObject({
+          timestamp: expect.any(String),
+          level: expect.stringMatching(/^[a-z]+$/),
+          message: expect.any(String),
+          service_name: `${name}-service`,
+        });
+      }
+    });
+  });
+});
