@@ -1,0 +1,71 @@
+import { readFileSync } from "node:fs";
+import { setTimeout as delay } from "node:timers/promises";
+import { SAMPLED } from "./columns.ts";
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const HEX32 = /^[0-9a-f]{32}$/;
+
+/** wrk drops what its 32 connections wait for when its time is up; the server has answered it all the same. */
+const CUT_OFF_PER_LOAD = 32;
+
+/** How many requests were sent, in how many loads. */
+export interface Sent {
+  requests: number;
+  loads: number;
+}
+
+/**
+ * A figure only counts when nothing was left out to reach it.
+ * @throws when a request was not logged with its ids, not counted, or the traces are not the sampled share.
+ */
+export function checkNothingSkipped(
+  name: string,
+  sent: Sent,
+  seen: { log: string; metrics: string; spans: number },
+): void {
+  const most = sent.requests + sent.loads * CUT_OFF_PER_LOAD;
+  const logged = countLines(seen.log);
+  const counted = countRequests(seen.metrics);
+  for (const [what, count] of Object.entries({ logged, counted })) {
+    if (count < sent.requests || count > most) {
+      throw new Error(`${name}: ${count} requests ${what} of ${sent.requests} to ${most} sent`);
+    }
+  }
+  const expected = most * SAMPLED;
+  // Six standard deviations of a fair draw: one run in a billion is beyond.
+  const margin = 6 * Math.sqrt(most * SAMPLED * (1 - SAMPLED)) + (most - sent.requests) * SAMPLED;
+  if (Math.abs(seen.spans - expected) > margin) {
+    throw new Error(
+      `${name}: ${seen.spans} spans arrived, ${expected.toFixed(0)} ± ${margin.toFixed(0)} are due`,
+    );
+  }
+}
+
+function countLines(file: string): number {
+  let count = 0;
+  for (const text of readFileSync(file, "utf8").split("\n")) {
+    if (!text.includes('"request completed"')) continue;
+    const line = JSON.parse(text) as Record<string, string>;
+    if (!UUID.test(line.request_id ?? "") || !HEX32.test(line.trace_id ?? "")) {
+      throw new Error(`a request without its ids in ${file}: ${text}`);
+    }
+    if (String(line.path).startsWith("/api/")) count += 1;
+  }
+  return count;
+}
+
+function countRequests(metrics: string): number {
+  const lines = metrics.split("\n").filter((line) => {
+    return (
+      line.startsWith("http_server_request_duration_seconds_count{") && line.includes('"/api/')
+    );
+  });
+  return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(" "))), 0);
+}
+
+/** The metrics once they have stopped changing: workers report them once a second. */
+export async function settledMetrics(url: string): Promise<string> {
+  await delay(3_000);
+  const response = await fetch(url);
+  return response.text();
+}

@@ -1,0 +1,174 @@
+// How much of the bare framework's speed the whole service keeps, and how it stands beside FastAPI under gunicorn.
+//   npm run bench:service -- [--rounds 5] [--seconds 5] [--boots 7] [--frameworks fastify,express]
+// Needs Linux, wrk, taskset and python3. The server has CPU 0 to itself; the load and the collector share CPU 1.
+import { rmSync } from "node:fs";
+import { parseArgs } from "node:util";
+import manifest from "../../templates/manifest.json" with { type: "json" };
+import { withCollector } from "../../test/contract/otlp/collector.ts";
+import { checkNothingSkipped, type Sent, settledMetrics } from "./checks.ts";
+import { type Column, prepare, workFile } from "./columns.ts";
+import { load, type Request } from "./load.ts";
+import { type Server, startServer } from "./processes.ts";
+import { type Boot, reportBoots, reportSpeed, type Round } from "./report.ts";
+
+const SERVER_CPU = "0";
+const LOAD_CPU = "1";
+const WARM_UP_SECONDS = 2;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "5" },
+    seconds: { type: "string", default: "5" },
+    boots: { type: "string", default: "7" },
+    frameworks: { type: "string", default: manifest.frameworks.map(({ name }) => name).join() },
+  },
+});
+
+const RECEIPT = {
+  retailer: "M&M Corner Market",
+  purchaseDate: "2022-03-20",
+  purchaseTime: "14:33",
+  items: Array.from({ length: 4 }, () => ({ shortDescription: "Gatorade", price: "2.25" })),
+  total: "9.00",
+};
+const POINTS = {
+  points: 109,
+  breakdown: [
+    { rule: "retailer_name", points: 14 },
+    { rule: "round_total", points: 50 },
+    { rule: "quarter_total", points: 25 },
+    { rule: "item_pairs", points: 10 },
+    { rule: "afternoon", points: 10 },
+  ],
+};
+
+await withCollector(async (collector) => {
+  let port = 18_000;
+  const rulesFile = workFile("rules.json", "{}");
+  const columns = await prepare(values.frameworks.split(","), {
+    collector: collector.endpoint,
+    rulesFile,
+    nextPort: () => (port += 1),
+  });
+  // The rules are the service's own words; the others answer the same text.
+  workFile(
+    "rules.json",
+    await answerOf(
+      columns.find(({ serviceName }) => serviceName)!,
+      "/api/v1/receipts/rules",
+    ),
+  );
+  const requests: Request[] = [
+    {
+      name: "POST",
+      path: "/api/v1/receipts/points",
+      body: workFile("receipt.json", JSON.stringify(RECEIPT)),
+      expected: workFile("points.json", JSON.stringify(POINTS)),
+    },
+    { name: "GET", path: "/api/v1/receipts/rules", body: "", expected: rulesFile },
+  ];
+  const spansOf = (name: string): number =>
+    collector.spans.filter(({ resource }) => resource["service.name"] === name).length;
+
+  collector.spans.length = 0;
+  const fast = reportSpeed(await measureSpeed(columns, requests, spansOf));
+  const quick = reportBoots(await measureBoots(columns));
+  process.exitCode = fast && quick ? 0 : 1;
+});
+
+/** All columns take turns in every round, so that whatever else the machine does meets all alike. */
+async function measureSpeed(
+  columns: Column[],
+  requests: Request[],
+  spansOf: (serviceName: string) => number,
+): Promise<Round[]> {
+  const running = await startAll(columns);
+  const rounds: Round[] = [];
+  for (const request of requests) {
+    for (const { server, sent } of running) {
+      await send(server, request, WARM_UP_SECONDS, sent);
+    }
+    for (let index = 0; index < Number(values.rounds); index += 1) {
+      for (const { column, server, sent } of running) {
+        const cpuBefore = server.cpuSeconds();
+        const result = await send(server, request, Number(values.seconds), sent);
+        const cpuUs = ((server.cpuSeconds() - cpuBefore) / result.requests) * 1e6;
+        const { name, bare } = column;
+        rounds.push({
+          index,
+          column: name,
+          bare,
+          request: request.name,
+          cpuUs,
+          p99Ms: result.p99Ms,
+        });
+      }
+    }
+  }
+  for (const { column, server, sent, log, metricsUrl } of running) {
+    const metrics = metricsUrl === undefined ? "" : await settledMetrics(metricsUrl);
+    await server.stop();
+    const { name, serviceName } = column;
+    if (serviceName !== undefined)
+      checkNothingSkipped(name, sent, { log, metrics, spans: spansOf(serviceName) });
+  }
+  return rounds;
+}
+
+interface Running {
+  column: Column;
+  server: Server;
+  sent: Sent;
+  log: string;
+  metricsUrl: string | undefined;
+}
+
+async function startAll(columns: Column[]): Promise<Running[]> {
+  const running: Running[] = [];
+  for (const column of columns) {
+    const { metricsUrl, ...command } = column.command(1);
+    rmSync(command.log, { force: true });
+    const server = await startServer(command, SERVER_CPU);
+    running.push({ column, server, sent: { requests: 0, loads: 0 }, log: command.log, metricsUrl });
+  }
+  return running;
+}
+
+async function send(server: Server, request: Request, seconds: number, sent: Sent) {
+  const result = await load(server.port, request, seconds, LOAD_CPU);
+  sent.requests += result.requests;
+  sent.loads += 1;
+  return result;
+}
+
+async function measureBoots(columns: Column[]): Promise<Boot[]> {
+  const boots: Boot[] = [];
+  for (const workers of [1, 2]) {
+    for (let round = 0; round < Number(values.boots); round += 1) {
+      for (const column of columns) {
+        // Both CPUs: that is where two workers differ from one.
+        const server = await startServer(column.command(workers), `${SERVER_CPU},${LOAD_CPU}`);
+        const { name, bare } = column;
+        boots.push({
+          column: name,
+          bare,
+          workers,
+          ms: server.bootMs,
+          memoryMib: server.memoryMib(),
+        });
+        await server.stop();
+      }
+    }
+  }
+  return boots;
+}
+
+async function answerOf(column: Column, path: string): Promise<string> {
+  const server = await startServer(column.command(1), SERVER_CPU);
+  try {
+    const response = await fetch(`http://127.0.0.1:${server.port}${path}`);
+    return await response.text();
+  } finally {
+    await server.stop();
+  }
+}

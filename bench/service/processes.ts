@@ -1,0 +1,90 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { closeSync, openSync, readFileSync } from "node:fs";
+import { get } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+
+/** How a server is started. */
+export interface ServerCommand {
+  command: string[];
+  cwd: string;
+  env: Record<string, string>;
+  /** File that takes its standard output. */
+  log: string;
+  port: number;
+}
+
+/** A server that runs and answers. */
+export interface Server {
+  port: number;
+  /** Milliseconds from exec to the first 200 on /health. */
+  bootMs: number;
+  /** CPU seconds of the whole process tree since it started. */
+  cpuSeconds(): number;
+  /** Resident memory of each process of the tree, in MiB, the largest first. */
+  memoryMib(): number[];
+  stop(): Promise<void>;
+}
+
+/** Clock ticks a second in /proc: 100 on every Linux that Node runs on. */
+const TICKS = 100;
+const PAGE_BYTES = 4_096;
+
+/** Starts a server pinned to one CPU and waits until it is healthy. */
+export async function startServer(
+  { command, cwd, env, log, port }: ServerCommand,
+  cpu: string,
+): Promise<Server> {
+  const out = openSync(log, "a");
+  const startedAt = performance.now();
+  const child = spawn("taskset", ["--cpu-list", cpu, ...command], {
+    cwd,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(port), ...env },
+    stdio: ["ignore", out, out],
+  });
+  closeSync(out);
+  while (!(await isHealthy(port))) {
+    if (child.exitCode !== null) {
+      throw new Error(`${command.join(" ")} ended with ${child.exitCode}: see ${log}`);
+    }
+    await delay(2);
+  }
+  const { pid } = child;
+  if (pid === undefined) throw new Error(`${command.join(" ")} has no process`);
+  return {
+    port,
+    bootMs: performance.now() - startedAt,
+    cpuSeconds: () => tree(pid).reduce((sum, { ticks }) => sum + ticks, 0) / TICKS,
+    memoryMib: () =>
+      tree(pid)
+        .map(({ pages }) => (pages * PAGE_BYTES) / 2 ** 20)
+        .toSorted((a, b) => b - a),
+    stop: () => stop(child),
+  };
+}
+
+async function stop(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGTERM");
+  await once(child, "exit");
+}
+
+function isHealthy(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  get({ port, host: "127.0.0.1", path: "/health", agent: false }, (response) => {
+    response.resume();
+    resolve(response.statusCode === 200);
+  }).on("error", () => resolve(false));
+  return promise;
+}
+
+/** The process and its descendants. CPU includes children that have ended and were waited for. */
+function tree(root: number): { ticks: number; pages: number }[] {
+  const children = readFileSync(`/proc/${root}/task/${root}/children`, "utf8").split(" ");
+  const nested = children.filter(Boolean).flatMap((pid) => tree(Number(pid)));
+  const stat = readFileSync(`/proc/${root}/stat`, "utf8");
+  // After the name, which may hold blanks: field 3 is at index 0.
+  const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+  const ticks = [11, 12, 13, 14].reduce((sum, index) => sum + Number(fields[index]), 0);
+  return [{ ticks, pages: Number(fields[21]) }, ...nested];
+}

@@ -1,0 +1,102 @@
+/** One column's figures in one round. */
+export interface Round {
+  index: number;
+  column: string;
+  bare: string | undefined;
+  request: string;
+  /** CPU of the whole process tree for one request, in microseconds. */
+  cpuUs: number;
+  p99Ms: number;
+}
+
+/** One start: milliseconds to the first 200 on /health, and MiB of each process. */
+export interface Boot {
+  column: string;
+  bare: string | undefined;
+  workers: number;
+  ms: number;
+  memoryMib: number[];
+}
+
+// Shares of the bare framework's speed that the whole service keeps; the floor, and what we are after.
+const KEPT: Record<string, { floor: number; goal: number }> = {
+  POST: { floor: 0.65, goal: 0.7 },
+  GET: { floor: 0.58, goal: 0.65 },
+};
+const TIMES_FASTAPI = 10;
+const BOOT_TIMES_BARE = 2;
+
+export function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const middle = Math.floor(sorted.length / 2);
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Prints the speed of every column and says whether the budgets are kept. */
+export function reportSpeed(rounds: Round[]): boolean {
+  let kept = true;
+  for (const request of new Set(rounds.map((round) => round.request))) {
+    const rows = rounds.filter((round) => round.request === request);
+    const cpu = (column: string): number[] =>
+      rows.filter((row) => row.column === column).map((row) => row.cpuUs);
+    const ratio = (column: string, other: string): number => {
+      const others = cpu(other);
+      return median(cpu(column).map((value, index) => others[index]! / value));
+    };
+    console.log(`\n${request}            CPU µs/request   of bare   × FastAPI   p99 ms`);
+    for (const column of new Set(rows.map((row) => row.column))) {
+      const own = rows.filter((row) => row.column === column);
+      const bare = own[0]?.bare;
+      const share = bare === undefined ? 1 : ratio(column, bare);
+      const timesFastApi = ratio(column, "FastAPI");
+      const p99 = median(own.map((row) => row.p99Ms));
+      const within = judge(column, request, share, timesFastApi);
+      kept &&= within.ok;
+      console.log(
+        `${column.padEnd(20)} ${median(cpu(column)).toFixed(1).padStart(8)} ${share.toFixed(2).padStart(12)} ` +
+          `${timesFastApi.toFixed(1).padStart(10)} ${p99.toFixed(1).padStart(9)}   ${within.text}`,
+      );
+    }
+  }
+  return kept;
+}
+
+function judge(
+  column: string,
+  request: string,
+  share: number,
+  timesFastApi: number,
+): { ok: boolean; text: string } {
+  if (!column.startsWith("service")) return { ok: true, text: "" };
+  const { floor, goal } = KEPT[request]!;
+  const ok = share >= floor && timesFastApi >= TIMES_FASTAPI;
+  const text = `floor ${floor}, goal ${goal}, ${TIMES_FASTAPI} × FastAPI: ${ok ? "ok" : "BELOW"}`;
+  return { ok, text };
+}
+
+/** Prints start-up times and memory and says whether the budgets are kept. */
+export function reportBoots(boots: Boot[]): boolean {
+  let kept = true;
+  for (const workers of new Set(boots.map((boot) => boot.workers))) {
+    const rows = boots.filter((boot) => boot.workers === workers);
+    const ms = (column: string): number =>
+      median(rows.filter((row) => row.column === column).map((row) => row.ms));
+    console.log(
+      `\n${workers} worker(s)     first 200 ms   × bare   × FastAPI   MiB of each process`,
+    );
+    for (const column of new Set(rows.map((row) => row.column))) {
+      const [first] = rows.filter((row) => row.column === column);
+      const timesBare = first?.bare === undefined ? 1 : ms(column) / ms(first.bare);
+      const timesFastApi = ms(column) / ms("FastAPI");
+      const ok =
+        !column.startsWith("service") || (timesBare <= BOOT_TIMES_BARE && timesFastApi < 1);
+      kept &&= ok;
+      console.log(
+        `${column.padEnd(20)} ${ms(column).toFixed(0).padStart(6)} ${timesBare.toFixed(2).padStart(12)} ` +
+          `${timesFastApi.toFixed(2).padStart(9)}    ${first?.memoryMib.map((mib) => mib.toFixed(0)).join(" ")}` +
+          `${ok ? "" : "   OVER BUDGET"}`,
+      );
+    }
+  }
+  return kept;
+}
