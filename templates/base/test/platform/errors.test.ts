@@ -108,6 +108,9 @@ describe("what a handler throws", () => {
     ["an error", new Error("SELECT * FROM secrets")],
     ["a string", "SELECT * FROM secrets"],
     ["nothing", undefined],
+    ["null", null],
+    ["an object without a prototype", Object.create(null)],
+    ["what a router takes for a command", "route"],
   ])(
     "%s is a 500 that gives nothing away, and one error line with a stack",
     async (_name, thrown) => {
