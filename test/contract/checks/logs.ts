@@ -1,0 +1,345 @@
+import { type Check, needed } from "../check.ts";
+import { eventually } from "../eventually.ts";
+import { expect, expectEqual, expectStatus, show } from "../expect.ts";
+import { STANDARD } from "../standard.ts";
+import type { Target } from "../target.ts";
+import { provoke, type RequestParts, send } from "../wire/send.ts";
+import {
+  ENVIRONMENTS,
+  expectExit,
+  freshId,
+  postText,
+  unknownPath,
+  versionOf,
+  withInstance,
+} from "./steps.ts";
+
+type Line = Record<string, unknown>;
+type Asked = Omit<RequestParts, "headers"> & { headers?: Record<string, string | Buffer> };
+
+const LEVELS = ["trace", "debug", "info", "warn", "warning", "error", "fatal", "critical"];
+const UTC = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|\+00:00)$/;
+const SECRET = "s3cr3t-that-nobody-may-read";
+const STACK = /\n\s*at |Traceback|\n\tat /;
+
+/** What the service writes to standard output. */
+export const logChecks: Check[] = [
+  {
+    id: "logs.one-object-a-line",
+    sentence: STANDARD.logs,
+    async run(target) {
+      await logged(target, { path: "/no-such-route" });
+      expect((await lines(target)).length > 0, "nothing was logged");
+    },
+  },
+  {
+    id: "logs.fields",
+    sentence: STANDARD.logs,
+    async run(target) {
+      const { service, version, environment } = await versionOf(target);
+      await logged(target, { path: "/no-such-route" });
+      for (const line of await lines(target)) {
+        const at = show(line);
+        expect(UTC.test(String(line["timestamp"])), `timestamp of ${at}`);
+        expect(LEVELS.includes(String(line["level"]).toLowerCase()), `level of ${at}`);
+        expect(typeof line["message"] === "string" && line["message"] !== "", `message of ${at}`);
+        expectEqual(line["service_name"], service, `service_name of ${at}`);
+        expectEqual(line["version"], version, `version of ${at}`);
+        expectEqual(line["environment"], environment, `environment of ${at}`);
+      }
+    },
+  },
+  {
+    id: "logs.whole-life",
+    sentence: STANDARD.logs,
+    async run(target) {
+      await withInstance(target, { workers: 2 }, async (instance) => {
+        await send(instance.url, "/no-such-route");
+        instance.signal("SIGTERM");
+        await expectExit(instance, 0);
+        const all = (await instance.output()).map(parse);
+        expect(all.length >= 2, "start and stop left no lines");
+        for (const line of all) {
+          expect(ENVIRONMENTS.includes(String(line["environment"])), `fields of ${show(line)}`);
+        }
+      });
+    },
+  },
+  {
+    id: "logs.access-line",
+    sentence: STANDARD.stdout,
+    async run(target) {
+      const { path } = needed(target.jsonRoute, "jsonRoute");
+      const found = await logged(target, { method: "POST", path, body: "{}", headers: JSON_TYPE });
+      const values = found.flatMap((line) => Object.values(line));
+      expect(values.includes("POST"), `no line names the method: ${show(found)}`);
+      expect(values.includes(path), `no line names the path: ${show(found)}`);
+      expect(values.includes(400), `no line names the status: ${show(found)}`);
+    },
+  },
+  {
+    id: "logs.ids",
+    sentence: STANDARD.logIds,
+    async run(target) {
+      const correlation = freshId();
+      const headers = { "X-Correlation-ID": correlation };
+      const found = await logged(target, { path: unknownPath(), headers });
+      for (const line of found) {
+        expectEqual(line["correlation_id"], correlation, `correlation_id of ${show(line)}`);
+        expect(/^[0-9a-f]{32}$/.test(String(line["trace_id"])), `trace_id of ${show(line)}`);
+        expect(/^[0-9a-f]{16}$/.test(String(line["span_id"])), `span_id of ${show(line)}`);
+      }
+      expectEqual(new Set(found.map((line) => line["trace_id"])).size, 1, "number of traces");
+    },
+  },
+  {
+    id: "logs.new-ids",
+    sentence: STANDARD.logIds,
+    async run(target) {
+      const path = unknownPath();
+      const response = await send(target.url, path);
+      const id = response.header("x-request-id");
+      await eventually(`a log line with the new request id ${id}`, async () => {
+        return (await lines(target)).find((line) => line["request_id"] === id);
+      });
+    },
+  },
+  {
+    id: "logs.trace-of-the-caller",
+    sentence: STANDARD.logIds,
+    async run(target) {
+      for (const flags of ["00", "01"]) {
+        const traceId = freshId()
+          .replaceAll(/[^0-9a-f]/g, "")
+          .slice(-32);
+        const traceparent = `00-${traceId}-00f067aa0ba902b7-${flags}`;
+        const found = await logged(target, { path: unknownPath(), headers: { traceparent } });
+        for (const line of found) expectEqual(line["trace_id"], traceId, "trace_id");
+      }
+    },
+  },
+  {
+    id: "logs.4xx-levels",
+    sentence: STANDARD.errorLevels,
+    async run(target) {
+      const { path } = needed(target.jsonRoute, "jsonRoute");
+      const requests: Asked[] = [
+        { path: unknownPath() },
+        { path: "/health", method: "DELETE" },
+        { path, method: "POST", body: "{", headers: JSON_TYPE },
+        { path, method: "POST", body: "{}", headers: JSON_TYPE },
+        { path, method: "POST", body: "a", headers: { "Content-Type": "text/plain" } },
+        { path, method: "POST", body: "1".repeat(3_000_000), headers: JSON_TYPE },
+      ];
+      for (const request of requests) {
+        for (const { level } of await logged(target, request)) {
+          expect(["info", "warn", "warning"].includes(String(level)), `a 4xx at ${show(level)}`);
+        }
+      }
+    },
+  },
+  {
+    id: "logs.5xx-with-the-stack",
+    sentence: STANDARD.errorLevels,
+    async run(target) {
+      for (const path of needed(target.probes, "probes").failing) {
+        const line = await errorLine(target, path);
+        expect(STACK.test(textsOf(line).join("\n")), `no stack: ${show(line)}`);
+      }
+    },
+  },
+  {
+    id: "logs.broken-response",
+    sentence: STANDARD.brokenResponse,
+    async run(target) {
+      await errorLine(target, needed(target.probes, "probes").brokenResponse);
+    },
+  },
+  {
+    id: "logs.no-secrets",
+    sentence: STANDARD.secrets,
+    async run(target) {
+      const { path } = needed(target.jsonRoute, "jsonRoute");
+      const headers = {
+        Authorization: `Bearer ${SECRET}`,
+        Cookie: `session=${SECRET}`,
+        "X-Api-Key": SECRET,
+        "Proxy-Authorization": SECRET,
+      };
+      const requests: Asked[] = [
+        { path: `/health?token=${SECRET}`, headers },
+        { path: `${unknownPath()}?password=${SECRET}`, headers },
+        { path: `/health?secret=${SECRET}`, method: "DELETE", headers },
+        { path, method: "POST", json: { password: SECRET, token: SECRET }, headers },
+        {
+          path,
+          method: "POST",
+          body: `{"password":"${SECRET}`,
+          headers: { ...JSON_TYPE, ...headers },
+        },
+        ...(target.probes?.failing ?? []).map((failing) => ({
+          path: `${failing}?token=${SECRET}`,
+          headers,
+        })),
+      ];
+      for (const request of requests) {
+        const id = freshId();
+        await send(target.url, { ...request, headers: { ...request.headers, "X-Request-ID": id } });
+        if (!request.path?.startsWith("/health?")) await linesOf(target, id);
+      }
+      const leaks = (await lines(target)).map(show).filter((line) => line.includes(SECRET));
+      expectEqual(leaks, [], "lines with a secret");
+    },
+  },
+  {
+    id: "logs.no-secrets-of-malformed-requests",
+    sentence: STANDARD.secrets,
+    async run(target) {
+      await provoke(
+        target.url,
+        `GET /?token=${SECRET} HTTP/1.1\r\nAuthorization ${SECRET}\r\n\r\n`,
+      );
+      await logged(target, { path: unknownPath() });
+      const leaks = (await lines(target)).map(show).filter((line) => line.includes(SECRET));
+      expectEqual(leaks, [], "lines with a secret");
+    },
+  },
+  {
+    id: "logs.injection",
+    sentence: STANDARD.logs,
+    async run(target) {
+      const forged = '{"level":"fatal","message":"forged"}';
+      const path = `/x%0a${encodeURIComponent(forged)}","level":"fatal`;
+      const headers = {
+        "User-Agent": `"}\\n${forged}\\`,
+        "X-Forwarded-For": `1.2.3.4", "level":"fatal`,
+        Referer: Buffer.from([0x22, 0x7d, 0xff, 0xfe, 0x1b, 0x5b]),
+      };
+      for (const line of await logged(target, { path, headers })) {
+        expect(line["message"] !== "forged" && line["level"] !== "fatal", "a forged line");
+      }
+    },
+  },
+  {
+    id: "logs.strange-bytes",
+    sentence: STANDARD.logs,
+    async run(target) {
+      const headers = [["User-Agent", Buffer.from([0xff, 0xfe, 0x80])]] as const;
+      for (const path of ["/\u{1f600}", "/%00", "/%e2%80%a8", "/\u007f"]) {
+        await send(target.url, { path, headers });
+      }
+      await logged(target, { path: unknownPath() });
+      await lines(target);
+    },
+  },
+  {
+    id: "logs.level",
+    sentence: STANDARD.settingNames,
+    async run(target) {
+      await withInstance(target, { environment: { LOG_LEVEL: "error" } }, async (instance) => {
+        expectStatus(await send(instance.url, unknownPath()), 404);
+        instance.signal("SIGTERM");
+        await expectExit(instance, 0);
+        const levels = (await instance.output()).map((line) => parse(line)["level"]);
+        const below = levels.filter((level) => ["info", "debug", "warn"].includes(String(level)));
+        expectEqual(below, [], "lines below LOG_LEVEL");
+      });
+    },
+  },
+  {
+    id: "logs.every-request-once",
+    sentence: STANDARD.stdout,
+    async run(target) {
+      const ids = Array.from({ length: 100 }, freshId);
+      await Promise.all(
+        ids.map((id) => send(target.url, { path: unknownPath(), headers: { "X-Request-ID": id } })),
+      );
+      for (const id of ids) {
+        const access = (await linesOf(target, id)).filter((line) =>
+          Object.values(line).includes("GET"),
+        );
+        expectEqual(access.length, 1, `access lines of ${id}`);
+      }
+    },
+  },
+  {
+    id: "logs.kept-at-shutdown",
+    sentence: STANDARD.stdout,
+    async run(target) {
+      await withInstance(target, {}, async (instance) => {
+        const id = freshId();
+        await send(instance.url, { path: unknownPath(), headers: { "X-Request-ID": id } });
+        instance.signal("SIGTERM");
+        await expectExit(instance, 0);
+        const found = (await instance.output())
+          .map(parse)
+          .filter((line) => line["request_id"] === id);
+        expect(found.length > 0, "the last request before the end was not logged");
+      });
+    },
+  },
+  {
+    id: "logs.body-never-logged",
+    sentence: STANDARD.secrets,
+    async run(target) {
+      const mark = freshId();
+      const response = await postText(target, JSON.stringify({ retailer: [mark], note: mark }));
+      const id = response.header("x-request-id") ?? "";
+      const text = (await linesOf(target, id)).map((line) => JSON.stringify(line)).join();
+      expect(!text.includes(mark), "the body of a refused request is in the log");
+    },
+  },
+];
+
+const JSON_TYPE = { "Content-Type": "application/json" };
+
+/** Every line so far. @throws {Violation} when one is no JSON object. */
+async function lines(target: Target): Promise<Line[]> {
+  return (await needed(target.output, "output")()).map(parse);
+}
+
+function parse(text: string): Line {
+  let line: unknown;
+  try {
+    line = JSON.parse(text);
+  } catch {
+    line = undefined;
+  }
+  expect(
+    typeof line === "object" && line !== null && !Array.isArray(line),
+    `not a JSON object: ${show(text)}`,
+  );
+  return line as Line;
+}
+
+/** Sends a request and returns what was logged for it. */
+async function logged(target: Target, request: Asked): Promise<Line[]> {
+  needed(target.output, "output");
+  const id = freshId();
+  await send(target.url, { ...request, headers: { ...request.headers, "X-Request-ID": id } });
+  return linesOf(target, id);
+}
+
+/** The lines of one request, its access line, which comes last, among them. */
+async function linesOf(target: Target, id: string): Promise<Line[]> {
+  return eventually(`the access line of request ${id}`, async () => {
+    const found = (await lines(target)).filter((line) => line["request_id"] === id);
+    const methods = ["GET", "POST", "DELETE"];
+    const finished = found.some((line) =>
+      Object.values(line).some((value) => methods.includes(value as string)),
+    );
+    return finished ? found : undefined;
+  });
+}
+
+async function errorLine(target: Target, path: string): Promise<Line> {
+  const found = await logged(target, { path });
+  const errors = found.filter(({ level }) => level === "error");
+  expectEqual(errors.length, 1, `lines at error for ${path}`);
+  return errors[0] ?? {};
+}
+
+function textsOf(value: unknown): string[] {
+  if (typeof value === "string") return [value];
+  return typeof value === "object" && value !== null ? Object.values(value).flatMap(textsOf) : [];
+}

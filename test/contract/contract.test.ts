@@ -1,0 +1,53 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import manifest from "../../templates/manifest.json" with { type: "json" };
+import { runCheck } from "./check.ts";
+import { CHECKS } from "./run-contract.ts";
+import { buildService } from "./service/build.ts";
+import { launcherOf } from "./service/launch.ts";
+import { PROBES } from "./service/probes.ts";
+import { RECEIPT } from "./service/receipt.ts";
+import { fuzz } from "./service/schemathesis.ts";
+import type { Instance, Launch, Target } from "./target.ts";
+
+const notes: string[] = [];
+
+describe.each(manifest.frameworks)("a generated $title service", ({ name }) => {
+  let launch: Launch;
+  let instance: Instance | undefined;
+  let target: Target;
+
+  beforeAll(async () => {
+    launch = launcherOf(await buildService(name));
+    instance = await launch({ workers: 2 });
+    target = {
+      url: instance.url,
+      metricsUrl: instance.metricsUrl,
+      jsonRoute: { path: "/api/v1/receipts/points", valid: RECEIPT },
+      receiptsPath: "/api/v1/receipts",
+      probes: PROBES,
+      output: instance.output,
+      launch,
+    };
+  });
+
+  afterAll(async () => {
+    await instance?.stop();
+  });
+
+  // Every hook is given here, so "not checked" is as bad as "failed".
+  test.each(CHECKS)("$id", async (check) => {
+    const result = await runCheck(check, target);
+    if (result.note && result.outcome === "passed")
+      notes.push(`${name} ${check.id}: ${result.note}`);
+    expect(result).toMatchObject({ outcome: "passed" });
+  });
+
+  test("fuzzed from its openapi.json", async (context) => {
+    await fuzz(launch, context);
+  });
+});
+
+afterAll(() => {
+  process.stdout.write(`${notes.join("\n")}\n`);
+});

@@ -1,0 +1,130 @@
+import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTls } from "node:tls";
+
+import { Violation } from "../check.ts";
+import { parseResponse, type WireResponse } from "./response.ts";
+
+// No demand on the service, only the end of waiting for one that will never answer.
+const PATIENCE_MS = 60_000;
+
+/** The peer closed the connection before it had answered. */
+export class Closed extends Error {
+  override readonly name = "Closed";
+}
+
+/** One connection to a service, to write any bytes to. */
+export class Connection {
+  readonly #socket: Socket;
+  #bytes: Buffer = Buffer.alloc(0);
+  #ended = false;
+  #wake: () => void = () => {};
+  /** Responses of the class 1xx so far. */
+  readonly interim: WireResponse[] = [];
+
+  private constructor(socket: Socket) {
+    this.#socket = socket;
+    socket.on("data", (chunk: Buffer) => {
+      this.#bytes = Buffer.concat([this.#bytes, chunk]);
+      this.#wake();
+    });
+    const end = (): void => {
+      this.#ended = true;
+      this.#wake();
+    };
+    socket.on("end", end).on("error", end).on("close", end);
+  }
+
+  /** Connects to the host and port of `url`. */
+  static open(url: string): Promise<Connection> {
+    const { protocol, hostname: host, port } = new URL(url);
+    const secure = protocol === "https:";
+    const options = { host, port: Number(port || (secure ? 443 : 80)), noDelay: true };
+    return new Promise((resolve, reject) => {
+      const socket: Socket = secure
+        ? connectTls({ ...options, servername: host })
+        : connectTcp({ ...options, allowHalfOpen: true });
+      socket.once("error", reject);
+      socket.once(secure ? "secureConnect" : "connect", () => {
+        socket.off("error", reject);
+        resolve(new Connection(socket));
+      });
+    });
+  }
+
+  write(data: string | Uint8Array): void {
+    if (this.#socket.writable) this.#socket.write(data);
+  }
+
+  /** The next response that is not interim. @throws {Closed} when the peer closes instead. */
+  async read(request: string, method = "GET"): Promise<WireResponse> {
+    for (;;) {
+      const parsed = parseResponse(this.#bytes, request, method, this.#ended);
+      if (parsed) {
+        this.#bytes = this.#bytes.subarray(parsed.length);
+        if (parsed.response.status >= 200) return parsed.response;
+        this.interim.push(parsed.response);
+      } else if (this.#ended) {
+        throw new Closed(`${request}: the connection was closed without an answer`);
+      } else await this.#change(`${request}: no answer`);
+    }
+  }
+
+  /** Waits for a response of the class 1xx. */
+  async readInterim(request: string): Promise<void> {
+    while (this.interim.length === 0) {
+      const parsed = parseResponse(this.#bytes, request, "GET", this.#ended);
+      if (parsed && parsed.response.status >= 200) return;
+      if (parsed) {
+        this.#bytes = this.#bytes.subarray(parsed.length);
+        this.interim.push(parsed.response);
+      } else if (this.#ended) throw new Closed(`${request}: closed without an answer`);
+      else await this.#change(`${request}: no answer`);
+    }
+  }
+
+  /** Waits until the peer has closed. @returns what came before that and was not read. */
+  async closed(what: string): Promise<Buffer> {
+    while (!this.#ended) await this.#change(`${what}: the connection stayed open`);
+    return this.#bytes;
+  }
+
+  /** Whether the peer has closed. */
+  get isClosed(): boolean {
+    return this.#ended;
+  }
+
+  destroy(): void {
+    this.#socket.destroy();
+  }
+
+  /** Ends the connection the hard way, as a client that crashed. */
+  reset(): void {
+    this.#socket.resetAndDestroy();
+  }
+
+  #change(complaint: string): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = setTimeout(
+        () => reject(new Violation(`${complaint} within ${PATIENCE_MS / 1_000} s`)),
+        PATIENCE_MS,
+      );
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/** Opens a connection for `use`, and closes it after. */
+export async function withConnection<Result>(
+  url: string,
+  use: (connection: Connection) => Promise<Result>,
+): Promise<Result> {
+  const connection = await Connection.open(url);
+  try {
+    return await use(connection);
+  } finally {
+    connection.destroy();
+  }
+}
