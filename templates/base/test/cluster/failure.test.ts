@@ -67,8 +67,8 @@ describe.concurrent("a worker that hangs", () => {
     expect(line["signal"]).toBe("SIGKILL");
     await running.seen({ message: "worker ready" }, 2);
     expect((await request(running.url)).status).toBe(200);
-    expect((await request(`${running.hub}/metrics`)).body).toContain(
-      "cluster_worker_hangs_total 1",
+    expect((await request(`${running.hub}/metrics`)).body).toMatch(
+      /^cluster_worker_hangs_total [1-9]/m,
     );
   });
 

@@ -1,8 +1,8 @@
 /** A queue between event handlers, which only put things in, and the one loop that takes them out. */
 export interface Inbox<Item> {
   put(item: Item): void;
-  /** The next item, or undefined when none came for `waitMs`. */
-  take(waitMs: number): Promise<Item | undefined>;
+  /** All that came in, in order; empty when nothing did for `waitMs`. */
+  take(waitMs: number): Promise<Item[]>;
 }
 
 export function createInbox<Item>(): Inbox<Item> {
@@ -24,7 +24,7 @@ export function createInbox<Item>(): Inbox<Item> {
         });
         wake = undefined;
       }
-      return items.shift();
+      return items.splice(0);
     },
   };
 }
