@@ -69,6 +69,7 @@ const inlined = new Set<string>();
 const bundle = await rolldown({
   input: { main: join(ROOT, "src/cli/main.ts") },
   platform: "node",
+  preserveEntrySignatures: "allow-extension",
   plugins: [
     builtIn,
     {
@@ -101,6 +102,16 @@ const bundle = await rolldown({
 await bundle.write({
   dir: DIST,
   format: "cjs",
+  codeSplitting: {
+    // One file for everything that every create needs: finding and opening a file costs, too.
+    includeDependenciesRecursively: false,
+    groups: [
+      {
+        name: "create",
+        test: /\/src\/(?:cli\/(?:create|collect|finish|real-host|report|wording)|answers\/(?:ask|complete|schema|words)|apply|catalog|plan|system\/(?:disk|commands))|\/(?:fs-extra|jsonfile|universalify|zod|handlebars)\/|dist\/templates/,
+      },
+    ],
+  },
   entryFileNames: "[name].cjs",
   chunkFileNames: "chunks/[name]-[hash].cjs",
 });

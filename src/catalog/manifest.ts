@@ -2,9 +2,9 @@ import * as z from "zod/mini";
 
 import { InternalError } from "../errors.ts";
 
-const choice = z.strictObject({ name: z.string(), title: z.string() });
+export const choiceSchema = z.strictObject({ name: z.string(), title: z.string() });
 
-const integration = z.strictObject({
+export const integrationSchema = z.strictObject({
   name: z.string(),
   title: z.string(),
   summary: z.string(),
@@ -14,7 +14,7 @@ const integration = z.strictObject({
   needs: z._default(z.array(z.string()), []),
 });
 
-const packageManager = z.strictObject({
+export const packageManagerSchema = z.strictObject({
   name: z.string(),
   lockfile: z.string(),
   /** What an install reads, for the container's dependency layer. */
@@ -29,13 +29,13 @@ const packageManager = z.strictObject({
 });
 
 const manifestSchema = z.strictObject({
-  frameworks: z.array(choice).check(z.minLength(1)),
-  integrations: z.array(integration),
+  frameworks: z.array(choiceSchema).check(z.minLength(1)),
+  integrations: z.array(integrationSchema),
   /** The places in base files where every integration may put a piece. */
   slots: z.array(z.string()),
   /** Paths, or folders as `src/routes/**`, that are the user's from the day they are written. */
   once: z.array(z.string()),
-  packageManagers: z.array(packageManager).check(z.minLength(1)),
+  packageManagers: z.array(packageManagerSchema).check(z.minLength(1)),
 });
 
 /** The catalogue: everything that a user can choose. */

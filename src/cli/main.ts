@@ -1,6 +1,9 @@
 import { UserError } from "../errors.ts";
-import type { Screen } from "./report.ts";
+import type { Paint, Screen } from "./report.ts";
 import { run } from "./run.ts";
+
+const same = (text: string) => text;
+const PLAIN: Paint = { cyan: same, dim: same, green: same, red: same };
 
 /** Runs the command line of this process, and sets its exit code. */
 export async function main(): Promise<void> {
@@ -11,20 +14,25 @@ export async function main(): Promise<void> {
     },
     report: async (json) => {
       const { Report } = await import("./report.ts");
-      return new Report(realScreen(), json);
+      return new Report(await realScreen(), json);
     },
   });
 }
 
-function realScreen(): Screen {
+async function realScreen(): Promise<Screen> {
   // A reader such as `head` that goes away is no error of ours.
   process.stdout.on("error", () => undefined);
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
     moving: process.stderr.isTTY && process.env["TERM"] !== "dumb",
-    colorful: process.stdout.isTTY && process.stderr.isTTY && !process.env["NO_COLOR"],
+    paint: await realPaint(),
   };
+}
+
+async function realPaint(): Promise<Paint> {
+  const colorful = process.stdout.isTTY && process.stderr.isTTY && !process.env["NO_COLOR"];
+  return colorful ? new (await import("chalk")).Chalk({ level: 1 }) : PLAIN;
 }
 
 /** The first Ctrl-C or SIGTERM asks the run to clean up and end; the second ends it. */

@@ -1,8 +1,7 @@
-import { Chalk, type ChalkInstance } from "chalk";
-
 import type { GitOutcome } from "../apply/git.ts";
 import { UserError } from "../errors.ts";
-import type { CreatePlan, CreateResult } from "./create.ts";
+import type { CreatePlan } from "./create.ts";
+import type { CreateResult } from "./finish.ts";
 import { bytesOf, describeError, durationOf, sizeOf, summaryRows, treeLines } from "./wording.ts";
 
 /** Where text goes. */
@@ -11,8 +10,11 @@ export interface Screen {
   err: (text: string) => void;
   /** Lines may be drawn over. */
   moving: boolean;
-  colorful: boolean;
+  paint: Paint;
 }
+
+/** The colours that are used; without colour, each gives the text back. */
+export type Paint = Record<"cyan" | "dim" | "green" | "red", (text: string) => string>;
 
 const FRAMES = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 const FRAME_TIME = 100;
@@ -22,12 +24,10 @@ const CLEAR_LINE = "\r\u001B[K";
 export class Report {
   readonly #screen: Screen;
   readonly #json: boolean;
-  readonly #paint: ChalkInstance;
 
   constructor(screen: Screen, json: boolean) {
     this.#screen = screen;
     this.#json = json;
-    this.#paint = new Chalk({ level: screen.colorful ? 1 : 0 });
   }
 
   line(text = ""): void {
@@ -63,7 +63,7 @@ export class Report {
   summary(plan: CreatePlan): void {
     this.line();
     for (const [key, value] of summaryRows(plan)) {
-      this.line(`  ${this.#paint.dim(key.padEnd(13))} ${value}`);
+      this.line(`  ${this.#screen.paint.dim(key.padEnd(13))} ${value}`);
     }
     this.line();
   }
@@ -100,7 +100,7 @@ export class Report {
     const draw = () => {
       const sign = FRAMES[frame++ % FRAMES.length] ?? "";
       const seconds = Math.floor((performance.now() - start) / 1000);
-      this.#screen.err(`${CLEAR_LINE}${this.#paint.cyan(sign)} ${title} (${seconds} s)`);
+      this.#screen.err(`${CLEAR_LINE}${this.#screen.paint.cyan(sign)} ${title} (${seconds} s)`);
     };
     const timer = setInterval(draw, FRAME_TIME);
     return () => {
@@ -138,9 +138,9 @@ export class Report {
     if (this.#json) {
       this.#document({ error: { code, message, ...(hint !== undefined && { hint }) } });
     } else {
-      this.#screen.err(`${this.#paint.red("error:")} ${message}\n`);
+      this.#screen.err(`${this.#screen.paint.red("error:")} ${message}\n`);
       if (hint !== undefined) {
-        this.#screen.err(`${this.#paint.cyan("hint:")} ${hint}\n`);
+        this.#screen.err(`${this.#screen.paint.cyan("hint:")} ${hint}\n`);
       }
     }
     return error instanceof UserError ? error.exitCode : 1;
@@ -151,6 +151,6 @@ export class Report {
   }
 
   #good(text: string, indent = ""): void {
-    this.line(`${indent}${this.#paint.green("✓")} ${text}`);
+    this.line(`${indent}${this.#screen.paint.green("✓")} ${text}`);
   }
 }

@@ -2,7 +2,12 @@ import * as z from "zod/mini";
 
 import type { Answers } from "../answers/schema.ts";
 import { chosenIntegrations } from "../catalog/layers.ts";
-import { entryNamed } from "../catalog/manifest.ts";
+import {
+  choiceSchema,
+  entryNamed,
+  integrationSchema,
+  packageManagerSchema,
+} from "../catalog/manifest.ts";
 import type { Templates } from "../catalog/templates.ts";
 
 /** The only values that a template may use. Casing and quoting are done here, never in a template. */
@@ -14,27 +19,9 @@ export const contextSchema = z.strictObject({
   teamJson: z.string(),
   port: z.number(),
   metricsPort: z.number(),
-  framework: z.strictObject({ name: z.string(), title: z.string() }),
-  packageManager: z.strictObject({
-    name: z.string(),
-    lockfile: z.string(),
-    installFiles: z.string(),
-    setup: z.string(),
-    install: z.string(),
-    ci: z.string(),
-    ciProduction: z.string(),
-    run: z.string(),
-    test: z.string(),
-    exec: z.string(),
-  }),
-  integrations: z.array(
-    z.strictObject({
-      name: z.string(),
-      title: z.string(),
-      summary: z.string(),
-      critical: z.boolean(),
-    }),
-  ),
+  framework: choiceSchema,
+  packageManager: packageManagerSchema,
+  integrations: z.array(z.omit(integrationSchema, { needs: true })),
   slots: z.record(z.string(), z.array(z.string())),
   templateVersion: z.string(),
 });

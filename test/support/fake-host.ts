@@ -143,7 +143,7 @@ export async function runFake(
     out: (text) => void (printed.out += text),
     err: (text) => void (printed.err += text),
     moving: false,
-    colorful: false,
+    paint: { cyan: String, dim: String, green: String, red: String },
   };
   const host: Host = {
     cwd: "/home",
