@@ -26,6 +26,8 @@ export interface PrimaryOptions {
   loadOptions(): Promise<ClusterOptions>;
 }
 
+const PARENT_CHECK_MS = 500;
+
 /**
  * Gunicorn's arbiter: keeps the wanted number of workers running until a signal ends it.
  * @returns the exit code.
@@ -72,8 +74,20 @@ function enqueueSignals({ inbox }: Cluster): void {
       inbox.put({ type: "signal", signal: hungUp ? "SIGINT" : signal });
     });
   }
+  const stop = (): void => inbox.put({ type: "signal", signal: "SIGTERM" });
   // Started by a watcher or a test: when that is gone, nobody is left to stop this process.
-  process.once("disconnect", () => inbox.put({ type: "signal", signal: "SIGTERM" }));
+  process.once("disconnect", stop);
+  if (process.env["npm_lifecycle_event"]) stopWithParent(stop);
+}
+
+/** Between npm and this process stands a shell, and TERM to npm ends the shell only. */
+function stopWithParent(stop: () => void): void {
+  const parent = process.ppid;
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    stop();
+  }, PARENT_CHECK_MS);
 }
 
 function createCluster(

@@ -19,7 +19,7 @@ export async function reap(
   // Folded first, then forgotten: a scrape in between must not see the totals go down.
   if (worker.snapshot) await cluster.history.fold(worker.snapshot);
   cluster.workers.delete(worker);
-  const reason = reasonOf(worker, code, signal);
+  const reason = reasonOf(cluster, worker, code, signal);
   report(cluster, worker, code, signal, reason);
   await callHook(cluster, "workerExit", {
     worker: worker.slot,
@@ -43,16 +43,22 @@ export async function reap(
   setTimeout(() => cluster.inbox.put({ type: "wake" }), wait);
 }
 
-function reasonOf(worker: Worker, code: number | null, signal: NodeJS.Signals | null): string {
+function reasonOf(
+  { stopping }: Cluster,
+  worker: Worker,
+  code: number | null,
+  signal: NodeJS.Signals | null,
+): string {
   if (worker.killReason) return worker.killReason;
   if (worker.outdated) return worker.outdated;
+  if (stopping && code === 0) return "stop";
   if (!worker.wasReady) return "boot_failure";
   if (signal) return signal === "SIGKILL" ? "sigkill" : "signal";
   return code === 0 ? "exit" : "crash";
 }
 
 function report(
-  { log, stopping }: Cluster,
+  { log }: Cluster,
   worker: Worker,
   code: number | null,
   signal: NodeJS.Signals | null,
@@ -61,7 +67,7 @@ function report(
   const fields = { worker: worker.slot, worker_pid: worker.child.pid, code, signal, reason };
   if (signal === "SIGKILL" && !worker.killReason) {
     log.error(fields, "worker was killed with SIGKILL; out of memory?");
-  } else if (worker.outdated === reason || (stopping && code === 0)) {
+  } else if (worker.outdated === reason || reason === "stop") {
     log.info(fields, "worker exited");
   } else {
     log.error(fields, `worker died: ${signal ? `signal ${signal}` : `exit code ${code}`}`);
