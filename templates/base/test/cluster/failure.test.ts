@@ -45,6 +45,15 @@ describe.concurrent("a worker that dies", () => {
     );
   });
 
+  it("of a signal while starting gets another try", async () => {
+    const running = await launch({ boot: "block" });
+    const { worker_pid: pid } = await running.seen({ message: "worker spawned" });
+    running.change({});
+    process.kill(Number(pid), "SIGKILL");
+    await running.seen({ message: "service ready" });
+    expect((await request(running.url)).status).toBe(200);
+  });
+
   it("without a word while starting does so too", async () => {
     const running = await launch({ boot: "exit" });
     expect(await running.exited).toBe(3);
@@ -64,6 +73,7 @@ describe.concurrent("a worker that hangs", () => {
     const report = running.lines.find(({ stack }) => Array.isArray(stack))!;
     expect(JSON.stringify(report["stack"])).toContain("service.ts:");
     expect(JSON.stringify(report["stack"])).toContain(where);
+    expect(report["request_ids"]).toEqual(["stuck-1"]);
     expect(line["signal"]).toBe("SIGKILL");
     await running.seen({ message: "worker ready" }, 2);
     expect((await request(running.url)).status).toBe(200);

@@ -1,5 +1,5 @@
 import { getHeapStatistics } from "node:v8";
-import { BEAT_INTERVAL, type Beat, type ToPrimary } from "./messages.ts";
+import { BEAT_INTERVAL, type Beat, MAX_REQUEST_IDS, type ToPrimary } from "./messages.ts";
 import type { WorkerOrders } from "./orders.ts";
 import type { WorkerService } from "./service.ts";
 
@@ -9,7 +9,6 @@ export interface Heartbeat {
   stop(): Promise<void>;
 }
 
-const MAX_REQUEST_IDS = 100;
 /** Process metrics change without requests: they are sent every so many beats. */
 const QUIET_BEATS = 5;
 /** One high reading may be garbage that the next collection takes away. */

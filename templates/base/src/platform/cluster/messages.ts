@@ -7,7 +7,7 @@ export type RetireReason = "max_requests" | "memory" | "signal";
 export interface Beat {
   type: "beat";
   readiness: ReadinessReport;
-  /** Ids of the requests in flight, the oldest first, at most 100. */
+  /** Ids of the requests in flight, the oldest first; bounded. */
   requests: string[];
   /** The metrics, when they changed since the last beat. */
   metrics?: object[];
@@ -34,5 +34,7 @@ export const BEAT_INTERVAL = 1;
 export const QUICK_TIMEOUT = 2;
 /** Seconds that closing the dependencies and flushing telemetry may take before the worker is killed. */
 export const CLOSE_TIMEOUT = 5;
+/** So many are named in the report of a hang. */
+export const MAX_REQUEST_IDS = 100;
 /** The inherited listening socket: 0 to 2 are stdio, 3 is the IPC channel. */
 export const LISTEN_FD = 4;

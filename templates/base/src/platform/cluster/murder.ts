@@ -1,4 +1,5 @@
-import { captureStack } from "./hang-stack.ts";
+import { autopsy } from "./autopsy.ts";
+import { MAX_REQUEST_IDS } from "./messages.ts";
 import { type Cluster, kill, type Worker } from "./state.ts";
 
 /** Kills the workers whose time is up: silent for the timeout, too slow to boot, or too slow to go. */
@@ -10,9 +11,9 @@ export function murder(cluster: Cluster): void {
     const silent = (now - worker.lastBeatAt) / 1_000;
     if (worker.wasReady && timeout > 0 && silent > timeout) {
       cluster.metrics.hangs.inc();
-      void autopsy(cluster, worker, "hang", `no sign of life for ${silent.toFixed(1)} s`);
+      void executeWithReport(cluster, worker, "hang", `no sign of life for ${silent.toFixed(1)} s`);
     } else if (now > worker.killAt && worker.phase === "booting") {
-      void autopsy(cluster, worker, "boot_timeout", "not ready within the boot time-out");
+      void executeWithReport(cluster, worker, "boot_timeout", "not ready within the boot time-out");
     } else if (now > worker.killAt) {
       cluster.log.error(describe(worker), "worker did not finish in time: killed");
       kill(worker, "graceful_timeout");
@@ -21,16 +22,21 @@ export function murder(cluster: Cluster): void {
 }
 
 /** Logs where the worker's JavaScript stands and for whom it works, as one line, and kills it. */
-async function autopsy(
+async function executeWithReport(
   cluster: Cluster,
   worker: Worker,
   reason: "hang" | "boot_timeout",
   what: string,
 ): Promise<void> {
   worker.phase = "killed";
-  const stack = await captureStack(worker.child.pid ?? 0, worker.inspectPort);
+  const found = await autopsy(worker.child.pid ?? 0, worker.inspectPort);
+  const requests = found?.requests ?? worker.beat?.requests ?? [];
   cluster.log.error(
-    { ...describe(worker), stack, request_ids: worker.beat?.requests ?? [] },
+    {
+      ...describe(worker),
+      stack: found?.stack ?? [],
+      request_ids: requests.slice(0, MAX_REQUEST_IDS),
+    },
     `worker killed: ${what}`,
   );
   kill(worker, reason);

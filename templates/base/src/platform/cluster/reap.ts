@@ -32,7 +32,8 @@ export async function reap(
 
   if (!WITHOUT_SUCCESSOR.has(reason)) cluster.metrics.restarts.inc({ reason });
   if (worker.outdated) return; // It was to go in any case.
-  if (!worker.wasReady && !cluster.started) {
+  // A signal from outside says nothing about the release: that worker gets another try.
+  if (!worker.wasReady && !cluster.started && (signal === null || worker.killReason)) {
     cluster.log.fatal("a worker failed to start: the service stops");
     halt(cluster, "quick", BOOT_FAILURE);
     return;

@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import type { Logger } from "../logging.ts";
+import { exposeRequests } from "./autopsy.ts";
 import type { ClusterHooks } from "./config.ts";
 import { createDrain } from "./drain.ts";
 import { exitOnFatal } from "./fatal.ts";
@@ -43,6 +44,7 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
   }
   const drain = createDrain(service, orders);
   exitOnFatal(log, drain);
+  exposeRequests(() => service.requestsInFlight());
   await open(service, orders, options);
   const heart = startHeartbeat(service, orders, tell);
   tell({ type: "ready" });
