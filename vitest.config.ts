@@ -14,6 +14,7 @@ export default defineConfig({
         },
       },
       { test: { ...limits, name: "generated", include: ["test/generated/**/*.test.ts"] } },
+      { test: { ...limits, name: "container", include: ["test/container/**/*.test.ts"] } },
       {
         test: {
           ...limits,
