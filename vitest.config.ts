@@ -13,7 +13,15 @@ export default defineConfig({
           include: ["test/{unit,render,snapshots,interactive}/**/*.test.ts"],
         },
       },
-      { test: { ...limits, name: "generated", include: ["test/generated/**/*.test.ts"] } },
+      {
+        test: {
+          ...limits,
+          name: "generated",
+          include: ["test/generated/**/*.test.ts"],
+          // They share one install of the services' packages, which the first one makes.
+          fileParallelism: false,
+        },
+      },
       { test: { ...limits, name: "container", include: ["test/container/**/*.test.ts"] } },
       {
         test: {

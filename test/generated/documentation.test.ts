@@ -1,0 +1,91 @@
+import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
+import { promisify } from "node:util";
+import { type Browser, chromium } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+
+import { createService, runScript } from "../support/generated.ts";
+import { type RunningService, startBuilt } from "../support/running-service.ts";
+import { installTool } from "../support/tools.ts";
+
+/** Where Debian and others put it; CHROMIUM says otherwise. */
+const BROWSERS = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome"];
+// Without these it calls home, which no test of a page should.
+const QUIET = [
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+  "--no-first-run",
+  "--no-sandbox",
+];
+
+describe("the documentation of a new service", () => {
+  let service: RunningService;
+  let browser: Browser;
+
+  beforeAll(async () => {
+    const executablePath = BROWSERS.find((path) => path && existsSync(path));
+    if (executablePath === undefined) {
+      throw new Error("no Chromium found: install one, or name it in CHROMIUM");
+    }
+    const directory = await createService("documented-service", []);
+    await runScript(directory, "build");
+    service = await startBuilt(directory);
+    browser = await chromium.launch({ executablePath, args: QUIET });
+  });
+
+  // No test may fail because the machine is slow.
+  const newPage = async () => {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(300_000);
+    return page;
+  };
+
+  afterAll(async () => {
+    await browser?.close();
+    await service?.stop();
+  });
+
+  it.each(["/docs", "/redoc"])(
+    "%s shows every route, and loads nothing from elsewhere",
+    async (path) => {
+      const page = await newPage();
+      const foreign: string[] = [];
+      const errors: string[] = [];
+      page.on("request", (request) => {
+        const url = request.url();
+        if (!url.replace(/^blob:/, "").startsWith(service.api)) foreign.push(url);
+      });
+      page.on("console", (message) => {
+        if (message.type() === "error") errors.push(message.text());
+      });
+      page.on("pageerror", (error) => errors.push(String(error)));
+      await page.goto(`${service.api}${path}`);
+      // Redoc has them in a menu that is still closed.
+      for (const summary of ["Count the points of a receipt", "List the rules by which"]) {
+        await page.getByText(summary).first().waitFor({ state: "attached" });
+      }
+      expect({ foreign, errors }).toEqual({ foreign: [], errors: [] });
+    },
+  );
+
+  it("/docs tries a route out", async () => {
+    const page = await newPage();
+    await page.goto(`${service.api}/docs`);
+    await page.getByText("List the rules by which receipts earn points").click();
+    await page.getByRole("button", { name: "Try it out" }).click();
+    await page.getByRole("button", { name: "Execute" }).click();
+    await page.getByText("retailer_name").first().waitFor();
+  });
+
+  it("openapi.json passes redocly's recommended rules without a warning", async () => {
+    const redocly = await installTool("@redocly/cli", "2.77.0", "redocly");
+    const { stdout, stderr } = await promisify(execFile)(
+      redocly,
+      ["lint", `${service.api}/openapi.json`],
+      { env: { ...process.env, REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" } },
+    );
+    expect(`${stdout}${stderr}`).toContain("Your API description is valid");
+    expect(`${stdout}${stderr}`).not.toMatch(/warning/i);
+  });
+});
