@@ -1,0 +1,78 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+
+import { drills, type Outcome } from "./drills.ts";
+import { endAll, type Subject } from "./subject.ts";
+import { fastapi, hasPython } from "./subjects/fastapi.ts";
+import { generatedService } from "./subjects/generated-service.ts";
+import { tableOf } from "./table.ts";
+
+// Of the four drills in which no request may fail, together more than 100,000.
+const REQUESTS = 28_000;
+const LOSSLESS = 4;
+const python = await hasPython();
+if (!python) {
+  if (process.env["CI"]) throw new Error("the comparison needs python3 with venv");
+  process.stderr.write("python3 with venv is missing: the comparison with FastAPI is skipped\n");
+}
+
+const folder = mkdtempSync(join(tmpdir(), "drills-"));
+const columns = new Map<string, Map<string, Outcome>>();
+afterEach(endAll);
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function drill(make: (folder: string) => Promise<Subject>, requests: number): Map<string, Outcome> {
+  const outcomes = new Map<string, Outcome>();
+  let subject: Subject;
+  beforeAll(async () => {
+    subject = await make(folder);
+    columns.set(subject.name, outcomes);
+  });
+  for (const { title, perform } of drills) {
+    it(title, async () => {
+      const outcome = await perform(subject, requests);
+      outcomes.set(title, outcome);
+      expect(outcome.text).not.toBe("");
+    });
+  }
+  return outcomes;
+}
+
+describe("this service", () => {
+  const ours = drill(generatedService, REQUESTS);
+
+  it("lost no request in more than 100,000 through reload, scaling, recycling and stop", () => {
+    const lossless = drills.slice(0, LOSSLESS).map(({ title }) => ours.get(title));
+    expect(lossless.map((outcome) => outcome?.wrong)).toEqual([0, 0, 0, 0]);
+    const sent = lossless.reduce((sum, outcome) => sum + (outcome?.sent ?? 0), 0);
+    expect(sent).toBeGreaterThan(100_000);
+  });
+
+  it.each(drills.filter(({ title }) => !title.startsWith("a crash loop")))(
+    "nothing went wrong in: $title",
+    ({ title }) => {
+      expect(ours.get(title)).toMatchObject({ wrong: 0 });
+    },
+  );
+});
+
+describe.skipIf(!python)("the reference", () => {
+  drill(fastapi, 0);
+});
+
+describe("the comparison", () => {
+  it("is printed, and written to test/drills/table.md", () => {
+    const table = tableOf(drills, columns);
+    writeFileSync(join(import.meta.dirname, "table.md"), `${table}\n`);
+    process.stdout.write(`\n${table}\n\n`);
+    expect(table.split("\n")).toHaveLength(drills.length + 2);
+  });
+
+  it.skipIf(!python).each(drills)("$title: at least as good", ({ title }) => {
+    const [ours, theirs] = [...columns.values()].map((outcomes) => outcomes.get(title)?.wrong);
+    expect(ours).toBeLessThanOrEqual(theirs ?? -1);
+  });
+});

@@ -1,0 +1,53 @@
+import { execFile } from "node:child_process";
+import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+import type { Subject } from "../subject.ts";
+
+const run = promisify(execFile);
+const root = join(import.meta.dirname, "../../..");
+
+/** Lets the CLI write a service, adds the drills' routes to it, and builds it as for production. */
+export async function generatedService(folder: string): Promise<Subject> {
+  const service = join(folder, "drilled-service");
+  await run(
+    process.execPath,
+    [
+      join(root, "bin/create-fetch-service.js"),
+      ...["drilled-service", "--directory", service, "--yes", "--no-git"],
+    ],
+    { cwd: folder },
+  );
+  copyFileSync(join(import.meta.dirname, "drill-routes.ts"), join(service, "src/routes/drill.ts"));
+  const app = join(service, "src/app.ts");
+  const source = readFileSync(app, "utf8").replace("routes: [", "routes: [...drillRoutes, ");
+  writeFileSync(app, `import { drillRoutes } from "./routes/drill.ts";\n${source}`);
+  await run("npm", ["run", "build"], { cwd: service });
+
+  const built = join(service, "dist/app.js");
+  const good = readFileSync(built, "utf8");
+  return {
+    name: "this service",
+    folder: service,
+    command: (port, options) => ({
+      file: process.execPath,
+      args: ["--enable-source-maps", "dist/main.js"],
+      env: {
+        ENVIRONMENT: "prod",
+        PORT: `${port}`,
+        METRICS_PORT: `${port === 65_535 ? port - 1 : port + 1}`,
+        BIND: "127.0.0.1",
+        DRILL_FOLDER: service,
+        WEB_CONCURRENCY: `${options.workers}`,
+        TIMEOUT: `${options.timeout}`,
+        MAX_REQUESTS: `${options.maxRequests ?? 0}`,
+        MAX_REQUESTS_JITTER: `${options.maxRequestsJitter ?? 0}`,
+      },
+    }),
+    breakBuild: () => writeFileSync(built, 'throw new Error("a broken release");\n'),
+    mendBuild: () => writeFileSync(built, good),
+    isReady: (log) => log.includes('"message":"service ready"'),
+    explainsHang: (line) => /"stack":\["[^\]]+"\],"request_ids":\["/.test(line),
+  };
+}
