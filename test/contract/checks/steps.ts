@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
 
 import { needed } from "../check.ts";
+import { eventually } from "../eventually.ts";
 import { expect, expectEqual, expectStatus } from "../expect.ts";
 import type { Instance, LaunchOptions, Target } from "../target.ts";
 import type { WireResponse } from "../wire/response.ts";
@@ -74,10 +75,18 @@ export async function versionOf(target: {
   return response.json() as { service: string; version: string; environment: string };
 }
 
-/** Exits of instances that were told to stop. */
+/** How the instance ended by itself. @throws {Violation} when it does not end, or a signal ended it. */
+export async function exitCodeOf(instance: Instance): Promise<number | null> {
+  let exit: Awaited<Instance["exited"]> | undefined;
+  void instance.exited.then((found) => (exit = found));
+  const { code, signal } = await eventually("the end of the main process", () => exit);
+  expectEqual(signal, null, "signal that ended the main process");
+  return code;
+}
+
+/** @throws {Violation} unless the instance ends by itself, with this exit code. */
 export async function expectExit(instance: Instance, code: number): Promise<void> {
-  const exit = await instance.exited;
-  expectEqual(exit, { code, signal: null }, "exit of the main process");
+  expectEqual(await exitCodeOf(instance), code, "exit code of the main process");
 }
 
 /** @throws {Violation} when any response names one of these texts. */

@@ -5,7 +5,9 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { parseExposition, sumOf } from "../prometheus.ts";
 import type { Instance, Launch, LaunchOptions } from "../target.ts";
+import { send } from "../wire/send.ts";
 import { PROBES_SWITCH } from "./probes.ts";
 
 /** Starts instances of the built service in `folder`. */
@@ -95,9 +97,22 @@ function start(
 async function ready(instance: Instance): Promise<void> {
   let over = false;
   const ended = instance.exited.then(() => (over = true));
-  while (!(await instance.output()).some((line) => line.includes('"service ready"'))) {
+  while (!(await hasAllWorkers(instance.metricsUrl))) {
     if (over) throw new Error(`the service did not start:\n${instance.allOutput()}`);
     await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, 25))]);
+  }
+}
+
+/** Asks the metrics, because the log's level may be too high to say it, and probes would be counted. */
+async function hasAllWorkers(metricsUrl: string): Promise<boolean> {
+  try {
+    const page = parseExposition((await send(metricsUrl, "/metrics")).text);
+    const running = page.samples.find(
+      ({ name, labels }) => name === "cluster_workers" && labels["phase"] === "ready",
+    );
+    return running?.value === sumOf(page, "cluster_workers_desired");
+  } catch {
+    return false;
   }
 }
 

@@ -93,6 +93,11 @@ export class Connection {
     return this.#ended;
   }
 
+  /** Says that nothing more will be sent; answers can still come. */
+  end(): void {
+    this.#socket.end();
+  }
+
   destroy(): void {
     this.#socket.destroy();
   }
