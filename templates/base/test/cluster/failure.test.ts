@@ -16,7 +16,7 @@ describe.concurrent("a worker that dies", () => {
     const slow = request(`${running.url}/slow?ms=300`);
     await running.seen({ message: "slow request" });
     await request(`${running.url}/throw`);
-    const line = await running.seen({ message: "uncaught exception: the worker exits" });
+    const line = await running.seen({ message: "uncaught exception: the process exits" });
     expect(line).toMatchObject({ level: "fatal", error: { message: "boom" } });
     expect((await slow).status).toBe(200);
     expect(await running.seen({ message: "worker died: exit code 1" })).toMatchObject({

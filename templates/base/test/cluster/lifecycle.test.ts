@@ -1,4 +1,7 @@
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
@@ -37,6 +40,27 @@ describe.concurrent("a start", () => {
   it("takes its numbers from the environment before the file", async () => {
     const running = await start({ options: { workers: 1 } }, { WEB_CONCURRENCY: "2" });
     expect(running.readyPids()).toHaveLength(2);
+  });
+});
+
+describe.concurrent("a worker", () => {
+  it("keeps connections longer than the load balancer does", async () => {
+    const running = await start();
+    const { headers } = await fetch(running.url);
+    expect(headers.get("keep-alive")).toBe("timeout=65");
+  });
+
+  it("gets its share of the task's memory as heap", async () => {
+    const metadata = createServer((_, res) => {
+      res.end(JSON.stringify({ Limits: { CPU: 2, Memory: 2048 } }));
+    }).listen(0, "127.0.0.1");
+    await once(metadata, "listening");
+    const { port } = metadata.address() as AddressInfo;
+    const env = { ECS_CONTAINER_METADATA_URI_V4: `http://127.0.0.1:${port}` };
+    const running = await start({ options: { workers: "auto" } }, env);
+    metadata.close();
+    expect(running.readyPids()).toHaveLength(2);
+    expect((await request(`${running.url}/flags`)).body).toContain("--max-old-space-size=716");
   });
 });
 

@@ -8,7 +8,7 @@ import type { WorkerService } from "./service.ts";
 /** The end of a worker's service, without a lost request. */
 export interface Drain {
   /** Begins, or shortens what has begun. */
-  begin(mode: DrainMode): void;
+  begin: (mode: DrainMode) => void;
   /** Resolves when no connection is left. */
   finished: Promise<void>;
 }

@@ -1,3 +1,4 @@
+import { canInherit } from "./listen-socket.ts";
 import { CLOSE_TIMEOUT, QUICK_TIMEOUT } from "./messages.ts";
 import { type Cluster, drain, kill, type StopMode } from "./state.ts";
 
@@ -17,7 +18,7 @@ export function nextStopMode(current: StopMode | undefined, signal: NodeJS.Signa
 export function halt(cluster: Cluster, mode: StopMode, exitCode = 0): void {
   // Workers hold the socket too and accept until they close theirs; without ours gone, connections would
   // be queued for nobody after that.
-  if (!cluster.stopping) cluster.socket.close();
+  if (!cluster.stopping && canInherit) cluster.socket.close();
   if (!cluster.stopping) cluster.exitCode = exitCode;
   cluster.stopping = mode;
   cluster.log.info({ mode }, "stopping");

@@ -1,4 +1,5 @@
 import { getHeapStatistics } from "node:v8";
+import type { Logger } from "../logging.ts";
 import { BEAT_INTERVAL, type Beat, MAX_REQUEST_IDS, type ToPrimary } from "./messages.ts";
 import type { WorkerOrders } from "./orders.ts";
 import type { WorkerService } from "./service.ts";
@@ -23,12 +24,14 @@ const MIB = 1024 * 1024;
 export function startHeartbeat(
   service: WorkerService,
   orders: WorkerOrders,
+  log: Logger,
   tell: (message: ToPrimary, sent?: () => void) => void,
 ): Heartbeat {
   let served = 0;
   let servedAtLastPush = -1;
   let beats = 0;
   let highReadings = 0;
+  let metricsFailed = false;
 
   service.onRequestFinished(() => {
     served += 1;
@@ -39,8 +42,18 @@ export function startHeartbeat(
     type: "beat",
     readiness: service.readiness(),
     requests: service.requestsInFlight().slice(0, MAX_REQUEST_IDS),
-    ...(withMetrics && { metrics: await service.metricsSnapshot() }),
+    ...(withMetrics && (await collect())),
   });
+  // A metric that cannot be read must cost neither the others' heartbeat nor a line every second.
+  const collect = async (): Promise<Pick<Beat, "metrics">> => {
+    try {
+      return { metrics: await service.metricsSnapshot() };
+    } catch (error) {
+      if (!metricsFailed) log.error({ error }, "metrics cannot be collected");
+      metricsFailed = true;
+      return {};
+    }
+  };
   const beat = async (): Promise<void> => {
     const push = served !== servedAtLastPush || beats % QUIET_BEATS === 0;
     beats += 1;

@@ -36,5 +36,3 @@ export const QUICK_TIMEOUT = 2;
 export const CLOSE_TIMEOUT = 5;
 /** So many are named in the report of a hang. */
 export const MAX_REQUEST_IDS = 100;
-/** The inherited listening socket: 0 to 2 are stdio, 3 is the IPC channel. */
-export const LISTEN_FD = 4;

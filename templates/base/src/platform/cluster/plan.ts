@@ -2,6 +2,7 @@ import { isatty } from "node:tty";
 import { findContradictions, keepAliveFor } from "./budgets.ts";
 import { heapFor, heapSetByHand, measureCapacity, workersFor } from "./capacity.ts";
 import { type ClusterOptions, readConfig } from "./config.ts";
+import { canInherit } from "./listen-socket.ts";
 
 /** The settings that the process manager goes by; the service's own settings have them all. */
 export interface ClusterSettings {
@@ -37,7 +38,8 @@ export async function makePlan(
 ): Promise<{ plan: ClusterPlan; problems: string[] }> {
   const { config, problems } = readConfig(options, env);
   const { cpus, memory } = await measureCapacity(env);
-  const workers = config.workers === "auto" ? workersFor(cpus) : config.workers;
+  const wanted = config.workers === "auto" ? workersFor(cpus) : config.workers;
+  const workers = canInherit ? wanted : 1;
   const flags = [...(env["NODE_OPTIONS"] ?? "").split(/\s+/), ...process.execArgv];
   const byHand = heapSetByHand(flags, memory);
   const share = memory === undefined ? 0 : Math.floor((RSS_SHARE * memory) / workers);

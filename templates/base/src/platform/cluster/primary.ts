@@ -1,14 +1,16 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
-import { BoundSocket } from "node:net";
+import type { BoundSocket } from "node:net";
 import { isatty } from "node:tty";
 import type { Logger } from "../logging.ts";
 import { createBackoff } from "./backoff.ts";
 import type { ClusterOptions } from "./config.ts";
 import { converge } from "./converge.ts";
+import { exitOnFatal } from "./fatal.ts";
 import { callHook } from "./hooks.ts";
 import { createHub } from "./hub.ts";
 import { createInbox } from "./inbox.ts";
+import { bindForWorkers } from "./listen-socket.ts";
 import { createMetricsHistory } from "./metrics-history.ts";
 import { obey, SIGNALS } from "./obey.ts";
 import { removePidfile, writePidfile } from "./pidfile.ts";
@@ -43,12 +45,13 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
   const plan = await readPlan();
   process.title = `primary: ${plan.processTitle}`;
 
-  const cluster = createCluster(options, plan, bind(plan.bind, settings.PORT));
+  const cluster = createCluster(options, plan, bindForWorkers(plan.bind, settings.PORT));
   const hub = createHub(cluster);
   await listen(hub, plan.bind, settings.METRICS_PORT);
   if (plan.pidfile) claimPidfile(plan.pidfile);
   await plan.hooks.onStarting?.();
 
+  exitOnFatal(log, () => undefined);
   enqueueSignals(cluster);
   log.info(
     { workers: plan.workers, port: settings.PORT, metrics_port: settings.METRICS_PORT },
@@ -112,14 +115,6 @@ function createCluster(
     stopping: undefined,
     exitCode: 0,
   };
-}
-
-function bind(host: string, port: number): BoundSocket {
-  try {
-    return new BoundSocket({ host, port });
-  } catch (error) {
-    throw new StartError([describeBindError("PORT", port, error)]);
-  }
 }
 
 async function listen(server: Server, host: string, port: number): Promise<void> {

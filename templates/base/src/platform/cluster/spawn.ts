@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { createServer } from "node:net";
 import { callHook } from "./hooks.ts";
+import { canInherit } from "./listen-socket.ts";
 import type { ToPrimary } from "./messages.ts";
 import { WORKER_VARIABLE, type WorkerOrders } from "./orders.ts";
 import type { Cluster, Worker } from "./state.ts";
@@ -20,14 +21,7 @@ export async function spawn(cluster: Cluster): Promise<void> {
       ...workerFlags(process.execArgv, slot, inspectPort),
       ...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]),
     ],
-    // Node hands no sockets to children on Windows; there the (one) worker binds the port itself.
-    stdio: [
-      "ignore",
-      "inherit",
-      "inherit",
-      "ipc",
-      ...(process.platform === "win32" ? [] : [cluster.socket.fd()]),
-    ],
+    stdio: ["ignore", "inherit", "inherit", "ipc", ...(canInherit ? [cluster.socket.fd()] : [])],
   });
   const now = performance.now();
   const worker: Worker = {

@@ -2,10 +2,11 @@ import { once } from "node:events";
 import type { Logger } from "../logging.ts";
 import { exposeRequests } from "./autopsy.ts";
 import type { ClusterHooks } from "./config.ts";
-import { createDrain } from "./drain.ts";
+import { createDrain, type Drain } from "./drain.ts";
 import { exitOnFatal } from "./fatal.ts";
 import { startHeartbeat } from "./heartbeat.ts";
-import { type DrainMode, LISTEN_FD, type ToPrimary, type ToWorker } from "./messages.ts";
+import { canInherit, LISTEN_FD } from "./listen-socket.ts";
+import type { DrainMode, ToPrimary, ToWorker } from "./messages.ts";
 import { takeOrders, type WorkerOrders } from "./orders.ts";
 import { answerProtocolErrors } from "./protocol-errors.ts";
 import type { WorkerService } from "./service.ts";
@@ -34,6 +35,8 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
   process.on("SIGTERM", () => tell({ type: "retire", reason: "signal" }));
 
   const calls = listenToPrimary();
+  let drain: Drain | undefined;
+  exitOnFatal(log, () => drain);
   let service: WorkerService;
   try {
     await options.postFork?.({ worker: orders.worker, pid: process.pid });
@@ -42,13 +45,12 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
     log.fatal({ error, worker_pid: process.pid }, "the service failed to start");
     return 3;
   }
-  const drain = createDrain(service, orders);
-  exitOnFatal(log, drain);
   exposeRequests(() => service.requestsInFlight());
   await open(service, orders, options);
-  const heart = startHeartbeat(service, orders, tell);
+  drain = createDrain(service, orders);
+  const heart = startHeartbeat(service, orders, log, tell);
   tell({ type: "ready" });
-  calls.forward((mode) => drain.begin(mode));
+  calls.forward(drain.begin);
 
   await drain.finished;
   await service.close();
@@ -83,9 +85,7 @@ async function open(
   server.headersTimeout = Math.max(HEADERS_TIMEOUT_MS, server.keepAliveTimeout + 1_000);
   answerProtocolErrors(server);
   const { backlog } = orders;
-  server.listen(
-    process.platform === "win32" ? { port, host, backlog } : { fd: LISTEN_FD, backlog },
-  );
+  server.listen(canInherit ? { fd: LISTEN_FD, backlog } : { port, host, backlog });
   await once(server, "listening");
 }
 
