@@ -34,7 +34,7 @@ export const settingsChecks: Check[] = [
       const said = await refusalOf(target, { [name]: value });
       expect(said.includes(name), `${name} is wrong, and the service says ${show(said)}`);
       const others = Object.keys(WRONG).filter(
-        (other) => other !== name && said.includes(`${other}:`),
+        (other) => other !== name && new RegExp(`\\b${other}\\b`).test(said),
       );
       expectEqual(others, [], `settings that are named beside ${name}`);
     },

@@ -1,0 +1,102 @@
+import { once } from "node:events";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { expect, test } from "vitest";
+
+import type { Check, Result } from "./check.ts";
+import { errorChecks } from "./checks/errors.ts";
+import { healthChecks } from "./checks/health.ts";
+import { idChecks } from "./checks/ids.ts";
+import { logChecks } from "./checks/logs.ts";
+import { processChecks } from "./checks/process.ts";
+import { settingsChecks } from "./checks/settings.ts";
+import { telemetryChecks } from "./checks/telemetry.ts";
+import { CHECKS, runContract } from "./run-contract.ts";
+import { STANDARD } from "./standard.ts";
+
+test("every check has a name of its own", () => {
+  expect(new Set(CHECKS.map(({ id }) => id)).size).toBe(CHECKS.length);
+});
+
+test("every sentence is checked", () => {
+  const checked = new Set(CHECKS.map(({ sentence }) => sentence));
+  expect(Object.values(STANDARD).filter((sentence) => !checked.has(sentence))).toEqual([]);
+});
+
+test("what needs a hook is not checked without it, and never passes", async () => {
+  const hooked = [...logChecks, ...settingsChecks, ...processChecks];
+  const results = await runAgainst((_req, res) => void res.end("{}"), hooked);
+  expect(outcomesOf(results)).toEqual(["not checked"]);
+});
+
+test("a service that says yes to everything fails", async () => {
+  // All but the one that only measures.
+  const judging = healthChecks.filter(({ id }) => id !== "health.live-time");
+  const results = await runAgainst((_req, res) => void res.end("yes"), judging);
+  expect(outcomesOf(results)).toEqual(["failed", "not checked"]);
+});
+
+test("a service that drops every connection fails", async () => {
+  const plain = healthChecks.filter(({ id }) => !/starting|draining/.test(id));
+  const results = await runAgainst((req) => void req.socket.destroy(), plain);
+  expect(outcomesOf(results)).toEqual(["failed"]);
+});
+
+test("a service that echoes any id fails for those that are not sane", async () => {
+  const results = await runAgainst((req, res) => {
+    const id = req.headers["x-request-id"] ?? "none";
+    res.setHeader("X-Request-ID", id).end("{}");
+  }, idChecks);
+  const outcomes = Object.fromEntries(results.map(({ id, outcome }) => [id, outcome]));
+  expect(outcomes["request-id.kept: 128 characters"]).toBe("passed");
+  expect(outcomes["request-id.replaced: 129 characters"]).toBe("failed");
+  expect(outcomes["request-id.replaced: a space inside"]).toBe("failed");
+  expect(outcomes["request-id.new-when-missing"]).toBe("failed");
+});
+
+test("an error body that shows a stack fails", async () => {
+  const checks = errorChecks.filter(({ id }) => id === "errors.404");
+  const answer =
+    (message: string): RequestListener =>
+    (_req, res) => {
+      res.writeHead(404, { "Content-Type": "application/json", "X-Request-ID": "a" });
+      const timestamp = new Date().toISOString();
+      res.end(
+        JSON.stringify({ error: { code: "NOT_FOUND", message, request_id: "a", timestamp } }),
+      );
+    };
+  expect(outcomesOf(await runAgainst(answer("There is no such thing"), checks))).toEqual([
+    "passed",
+  ]);
+  for (const leak of [
+    "x\n    at f (a.js:1:2)",
+    "/app/src/main.ts:3",
+    "TypeError: x",
+    "FST_ERR_X",
+  ]) {
+    expect(outcomesOf(await runAgainst(answer(leak), checks)), leak).toEqual(["failed"]);
+  }
+});
+
+test("a service without telemetry is never said to have it", async () => {
+  const results = await runAgainst((_req, res) => void res.end("{}"), telemetryChecks);
+  expect(outcomesOf(results)).toEqual(["not checked"]);
+});
+
+async function runAgainst(listener: RequestListener, checks: Check[]): Promise<Result[]> {
+  const server = createServer(listener).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  try {
+    return await runContract(
+      { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` },
+      checks,
+    );
+  } finally {
+    server.close();
+    server.closeAllConnections();
+  }
+}
+
+function outcomesOf(results: Result[]): string[] {
+  return [...new Set(results.map(({ outcome }) => outcome))].toSorted();
+}
