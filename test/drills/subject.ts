@@ -20,7 +20,7 @@ export interface Subject {
   /** Where its log goes, and where a flag for its workers may lie. */
   readonly folder: string;
   command(
-    port: number,
+    ports: { port: number; metricsPort: number },
     options: RunOptions,
   ): { file: string; args: string[]; env: NodeJS.ProcessEnv };
   /** From now on, what is on the disk does not start. */
@@ -64,7 +64,8 @@ export async function run(subject: Subject, options: RunOptions = {}): Promise<R
 /** Starts a subject without waiting for anything. */
 export async function launch(subject: Subject, options: RunOptions = {}): Promise<Running> {
   const port = await freePort();
-  const { file, args, env } = subject.command(port, { workers: 2, timeout: 120, ...options });
+  const ports = { port, metricsPort: await freePort() };
+  const { file, args, env } = subject.command(ports, { workers: 2, timeout: 120, ...options });
   const logFile = join(subject.folder, `run-${port}.log`);
   const log = openSync(logFile, "a");
   const child = spawn(file, args, {

@@ -1,4 +1,4 @@
-import type { Drill, Outcome } from "./drills.ts";
+import type { Drill, Outcome } from "./drills/outcome.ts";
 
 /** The outcomes of all drills, a column for each subject, as Markdown. */
 export function tableOf(drills: Drill[], columns: Map<string, Map<string, Outcome>>): string {

@@ -30,7 +30,7 @@ export async function fastapi(folder: string): Promise<Subject> {
   return {
     name: "FastAPI, Gunicorn, Uvicorn",
     folder: service,
-    command: (port, options) => ({
+    command: ({ port }, options) => ({
       file: join(service, "venv/bin/gunicorn"),
       args: [
         "app:app",

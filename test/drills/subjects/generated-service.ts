@@ -30,13 +30,13 @@ export async function generatedService(folder: string): Promise<Subject> {
   return {
     name: "this service",
     folder: service,
-    command: (port, options) => ({
+    command: ({ port, metricsPort }, options) => ({
       file: process.execPath,
       args: ["--enable-source-maps", "dist/main.js"],
       env: {
         ENVIRONMENT: "prod",
         PORT: `${port}`,
-        METRICS_PORT: `${port === 65_535 ? port - 1 : port + 1}`,
+        METRICS_PORT: `${metricsPort}`,
         BIND: "127.0.0.1",
         DRILL_FOLDER: service,
         WEB_CONCURRENCY: `${options.workers}`,

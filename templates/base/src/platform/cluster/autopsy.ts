@@ -23,7 +23,8 @@ type InspectorMessage =
   | { method: "Debugger.scriptParsed"; params: { scriptId: string; url: string } }
   | { method: "Debugger.paused"; params: { callFrames: CallFrame[] } };
 
-const LIMIT_MS = 2_000;
+// Measured: 0.3 s on an idle machine; several times that where every core is busy.
+const LIMIT_MS = 5_000;
 const POLL_MS = 20;
 const MAX_FRAMES = 20;
 
@@ -39,7 +40,7 @@ export function exposeRequests(list: () => string[]): void {
 /**
  * Where a blocked process stands in its JavaScript, and for whom. SIGUSR1 wakes Node's inspector, which lives in
  * a thread of its own and so answers even when the event loop does not. Loopback only, seconds before the kill.
- * @returns undefined when there was no answer within 2 s, as from a process that is stopped or runs no JavaScript.
+ * @returns undefined when there was no answer within 5 s, as from a process that is stopped or runs no JavaScript.
  */
 export async function autopsy(pid: number, port: number): Promise<Autopsy | undefined> {
   const limit = AbortSignal.timeout(LIMIT_MS);
