@@ -1,12 +1,12 @@
-import { randomUUID } from "node:crypto";
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import { type Attributes, SpanStatusCode } from "@opentelemetry/api";
 import type { AccessLog } from "./access-log.ts";
 import { type RequestContext, runInRequest } from "./context.ts";
 import type { Metrics } from "./metrics.ts";
+import { requestIds } from "./request-ids.ts";
 import type { TracePosition, Tracing } from "./tracing.ts";
 
-const SANE_ID = /^[A-Za-z0-9._-]{1,128}$/;
+const LINGER_MS = 2_000;
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 
 /** A finished answer. */
@@ -58,8 +58,9 @@ export class Exchange implements RequestContext, TracePosition {
     this.res = res;
     this.#answered = answered;
     this.path = pathOf(req.url ?? "/");
-    this.requestId = saneId(req.headers["x-request-id"]) ?? randomUUID();
-    this.correlationId = saneId(req.headers["x-correlation-id"]) ?? this.requestId;
+    const { requestId, correlationId } = requestIds(req.headers);
+    this.requestId = requestId;
+    this.correlationId = correlationId;
     this.headers = ["X-Request-ID", this.requestId, "X-Correlation-ID", this.correlationId];
     const position = tracing.begin(req.headers, this.method, this.path, () => attributesOf(this));
     this.traceId = position.traceId;
@@ -91,6 +92,7 @@ export class Exchange implements RequestContext, TracePosition {
     for (const name in headers) all.push(name, headers[name]!);
     if (status !== 204) all.push("Content-Length", String(bytes));
     res.writeHead(status, all);
+    if (isStillSending(req)) return endAfterBody(req, res, body);
     if (body === undefined || req.method === "HEAD") res.end();
     // Text without a character above 127 is the same in latin1, which is written several times as fast.
     else if (typeof body === "string") res.end(body, bytes === body.length ? "latin1" : "utf8");
@@ -136,6 +138,27 @@ export function createRequests(accessLog: AccessLog, metrics: Metrics, tracing: 
   };
 }
 
+function isStillSending(req: IncomingMessage): boolean {
+  if (req.complete) return false;
+  const { "content-length": length = "0", "transfer-encoding": encoding } = req.headers;
+  return encoding !== undefined || length !== "0";
+}
+
+/**
+ * Answers a request of which the body was refused half-way. The rest of it is read and dropped for a while first:
+ * a connection that is closed with unread bytes in it is reset, and the client loses the answer.
+ */
+function endAfterBody(req: IncomingMessage, res: ServerResponse, body: Outgoing["body"]): void {
+  if (body !== undefined && req.method !== "HEAD") res.write(body);
+  else res.flushHeaders();
+  const end = (): void => {
+    clearTimeout(timer);
+    res.end();
+  };
+  const timer = setTimeout(end, LINGER_MS);
+  req.once("close", end).resume();
+}
+
 function attributesOf(exchange: Exchange): Attributes {
   return {
     "http.request.method": exchange.method,
@@ -151,10 +174,6 @@ function endSpan({ span, method, route }: Exchange, status: number): void {
   span.setAttribute("http.response.status_code", status);
   if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
   span.end();
-}
-
-function saneId(header: string | string[] | undefined): string | undefined {
-  return typeof header === "string" && SANE_ID.test(header) ? header : undefined;
 }
 
 function pathOf(url: string): string {

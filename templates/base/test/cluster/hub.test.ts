@@ -54,7 +54,12 @@ describe.concurrent("the metrics port", () => {
         timestamp: expect.stringMatching(/Z$/),
       },
     });
-    const answer = await fetch(`${running.hub}/metrics`, { method: "POST" });
+    const answer = await fetch(`${running.hub}/metrics`, {
+      method: "POST",
+      headers: { "x-request-id": "mine" },
+    });
+    expect(answer.headers.get("x-request-id")).toBe("mine");
+    expect(answer.headers.get("x-correlation-id")).toBe("mine");
     expect(answer.status).toBe(405);
     expect(answer.headers.get("allow")).toBe("GET, HEAD");
   });

@@ -31,11 +31,18 @@ it.each([
     "431 Request Header Fields Too Large",
     "HEADERS_TOO_LARGE",
   ],
+  [
+    "an expectation",
+    "GET / HTTP/1.1\r\nHost: x\r\nExpect: a-miracle\r\n\r\n",
+    "417 Expectation Failed",
+    "EXPECTATION_FAILED",
+  ],
 ])("answers %s with the error body of the standard and closes", async (_, bytes, status, code) => {
   const { head, body } = await answerTo(bytes);
   expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status}\r\n`));
   expect(head).toContain("Connection: close");
   const id = /X-Request-ID: (\S+)/.exec(head)?.[1];
+  expect(head).toContain(`X-Correlation-ID: ${id}`);
   expect(body).toEqual({
     error: {
       code,

@@ -1,9 +1,10 @@
-import { randomUUID } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { version } from "../package-info.ts";
+import { requestIds } from "../request-ids.ts";
 import { errorText } from "./error-text.ts";
 import { aggregate } from "./metrics-history.ts";
 import { BEAT_INTERVAL } from "./messages.ts";
+import { answerProtocolErrors } from "./protocol-errors.ts";
 import { alive, type Cluster } from "./state.ts";
 
 interface Answer {
@@ -25,13 +26,15 @@ export function createHub(cluster: Cluster): Server {
     "/health": () => json(200, { status: "healthy", version }),
     "/health/ready": () => readiness(cluster),
   };
-  return createServer((req, res) => {
+  const server = createServer((req, res) => {
     const route = routes[(req.url ?? "").split("?", 1)[0] ?? ""];
     respond(req, res, route).catch((error: unknown) => {
       cluster.log.error({ error }, "the metrics port failed to answer");
       res.destroy();
     });
   });
+  answerProtocolErrors(server);
+  return server;
 }
 
 async function respond(
@@ -39,18 +42,19 @@ async function respond(
   res: ServerResponse,
   route: (() => Answer | Promise<Answer>) | undefined,
 ): Promise<void> {
-  const id = randomUUID();
+  const { requestId, correlationId } = requestIds(req.headers);
   let answer: Answer;
-  if (!route) answer = refuse(404, "NOT_FOUND", "no such route", id);
+  if (!route) answer = refuse(404, "NOT_FOUND", "no such route", requestId);
   else if (req.method === "GET" || req.method === "HEAD") answer = await route();
   else {
     res.setHeader("Allow", "GET, HEAD");
-    answer = refuse(405, "METHOD_NOT_ALLOWED", "use GET", id);
+    answer = refuse(405, "METHOD_NOT_ALLOWED", "use GET", requestId);
   }
   res.writeHead(answer.status, {
     "Content-Type": answer.type,
     "Content-Length": Buffer.byteLength(answer.body),
-    "X-Request-ID": id,
+    "X-Request-ID": requestId,
+    "X-Correlation-ID": correlationId,
   });
   res.end(req.method === "HEAD" ? undefined : answer.body);
 }

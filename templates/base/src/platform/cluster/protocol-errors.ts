@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { type Server, STATUS_CODES } from "node:http";
+import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
+import { requestIds } from "../request-ids.ts";
 import { errorText } from "./error-text.ts";
 
 interface Refusal {
@@ -37,6 +38,7 @@ const REFUSALS: Record<string, Refusal> = {
  * not end) with the standard's error body, and closes. Replaces the framework's own answer, which has another form.
  */
 export function answerProtocolErrors(server: Server): void {
+  server.on("checkExpectation", refuseExpectation);
   server.removeAllListeners("clientError");
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     if (error.code === "ECONNRESET" || !socket.writable || isAnswering(socket)) {
@@ -45,6 +47,20 @@ export function answerProtocolErrors(server: Server): void {
     }
     socket.end(format(REFUSALS[error.code ?? ""] ?? MALFORMED), () => socket.destroy());
   });
+}
+
+/** An `Expect` header other than 100-continue; Node's own answer has no body. */
+function refuseExpectation(req: IncomingMessage, res: ServerResponse): void {
+  const { requestId, correlationId } = requestIds(req.headers);
+  const body = errorText("EXPECTATION_FAILED", "this expectation cannot be met", requestId);
+  res.shouldKeepAlive = false;
+  res.writeHead(417, {
+    "Content-Type": "application/json; charset=utf-8",
+    "Content-Length": Buffer.byteLength(body),
+    "X-Request-ID": requestId,
+    "X-Correlation-ID": correlationId,
+  });
+  res.end(body);
 }
 
 /** Another request's response has begun on this connection: bytes in between would corrupt it. Node's own test. */
@@ -61,6 +77,7 @@ function format({ status, code, message }: Refusal): string {
     "Content-Type: application/json; charset=utf-8",
     `Content-Length: ${Buffer.byteLength(body)}`,
     `X-Request-ID: ${id}`,
+    `X-Correlation-ID: ${id}`,
     "",
     body,
   ].join("\r\n");
