@@ -61,8 +61,12 @@ test("all problems are listed at once, each with its variable", () => {
 test("a problem says what is wrong", () => {
   expect(problemsOf({ PORT: "http", OTEL_TRACES_SAMPLER_ARG: "2" })).toEqual([
     "OTEL_TRACES_SAMPLER_ARG: Too big: expected number to be <=1",
-    "PORT: Invalid input: expected number, received NaN",
+    "PORT: must be a whole number",
   ]);
+});
+
+test.each(["0x1F90", "1e4", " 8000", "-1", "80.5", "0", "65536"])("PORT=%j is refused", (PORT) => {
+  expect(problemsOf({ PORT })).toEqual([expect.stringMatching(/^PORT: /)]);
 });
 
 test("the two ports must differ", () => {

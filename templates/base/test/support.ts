@@ -1,3 +1,4 @@
+import type { RequestListener } from "node:http";
 import { type InjectOptions, inject, type Response } from "light-my-request";
 import { createAccessLog } from "../src/platform/access-log.ts";
 import { createApp } from "../src/app.ts";
@@ -15,6 +16,8 @@ import { loadSettings } from "../src/settings.ts";
 export interface TestApp extends AsyncDisposable {
   /** Sends a request through the whole service, in process and without a port. */
   inject(request: InjectOptions): Promise<Response>;
+  /** The service itself, for a server of its own. */
+  listener: RequestListener;
   /** The log lines so far, parsed. */
   logs: Record<string, unknown>[];
   metrics: Metrics;
@@ -62,6 +65,7 @@ export async function createTestApp({
           routes,
         });
   return {
+    listener,
     async inject(request) {
       const response = await inject((req, res) => listener(pin(req), pin(res)), request);
       accessLog.flush();

@@ -2,6 +2,7 @@ import type { RequestListener } from "node:http";
 import type { Deps } from "../deps.ts";
 import { docsEndpoints } from "./docs/endpoints.ts";
 import { answerError, compileRoute, type Endpoint, type RawInput } from "./endpoint.ts";
+import { AppError } from "./errors.ts";
 import { healthRoutes, type Readiness } from "./health.ts";
 import { createListener } from "./http/adapter.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -57,8 +58,21 @@ export async function assembleApp({
     fail,
     explainUnmatched: explainUnmatched(endpoints),
   });
-  return platform.requests.track(chain(middleware, framework, fail));
+  return platform.requests.track(chain([requireOneHost, ...middleware], framework, fail));
 }
+
+/** RFC 9112, 3.2. Node's own check answers without a body. */
+const requireOneHost: Middleware = ({ req }, next) => {
+  const { rawHeaders, httpVersion } = req;
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]!.length === 4 && rawHeaders[index]!.toLowerCase() === "host") hosts += 1;
+  }
+  if (hosts > 1 || (hosts === 0 && httpVersion === "1.1")) {
+    throw new AppError("VALIDATION_ERROR", "A request must have one Host header");
+  }
+  next();
+};
 
 function chain(
   middleware: readonly Middleware[],

@@ -139,7 +139,7 @@ export function createRequests(accessLog: AccessLog, metrics: Metrics, tracing: 
 }
 
 function isStillSending(req: IncomingMessage): boolean {
-  if (req.complete) return false;
+  if (req.complete || req.readableEnded) return false;
   const { "content-length": length = "0", "transfer-encoding": encoding } = req.headers;
   return encoding !== undefined || length !== "0";
 }
@@ -156,7 +156,7 @@ function endAfterBody(req: IncomingMessage, res: ServerResponse, body: Outgoing[
     res.end();
   };
   const timer = setTimeout(end, LINGER_MS);
-  req.once("close", end).resume();
+  req.once("end", end).once("close", end).resume();
 }
 
 function attributesOf(exchange: Exchange): Attributes {

@@ -12,8 +12,13 @@ export class SettingsError extends Error {
   }
 }
 
-const port = z.coerce.number().int().min(1).max(65_535);
-const seconds = z.coerce.number().min(0).max(86_400);
+// Digits only: to JavaScript "0x10", "1e3" and " 5 " are numbers too, to a reader of the environment they are typos.
+const whole = z.string().regex(/^\d+$/, "must be a whole number").pipe(z.coerce.number());
+const decimal = z
+  .string()
+  .regex(/^\d+(\.\d+)?$/, "must be a number")
+  .pipe(z.coerce.number());
+const seconds = decimal.pipe(z.number().max(86_400));
 
 // Names that Python services use for the same thresholds; deployed environments carry both.
 const LEVEL_ALIASES: Record<string, string> = { warning: "warn", critical: "fatal" };
@@ -45,13 +50,13 @@ export const standardSettings = {
   AWS_REGION: z.string().default("us-east-1"),
   CORS_ORIGINS: origins.default([]),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
-  OTEL_TRACES_SAMPLER_ARG: z.coerce.number().min(0).max(1).default(1),
+  OTEL_TRACES_SAMPLER_ARG: decimal.pipe(z.number().max(1)).default(1),
   LOAD_BALANCER_IDLE_TIMEOUT: seconds.default(60),
   STOP_TIMEOUT: seconds.default(120),
 };
 
 /** A TCP port that the service listens on. */
-export const portSetting = port;
+export const portSetting = whole.pipe(z.number().min(1).max(65_535));
 
 /**
  * Reads the environment (and `.env` in the working directory, which never overrides it) into typed settings.

@@ -1,3 +1,7 @@
+import { once } from "node:events";
+import { createServer } from "node:http";
+import { type AddressInfo, connect } from "node:net";
+import { text as readAll } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
@@ -156,4 +160,36 @@ test("HEAD is answered like GET, without the body", async () => {
   await using app = await createTestApp();
   const response = await app.inject({ method: "HEAD", url: "/health" });
   expect([response.statusCode, response.body]).toEqual([200, ""]);
+});
+
+describe("over a real connection", () => {
+  /** Sends bytes to a server of the whole service; what comes back until it closes. */
+  async function answerTo(...chunks: string[]): Promise<string> {
+    await using app = await createTestApp();
+    const server = createServer({ requireHostHeader: false }, app.listener).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    for (const chunk of chunks) socket.write(chunk);
+    const answer = await readAll(socket);
+    server.close();
+    return answer;
+  }
+
+  test.each([
+    ["no Host", ""],
+    ["two Hosts", "Host: a.example\r\nHost: b.example\r\n"],
+  ])("a request with %s is refused", async (_name, hosts) => {
+    const answer = await answerTo(`GET /health HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain('"code":"VALIDATION_ERROR"');
+  });
+
+  test("a client that sends far too much still gets its answer", async () => {
+    const length = 8 * 1_048_576;
+    const head = `POST /api/v1/receipts/points HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n`;
+    const type = `Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
+    const answer = await answerTo(head + type, "x".repeat(length));
+    expect(answer).toMatch(/^HTTP\/1\.1 413 /);
+    expect(answer).toContain('"code":"PAYLOAD_TOO_LARGE"');
+  });
 });
