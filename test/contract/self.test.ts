@@ -56,16 +56,7 @@ test("a service that echoes any id fails for those that are not sane", async () 
 
 test("an error body that shows a stack fails", async () => {
   const checks = errorChecks.filter(({ id }) => id === "errors.404");
-  const answer =
-    (message: string): RequestListener =>
-    (_req, res) => {
-      res.writeHead(404, { "Content-Type": "application/json", "X-Request-ID": "a" });
-      const timestamp = new Date().toISOString();
-      res.end(
-        JSON.stringify({ error: { code: "NOT_FOUND", message, request_id: "a", timestamp } }),
-      );
-    };
-  expect(outcomesOf(await runAgainst(answer("There is no such thing"), checks))).toEqual([
+  expect(outcomesOf(await runAgainst(refusing("There is no such thing"), checks))).toEqual([
     "passed",
   ]);
   for (const leak of [
@@ -74,7 +65,7 @@ test("an error body that shows a stack fails", async () => {
     "TypeError: x",
     "FST_ERR_X",
   ]) {
-    expect(outcomesOf(await runAgainst(answer(leak), checks)), leak).toEqual(["failed"]);
+    expect(outcomesOf(await runAgainst(refusing(leak), checks)), leak).toEqual(["failed"]);
   }
 });
 
@@ -82,6 +73,15 @@ test("a service without telemetry is never said to have it", async () => {
   const results = await runAgainst((_req, res) => void res.end("{}"), telemetryChecks);
   expect(outcomesOf(results)).toEqual(["not checked"]);
 });
+
+/** Answers everything with a 404 that says `message`. */
+function refusing(message: string): RequestListener {
+  return (_req, res) => {
+    const timestamp = new Date().toISOString();
+    res.writeHead(404, { "Content-Type": "application/json", "X-Request-ID": "a" });
+    res.end(JSON.stringify({ error: { code: "NOT_FOUND", message, request_id: "a", timestamp } }));
+  };
+}
 
 async function runAgainst(listener: RequestListener, checks: Check[]): Promise<Result[]> {
   const server = createServer(listener).listen(0, "127.0.0.1");

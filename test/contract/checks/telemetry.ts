@@ -166,7 +166,7 @@ export const telemetryChecks: Check[] = [
     id: "telemetry.ratio-half",
     sentence: STANDARD.sampling,
     async run(target) {
-      await withTraced(target, { OTEL_TRACES_SAMPLER_ARG: "0.5" }, async (instance, collector) => {
+      return withTraced(target, { OTEL_TRACES_SAMPLER_ARG: "0.5" }, async (instance, collector) => {
         for (let count = 0; count < 400; count += 1) await post(target, instance);
         instance.signal("SIGTERM");
         await expectExit(instance, 0);
