@@ -31,7 +31,7 @@ export async function converge(
 /** Milliseconds until the deadlines must be looked at again. */
 function waitFor({ plan, stopping }: Cluster): number {
   if (stopping) return 100;
-  return plan.timeout > 0 ? Math.min(1_000, plan.timeout * 250) : 1_000;
+  return plan.timeout > 0 ? Math.min(1_000, plan.timeout * 100) : 1_000;
 }
 
 /** A process that was stopped itself (SIGSTOP, a debugger, a frozen container) must not blame its workers. */
