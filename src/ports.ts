@@ -29,6 +29,8 @@ export interface CommandOptions {
 export interface CommandResult {
   /** Undefined when the program was not found or a signal ended it. */
   exitCode: number | undefined;
+  /** The signal that ended it. */
+  signal?: string | undefined;
   found: boolean;
   /** Standard output and error, as they came. */
   output: string;

@@ -21,6 +21,10 @@ export async function install(
   const [program = "", ...args] = packageManager.install.split(" ");
   const result = await commands.run(program, args, { cwd, env: OWN_SETTINGS, signal });
   signal.throwIfAborted();
+  // A terminal sends Ctrl-C to both of us, and this may be heard of before our own.
+  if (result.signal === "SIGINT") {
+    throw new UserError("INTERRUPTED", "interrupted");
+  }
   if (result.exitCode === 0) {
     return;
   }

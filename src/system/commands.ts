@@ -38,6 +38,7 @@ async function launch(
   }
   const ended = child.then((result): CommandResult => ({
     exitCode: result.exitCode,
+    signal: result.signal,
     found: !("code" in result && result.code === "ENOENT"),
     output: result.all ?? "",
   }));

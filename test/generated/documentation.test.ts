@@ -9,7 +9,7 @@ import { type RunningService, startBuilt } from "../support/running-service.ts";
 import { installTool } from "../support/tools.ts";
 
 /** Where Debian and others put it; CHROMIUM says otherwise. */
-const BROWSERS = [process.env.CHROMIUM, "/usr/bin/chromium", "/usr/bin/google-chrome"];
+const BROWSERS = [process.env["CHROMIUM"], "/usr/bin/chromium", "/usr/bin/google-chrome"];
 // Without these it calls home, which no test of a page should.
 const QUIET = [
   "--disable-background-networking",

@@ -257,6 +257,15 @@ describe("an install that fails", () => {
     expect(disk.everything()).toContain("/home/my-service/package.json");
   });
 
+  it("takes an install that Ctrl-C ended for an interruption", async () => {
+    const commands = new FakeCommands({
+      "npm install": { exitCode: undefined, signal: "SIGINT" },
+    });
+    const { code, err } = await runFake(["my-service", "--yes"], { commands });
+    expect(code).toBe(130);
+    expect(err).toContain("interrupted; my-service is whole");
+  });
+
   it("says where to get a package manager that is not there", async () => {
     const commands = new FakeCommands({ "pnpm install": { exitCode: undefined, found: false } });
     const flags = ["my-service", "--yes", "--package-manager", "pnpm"];
