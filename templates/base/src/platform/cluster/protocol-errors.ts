@@ -41,11 +41,10 @@ export function answerProtocolErrors(server: Server): void {
   server.on("checkExpectation", refuseExpectation);
   server.removeAllListeners("clientError");
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (error.code === "ECONNRESET" || !socket.writable || isAnswering(socket)) {
-      socket.destroy();
-      return;
-    }
-    socket.end(format(REFUSALS[error.code ?? ""] ?? MALFORMED), () => socket.destroy());
+    if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
+    // What has been written of the other answer still goes out.
+    else if (isAnswering(socket)) socket.destroySoon();
+    else socket.end(format(REFUSALS[error.code ?? ""] ?? MALFORMED), () => socket.destroy());
   });
 }
 
