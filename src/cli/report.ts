@@ -1,5 +1,6 @@
 import type { GitOutcome } from "../apply/git.ts";
 import { UserError } from "../errors.ts";
+import type { Tree } from "../plan/tree.ts";
 import type { CreatePlan } from "./create.ts";
 import type { CreateResult } from "./finish.ts";
 import { bytesOf, describeError, durationOf, sizeOf, summaryRows, treeLines } from "./wording.ts";
@@ -123,7 +124,8 @@ export class Report {
       return;
     }
     this.line();
-    this.line("Next:");
+    // In a checkout, the Node that runs us may be newer than the one in the user's terminal.
+    this.line(`Next, with Node ${nodeRangeOf(plan.tree)}:`);
     for (const step of nextSteps) {
       this.line(`  ${step}`);
     }
@@ -153,4 +155,10 @@ export class Report {
   #good(text: string, indent = ""): void {
     this.line(`${indent}${this.#screen.paint.green("✓")} ${text}`);
   }
+}
+
+/** What the service asks of Node, as its package.json says it. */
+function nodeRangeOf(tree: Tree): string {
+  const manifest = Buffer.from(tree.get("package.json")?.bytes ?? "{}").toString("utf8");
+  return JSON.parse(manifest).engines?.node ?? "";
 }

@@ -23,7 +23,7 @@ describe("create with --yes", () => {
       "git -c",
       "git -c",
     ]);
-    expect(out).toMatch(/Next:\n {2}cd my-service\n {2}npm run dev\n/);
+    expect(out).toMatch(/Next, with Node \S.*:\n {2}cd my-service\n {2}npm run dev\n/);
   });
 
   it("leaves nothing beside the service", async () => {
@@ -43,7 +43,9 @@ describe("create with --yes", () => {
   it("skips what is not wanted, and says how to go on", async () => {
     const { commands, out } = await runFake(["my-service", "--yes", "--no-install", "--no-git"]);
     expect(commands.calls).toEqual([]);
-    expect(out).toMatch(/Next:\n {2}cd my-service\n {2}npm install\n {2}npm run dev\n/);
+    expect(out).toMatch(
+      /Next, with Node \S.*:\n {2}cd my-service\n {2}npm install\n {2}npm run dev\n/,
+    );
   });
 
   it("writes to --directory, through folders that do not exist yet", async () => {
