@@ -1,3 +1,4 @@
+import type { ServerResponse } from "node:http";
 import { inspect } from "node:util";
 import { z } from "zod";
 import type { Deps } from "../deps.ts";
@@ -24,6 +25,36 @@ export interface Endpoint {
    * @throws {AppError} what the caller did wrong, and whatever the handler throws.
    */
   answer(input: RawInput, exchange: Exchange): Outgoing | Promise<Outgoing>;
+}
+
+/** A class, because a getter in an object literal would be made anew, and slowly, for every request. */
+class Input {
+  readonly params: unknown;
+  readonly query: unknown;
+  readonly headers: unknown;
+  readonly body: unknown;
+  readonly deps: Deps;
+  readonly log: Logger;
+  readonly #res: ServerResponse;
+
+  constructor(checked: Partial<Record<Part, unknown>>, deps: Deps, res: ServerResponse) {
+    this.params = checked.params;
+    this.query = checked.query;
+    this.headers = checked.headers;
+    this.body = checked.body;
+    this.deps = deps;
+    this.log = deps.log;
+    this.#res = res;
+  }
+
+  /** Made when asked for: most handlers never look at it. */
+  get signal(): AbortSignal {
+    const controller = new AbortController();
+    this.#res.once("close", () => {
+      if (!this.#res.writableEnded) controller.abort(new Error("the client went away"));
+    });
+    return controller.signal;
+  }
 }
 
 const NONE: Record<string, string> = {};
@@ -65,18 +96,7 @@ export function compileRoute(route: Route, deps: Deps): Endpoint {
     path: route.path,
     answer(input, exchange) {
       const checked = checkRequest(requestSchemas, input);
-      const result: unknown = route.handler({
-        params: checked.params,
-        query: checked.query,
-        headers: checked.headers,
-        body: checked.body,
-        deps,
-        log: deps.log,
-        // Made when asked for: most handlers never look at it.
-        get signal() {
-          return abortSignal(exchange);
-        },
-      });
+      const result: unknown = route.handler(new Input(checked, deps, exchange.res));
       return result instanceof Promise ? result.then(toOutgoing) : toOutgoing(result);
     },
   };
@@ -137,12 +157,4 @@ export function answerError(thrown: unknown, log: Logger, { res }: Exchange): Ou
 // JavaScript can throw anything; the log wants a stack.
 function asError(thrown: unknown): Error {
   return thrown instanceof Error ? thrown : new Error(`thrown: ${inspect(thrown)}`);
-}
-
-function abortSignal({ res }: Exchange): AbortSignal {
-  const controller = new AbortController();
-  res.once("close", () => {
-    if (!res.writableEnded) controller.abort(new Error("the client went away"));
-  });
-  return controller.signal;
 }

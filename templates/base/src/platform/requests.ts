@@ -28,6 +28,15 @@ export interface Requests {
   onFinished(listener: () => void): void;
 }
 
+// A property and no WeakMap: the garbage collector would go through an entry for every request, again and again.
+const EXCHANGE = Symbol("exchange");
+type Tagged = IncomingMessage & { [EXCHANGE]?: Exchange };
+
+/** The exchange that a request of Node's belongs to: a framework hands back no more than that. */
+export function exchangeOf(req: IncomingMessage): Exchange {
+  return (req as Tagged)[EXCHANGE]!;
+}
+
 /** One request from its first byte to its answer: what the log line, the metrics and the span are made of. */
 export class Exchange implements RequestContext, TracePosition {
   /** Milliseconds of `performance.now()`. */
@@ -56,6 +65,7 @@ export class Exchange implements RequestContext, TracePosition {
   ) {
     this.req = req;
     this.res = res;
+    (req as Tagged)[EXCHANGE] = this;
     this.#answered = answered;
     this.path = pathOf(req.url ?? "/");
     const { requestId, correlationId } = requestIds(req.headers);

@@ -1,12 +1,17 @@
+import type { IncomingMessage } from "node:http";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { parse as parseQuery } from "fast-querystring";
 import type { Endpoint, RawInput } from "../endpoint.ts";
 import type { AppError } from "../errors.ts";
 import { MAX_PARAM_LENGTH, pathMalformed } from "../refusals.ts";
-import type { Exchange } from "../requests.ts";
+import { type Exchange, exchangeOf } from "../requests.ts";
 import type { Method } from "../route.ts";
 import { readJson } from "./body.ts";
 import { parseTarget, type Target } from "./target.ts";
+
+// The target as it came, beside the one that Express is given.
+const TARGET = Symbol("target");
+type Targeted = IncomingMessage & { [TARGET]: Target };
 
 /** What the adapter asks back from the platform. */
 export interface AdapterOptions {
@@ -25,10 +30,6 @@ export async function createListener(
   endpoints: readonly Endpoint[],
   { serve, fail, explainUnmatched }: AdapterOptions,
 ): Promise<(exchange: Exchange) => void> {
-  // Express hands back Node's own request; this finds what belongs to it.
-  const requests = new WeakMap<object, { exchange: Exchange; target: Target }>();
-  const exchangeOf = (request: Request): Exchange => requests.get(request)!.exchange;
-
   const app = express();
   app.disable("x-powered-by");
   app.enable("case sensitive routing");
@@ -41,8 +42,8 @@ export async function createListener(
       (request, _response, next) => {
         const { params, headers } = request;
         if (Object.values(params).some((value) => value.length > MAX_PARAM_LENGTH)) return next();
-        const { exchange, target } = requests.get(request)!;
-        const query = parseQuery(target.query);
+        const exchange = exchangeOf(request);
+        const query = parseQuery((request as unknown as Targeted)[TARGET].query);
         if (endpoint.method === "GET") {
           return serve(endpoint, { params, query, headers, body: undefined }, exchange);
         }
@@ -66,7 +67,7 @@ export async function createListener(
     const { req, res } = exchange;
     const target = parseTarget(req.url ?? "/");
     if (target === undefined) return fail(exchange, pathMalformed());
-    requests.set(req, { exchange, target });
+    (req as Targeted)[TARGET] = target;
     req.url = target.query === "" ? target.path : `${target.path}?${target.query}`;
     app(req, res);
   };

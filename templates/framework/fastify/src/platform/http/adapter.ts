@@ -14,7 +14,7 @@ import {
   MAX_PARAM_LENGTH,
   pathMalformed,
 } from "../refusals.ts";
-import type { Exchange } from "../requests.ts";
+import { type Exchange, exchangeOf } from "../requests.ts";
 
 /** What the adapter asks back from the platform. */
 export interface AdapterOptions {
@@ -33,22 +33,19 @@ export async function createListener(
   endpoints: readonly Endpoint[],
   { serve, fail, explainUnmatched }: AdapterOptions,
 ): Promise<(exchange: Exchange) => void> {
-  // The framework hands back Node's own request; this finds the exchange it belongs to.
-  const exchanges = new WeakMap<object, Exchange>();
-  const exchangeOf = (request: FastifyRequest): Exchange => exchanges.get(request.raw)!;
   const templates = new Map(endpoints.map(({ path }) => [toFastifyPath(path), path]));
   const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     if ((error as Partial<FastifyError>)?.code === "FST_ERR_MAX_PARAM_LENGTH") {
       return refuseUnmatched(request, reply);
     }
     reply.hijack();
-    const exchange = exchangeOf(request);
+    const exchange = exchangeOf(request.raw);
     exchange.route = templates.get(request.routeOptions.url ?? "") ?? "";
     fail(exchange, toPlatformError(error));
   };
   const refuseUnmatched = (request: FastifyRequest, reply: FastifyReply): void => {
     reply.hijack();
-    fail(exchangeOf(request), explainUnmatched(exchangeOf(request)));
+    fail(exchangeOf(request.raw), explainUnmatched(exchangeOf(request.raw)));
   };
 
   // To Fastify alone, nothing between two slashes is a value.
@@ -79,16 +76,13 @@ export async function createListener(
       ...(endpoint.path.includes("{") ? { onRequest: refuseEmptyParams } : {}),
       handler(request, reply) {
         reply.hijack();
-        serve(endpoint, request, exchangeOf(request));
+        serve(endpoint, request, exchangeOf(request.raw));
       },
     });
   }
 
   await fastify.ready();
-  return (exchange) => {
-    exchanges.set(exchange.req, exchange);
-    fastify.routing(exchange.req, exchange.res);
-  };
+  return ({ req, res }) => fastify.routing(req, res);
 }
 
 function toFastifyPath(path: string): string {
