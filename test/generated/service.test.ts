@@ -1,3 +1,6 @@
+import { join } from "node:path";
+
+import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { createService, runScript } from "../support/generated.ts";
@@ -87,6 +90,18 @@ describe.each(templates.manifest.frameworks)("a new service on $title", ({ name 
       expect(response.status).toBe(200);
       expect(response.headers.get("content-type")).toMatch(/^text\/plain/);
       expect(await response.text()).toMatch(/^# TYPE \w+ /m);
+    });
+
+    it("has metrics and alerts that promtool finds nothing wrong with", async () => {
+      const response = await fetch(`${service.metrics}/metrics`);
+      // Debian has it in the package prometheus.
+      const metrics = await execa("promtool", ["check", "metrics"], {
+        input: await response.text(),
+      });
+      expect(metrics.stderr).toBe("");
+      const alerts = join(directory, "observability/alerts.yml");
+      const { stdout } = await execa("promtool", ["check", "rules", alerts]);
+      expect(stdout).toMatch(/SUCCESS: \d+ rules found/);
     });
 
     it("logs one JSON object a line, and stops with exit code 0", async () => {

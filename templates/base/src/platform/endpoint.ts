@@ -27,6 +27,15 @@ export interface Endpoint {
   answer(input: RawInput, exchange: Exchange): Outgoing | Promise<Outgoing>;
 }
 
+/** What a framework's adapter asks back from the platform. */
+export interface AdapterOptions {
+  /** Lets an endpoint answer. */
+  serve(endpoint: Endpoint, input: RawInput, exchange: Exchange): void;
+  /** Answers with an error, whatever was thrown. */
+  fail(exchange: Exchange, thrown: unknown): void;
+  explainUnmatched(exchange: Exchange): AppError;
+}
+
 /** A class, because a getter in an object literal would be made anew, and slowly, for every request. */
 class Input {
   readonly params: unknown;

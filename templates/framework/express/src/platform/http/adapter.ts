@@ -1,8 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import express, { type NextFunction, type Request, type Response } from "express";
 import { parse as parseQuery } from "fast-querystring";
-import type { Endpoint, RawInput } from "../endpoint.ts";
-import type { AppError } from "../errors.ts";
+import type { AdapterOptions, Endpoint } from "../endpoint.ts";
 import { MAX_PARAM_LENGTH, pathMalformed } from "../refusals.ts";
 import { type Exchange, exchangeOf } from "../requests.ts";
 import type { Method } from "../route.ts";
@@ -12,15 +11,6 @@ import { parseTarget, type Target } from "./target.ts";
 // The target as it came, beside the one that Express is given.
 const TARGET = Symbol("target");
 type Targeted = IncomingMessage & { [TARGET]: Target };
-
-/** What the adapter asks back from the platform. */
-export interface AdapterOptions {
-  /** Lets an endpoint answer. */
-  serve(endpoint: Endpoint, input: RawInput, exchange: Exchange): void;
-  /** Answers with an error, whatever was thrown. */
-  fail(exchange: Exchange, thrown: unknown): void;
-  explainUnmatched(exchange: Exchange): AppError;
-}
 
 /**
  * Serves `endpoints` with Express: its router alone. The answer is written by the platform, the same for every

@@ -4,8 +4,7 @@ import Fastify, {
   type FastifyRequest,
   type onRequestHookHandler,
 } from "fastify";
-import type { Endpoint, RawInput } from "../endpoint.ts";
-import type { AppError } from "../errors.ts";
+import type { AdapterOptions, Endpoint } from "../endpoint.ts";
 import {
   BODY_LIMIT_BYTES,
   bodyMalformed,
@@ -15,15 +14,6 @@ import {
   pathMalformed,
 } from "../refusals.ts";
 import { type Exchange, exchangeOf } from "../requests.ts";
-
-/** What the adapter asks back from the platform. */
-export interface AdapterOptions {
-  /** Lets an endpoint answer. */
-  serve(endpoint: Endpoint, input: RawInput, exchange: Exchange): void;
-  /** Answers with an error, whatever was thrown. */
-  fail(exchange: Exchange, thrown: unknown): void;
-  explainUnmatched(exchange: Exchange): AppError;
-}
 
 /**
  * Serves `endpoints` with Fastify: its router and its body parser. The answer is written by the platform, the same for
