@@ -1,10 +1,16 @@
 import type { Owner } from "./tree.ts";
 
-/** Whose file this is, by the manifest's list of paths and `folder/**` patterns. */
+/** Whose file this is, by the manifest's list of paths and patterns. */
 export function ownerOf(path: string, once: readonly string[]): Owner {
-  return once.some((pattern) => matches(path, pattern)) ? "once" : "merged";
+  return once.some((pattern) => matchesPattern(path, pattern)) ? "once" : "merged";
 }
 
-function matches(path: string, pattern: string): boolean {
-  return pattern.endsWith("/**") ? path.startsWith(pattern.slice(0, -2)) : path === pattern;
+/** Whether a pattern means this path. `*` is one part of it, and `/**` at the end all below. */
+export function matchesPattern(path: string, pattern: string): boolean {
+  const wanted = pattern.split("/");
+  const parts = path.split("/");
+  const below = wanted.at(-1) === "**";
+  const fixed = below ? wanted.slice(0, -1) : wanted;
+  const lengthFits = below ? parts.length > fixed.length : parts.length === fixed.length;
+  return lengthFits && fixed.every((part, index) => part === "*" || part === parts[index]);
 }
