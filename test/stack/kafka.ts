@@ -1,0 +1,103 @@
+import { mkdir, writeFile } from "node:fs/promises";
+import { connect } from "node:net";
+import { join } from "node:path";
+
+import { execa } from "execa";
+
+import { network } from "../../src/system/network.ts";
+import { installKafka, type KafkaFiles } from "./kafka/install.ts";
+import { propertiesOf } from "./kafka/properties.ts";
+import { scratchFolder, startServer } from "./server.ts";
+
+/** A Kafka of one broker, with two ways in. */
+export interface Kafka extends AsyncDisposable {
+  /** For anybody, without TLS. */
+  brokers: string;
+  port: number;
+  /** For tokens that are signed with `credentials`, over TLS. */
+  iamBrokers: string;
+  credentials: { AWS_ACCESS_KEY_ID: string; AWS_SECRET_ACCESS_KEY: string };
+  /** The file that NODE_EXTRA_CA_CERTS is to name. */
+  certificate: string;
+  log: () => string;
+  /** SIGTERM lets it say goodbye, SIGKILL does not. */
+  stop: (signal?: NodeJS.Signals) => Promise<void>;
+  /** Starts it again, on the same ports and data. */
+  start: () => Promise<void>;
+}
+
+const CREDENTIALS = {
+  AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",
+  AWS_SECRET_ACCESS_KEY: "not-a-secret",
+};
+const CLUSTER_ID = "4L6g3nShT-eMCtK--X86sw";
+// For a short life: quick to start, and in little memory.
+const JVM = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
+
+export interface KafkaOptions {
+  /** After so many seconds a token has to be replaced. */
+  tokenSeconds?: number;
+  /** Flags for the Java machine. */
+  jvm?: string[];
+}
+
+/** Starts a broker without topics on free ports. */
+export async function startKafka({
+  tokenSeconds = 900,
+  jvm = JVM,
+}: KafkaOptions = {}): Promise<Kafka> {
+  const files = await installKafka();
+  await using stack = new AsyncDisposableStack();
+  const folder = stack.use(await scratchFolder("kafka"));
+  const [port = 0, controllerPort = 0, iamPort = 0] = await network.freePorts(3);
+  const data = join(folder.path, "data");
+  const config = join(folder.path, "server.properties");
+  const { keyStore } = files;
+  await writeFile(config, propertiesOf({ port, controllerPort, iamPort, data, keyStore }));
+  await format(files, data, config);
+  const launch = () =>
+    startServer({
+      name: "kafka",
+      command: [
+        ...(["java", ...jvm, `-Dmsk.tokenSeconds=${tokenSeconds}`] as const),
+        `-Dmsk.accessKeyId=${CREDENTIALS.AWS_ACCESS_KEY_ID}`,
+        `-Dmsk.secretAccessKey=${CREDENTIALS.AWS_SECRET_ACCESS_KEY}`,
+        ...javaArguments(files, "kafka.Kafka", config),
+      ],
+      folder: folder.path,
+      ready: () => listens(port),
+    });
+  let server = await launch();
+  stack.defer(() => server[Symbol.asyncDispose]());
+  const resources = stack.move();
+  return {
+    brokers: `127.0.0.1:${port}`,
+    port,
+    iamBrokers: `localhost:${iamPort}`,
+    credentials: CREDENTIALS,
+    certificate: files.certificate,
+    log: () => server.log(),
+    stop: (signal) => server.stop(signal),
+    start: async () => void (server = await launch()),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+/** Prepares the data's folder, as Kafka wants it before the first start. */
+async function format(files: KafkaFiles, data: string, config: string): Promise<void> {
+  await mkdir(data);
+  const tool = javaArguments(files, "kafka.tools.StorageTool", "format");
+  await execa("java", [...JVM, ...tool, "--cluster-id", CLUSTER_ID, "--config", config]);
+}
+
+function javaArguments({ classPath }: KafkaFiles, ...program: string[]): string[] {
+  const logging = join(import.meta.dirname, "kafka/log4j2.properties");
+  return [`-Dlog4j2.configurationFile=${logging}`, "-cp", classPath, ...program];
+}
+
+/** The broker listens when it is ready for clients. */
+function listens(port: number): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const socket = connect(port, "127.0.0.1", () => resolve(true)).on("error", () => resolve(false));
+  return promise.finally(() => socket.destroy());
+}
