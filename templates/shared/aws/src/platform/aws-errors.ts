@@ -1,0 +1,42 @@
+import { AppError } from "./errors.ts";
+
+const THROTTLED = new Set([
+  "BandwidthLimitExceeded",
+  "LimitExceededException",
+  "ProvisionedThroughputExceededException",
+  "RequestLimitExceeded",
+  "RequestThrottled",
+  "RequestThrottledException",
+  "SlowDown",
+  "Throttling",
+  "ThrottlingException",
+  "TooManyRequestsException",
+]);
+
+/** What the SDK's errors have in common. */
+interface ServiceError {
+  name?: string;
+  $metadata?: { httpStatusCode?: number };
+}
+
+/** What a service answered, such as `ConditionalCheckFailedException`; empty for what it never got to answer. */
+export function awsErrorName(error: unknown): string {
+  return (error as ServiceError | undefined)?.name ?? "";
+}
+
+/**
+ * What the caller of a route gets for a call to AWS that failed for good: 503 with Retry-After when AWS asked us to
+ * slow down, else 502. The log has the cause.
+ */
+export function awsFailure(error: unknown): AppError {
+  if (error instanceof AppError) return error;
+  const { name = "", $metadata } = error as ServiceError;
+  if (THROTTLED.has(name) || $metadata?.httpStatusCode === 429) {
+    return new AppError("OVERLOADED", "The service is busy, try again", {
+      cause: error,
+      // Spread out, so that callers that were refused together do not come back together.
+      headers: { "Retry-After": String(1 + Math.floor(Math.random() * 3)) },
+    });
+  }
+  return new AppError("EXTERNAL_SERVICE_ERROR", "An upstream service failed", { cause: error });
+}

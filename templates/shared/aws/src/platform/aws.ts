@@ -1,0 +1,59 @@
+import type { AwsCredentialIdentityProvider } from "@smithy/types";
+
+interface AwsSettings {
+  AWS_REGION: string;
+}
+
+const DEADLINE_MS = 10_000;
+
+let provider: Promise<AwsCredentialIdentityProvider> | undefined;
+
+/**
+ * The credentials of this process, one source for every client and token in it: fetched when first needed, and again
+ * five minutes before they expire. A source each would ask the container's agent so often that it refuses.
+ */
+export function awsCredentials(settings: AwsSettings): AwsCredentialIdentityProvider {
+  return async (properties) => {
+    provider ??= loadProvider(settings.AWS_REGION);
+    return (await provider)(properties);
+  };
+}
+
+async function loadProvider(region: string): Promise<AwsCredentialIdentityProvider> {
+  const { defaultProvider } = await import("@aws-sdk/credential-provider-node");
+  return defaultProvider({ clientConfig: { region }, timeout: 1_000, maxRetries: 2 });
+}
+
+/**
+ * What every AWS client is made with. The SDK's own defaults wait without end, and let requests queue for 50 sockets.
+ */
+export function awsClientConfig(settings: AwsSettings) {
+  return {
+    region: settings.AWS_REGION,
+    credentials: awsCredentials(settings),
+    retryMode: "standard",
+    maxAttempts: 3,
+    requestHandler: {
+      connectionTimeout: 1_000,
+      // For one try, the wait for a free socket included.
+      requestTimeout: 5_000,
+      // Otherwise a time-out is no more than a warning.
+      throwOnRequestTimeout: true,
+      socketTimeout: 5_000,
+      httpAgent: { maxSockets: 200 },
+      httpsAgent: { maxSockets: 200 },
+    },
+  };
+}
+
+/**
+ * The second argument of a client's `send`: the call ends, with all its tries, at the deadline or with `signal`.
+ * @param milliseconds ten seconds when left out.
+ */
+export function within(
+  signal?: AbortSignal,
+  milliseconds = DEADLINE_MS,
+): { abortSignal: AbortSignal } {
+  const deadline = AbortSignal.timeout(milliseconds);
+  return { abortSignal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]) };
+}
