@@ -50,7 +50,13 @@ export function contextOf(templates: Templates, answers: Answers, slots: Slots):
     framework: entryNamed(manifest.frameworks, answers.framework),
     packageManager: entryNamed(manifest.packageManagers, answers.packageManager),
     integrations: chosenIntegrations(manifest, answers.integrations).map(
-      ({ name, title, summary, critical }) => ({ name, title, summary, critical }),
+      ({ name, title, summary, critical, background }) => ({
+        name,
+        title,
+        summary,
+        critical,
+        background,
+      }),
     ),
     slots,
     templateVersion: version,

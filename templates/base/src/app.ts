@@ -1,5 +1,6 @@
 import type { RequestListener } from "node:http";
 import type { Deps } from "./deps.ts";
+import { integrationRoutes } from "./integrations/routes.ts";
 import { assembleApp, type Platform } from "./platform/app.ts";
 import { cors } from "./platform/cors.ts";
 import { listRules, scoreReceipt } from "./routes/receipts.ts";
@@ -10,6 +11,6 @@ export function createApp(deps: Deps, platform: Platform): Promise<RequestListen
     deps,
     platform,
     middleware: [cors(deps.settings.CORS_ORIGINS)],
-    routes: [scoreReceipt, listRules],
+    routes: [scoreReceipt, listRules, ...integrationRoutes],
   });
 }

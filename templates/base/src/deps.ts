@@ -1,3 +1,4 @@
+import type { Registry } from "@prometheus-io/client";
 import { integrations } from "./integrations/index.ts";
 import { createHttpClient, type HttpClient } from "./platform/http-client.ts";
 import { type ClientsOf, type Lifespan, openLifespan } from "./platform/lifespan.ts";
@@ -8,6 +9,8 @@ import type { Settings } from "./settings.ts";
 export interface Deps extends ClientsOf<typeof integrations> {
   settings: Settings;
   log: Logger;
+  /** For metrics of your own: `new Counter({ …, registers: [metrics] })`. */
+  metrics: Registry;
   http: HttpClient;
 }
 
@@ -18,12 +21,14 @@ export interface Deps extends ClientsOf<typeof integrations> {
 export function createDeps(
   settings: Settings,
   log: Logger,
+  metrics: Registry,
   overrides: Partial<Deps> = {},
 ): Promise<Lifespan<Deps>> {
   return openLifespan<Deps>(overrides, async (lifespan) => ({
     settings,
     log,
+    metrics,
     http: await lifespan.open("http", () => createHttpClient()),
-    ...(await lifespan.openAll(integrations, settings, log)),
+    ...(await lifespan.openAll(integrations, settings, log, metrics)),
   }));
 }

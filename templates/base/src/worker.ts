@@ -18,9 +18,9 @@ import type { Settings } from "./settings.ts";
 export async function startService(settings: Settings, log: Logger): Promise<WorkerService> {
   await using stack = new AsyncDisposableStack();
   stack.use(await startTelemetry(settings));
-  const lifespan = stack.use(await createDeps(settings, log));
-  const readiness = stack.use(await startReadiness(lifespan.checks, log));
   const metrics = createMetrics();
+  const lifespan = stack.use(await createDeps(settings, log, metrics.registry));
+  const readiness = stack.use(await startReadiness(lifespan.checks, log));
   const accessLog = stack.use(createAccessLog(settings));
   const tracing = createTracing(settings.OTEL_TRACES_SAMPLER_ARG);
   const requests = createRequests(accessLog, metrics, tracing);

@@ -12,6 +12,7 @@ import { createRequests, type Requests } from "../src/platform/requests.ts";
 import type { Route } from "../src/platform/route.ts";
 import { createTracing } from "../src/platform/tracing.ts";
 import { loadSettings } from "../src/settings.ts";
+import { createFakes } from "./integrations/index.ts";
 
 export interface TestApp extends AsyncDisposable {
   /** Sends a request through the whole service, in process and without a port. */
@@ -27,7 +28,7 @@ export interface TestApp extends AsyncDisposable {
 interface TestAppOptions {
   /** Environment variables; everything else has its default. */
   env?: Record<string, string>;
-  /** Dependencies to use instead of the real ones. */
+  /** Dependencies to use instead of the real ones; an integration has a fake in its place anyway. */
   deps?: Partial<Deps>;
   /** Routes to serve instead of the service's own. */
   routes?: Route[];
@@ -47,10 +48,13 @@ export async function createTestApp({
     },
   };
   const log = createLogger(settings, destination);
-  const lifespan = await createDeps(settings, log, deps);
+  const metrics = createMetrics();
+  const lifespan = await createDeps(settings, log, metrics.registry, {
+    ...createFakes(),
+    ...deps,
+  });
   const readiness = await startReadiness(lifespan.checks, log);
   readiness.markReady();
-  const metrics = createMetrics();
   const accessLog = createAccessLog(settings, destination);
   const tracing = createTracing(settings.OTEL_TRACES_SAMPLER_ARG);
   const requests = createRequests(accessLog, metrics, tracing);

@@ -123,6 +123,7 @@ describe("choices", () => {
         summary: name,
         critical: false,
         needs: [],
+        background: false,
       })),
     };
     const answers = answersWith({ integrations: ["b", "a", "b"] });

@@ -1,15 +1,30 @@
-import type { z } from "zod";
+import type { Registry } from "@prometheus-io/client";
+import type { Deps as ServiceDeps } from "../deps.ts";
 import type { ReadinessCheck } from "./health.ts";
 import type { Logger } from "./logging.ts";
 
-/** One outside system: its settings, and how to open, check and close it. One folder under integrations/. */
+/** One outside system: how to open, check and close it. One folder under integrations/. */
 export interface Integration<Client = unknown, Settings = never> {
-  settings: z.ZodRawShape;
-  /** Whether the service is unready without it. */
-  critical: boolean;
-  open(settings: Settings, log: Logger): Client | Promise<Client>;
+  /** Neither waits for the system nor fails because it is down: the service starts without it, unready. */
+  open(settings: Settings, log: Logger, metrics: Registry): Client | Promise<Client>;
   check(client: Client): Promise<void>;
   close(client: Client): void | Promise<void>;
+  /** Starts the work beside the requests, in the one process of the cluster that is there for it. */
+  background?(client: Client, deps: ServiceDeps): Background;
+}
+
+/** An integration as integrations/index.ts lists it. */
+type Listed = Integration & {
+  /** Whether the service is unready without it. */
+  critical: boolean;
+};
+
+/** Work that goes on beside the requests, such as a consumer's. */
+export interface Background {
+  /** Rejects when the work does not get on. */
+  check(): Promise<void>;
+  /** Finishes what has begun, and begins nothing more. */
+  stop(): Promise<void>;
 }
 
 /** The opened clients of a list of integrations, by name. */
@@ -41,6 +56,7 @@ export interface Opener {
     integrations: Integrations,
     settings: object,
     log: Logger,
+    metrics: Registry,
   ): Promise<ClientsOf<Integrations>>;
 }
 
@@ -67,13 +83,11 @@ export async function openLifespan<Deps extends object>(
       if (close !== undefined) stack.defer(() => close(client));
       return client;
     },
-    async openAll(integrations, settings, log) {
+    async openAll(integrations, settings, log, metrics) {
       const clients: Record<string, unknown> = {};
-      for (const [name, integration] of Object.entries(
-        integrations as Record<string, Integration>,
-      )) {
+      for (const [name, integration] of Object.entries(integrations as Record<string, Listed>)) {
         const { critical, open, check, close } = integration;
-        const client = await opener.open(name, () => open(settings as never, log), close);
+        const client = await opener.open(name, () => open(settings as never, log, metrics), close);
         checks.push({ name, critical, check: () => check(client) });
         clients[name] = client;
       }

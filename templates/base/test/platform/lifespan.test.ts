@@ -1,3 +1,4 @@
+import { Registry } from "@prometheus-io/client";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { createDeps } from "../../src/deps.ts";
@@ -10,6 +11,7 @@ import { createTestApp } from "../support.ts";
 
 const settings = loadSettings({});
 const log = createLogger(settings, { write: () => {} });
+const metrics = new Registry();
 
 function recorder() {
   const calls: string[] = [];
@@ -64,13 +66,14 @@ test("closes the others when one cannot be closed", async () => {
 test("an integration is a dependency under its name, with its check", async () => {
   const { calls } = recorder();
   const fake = {
-    settings: {},
     critical: true,
     open: () => ({ ping: () => "pong" }),
     check: async (client: { ping(): string }) => void calls.push(client.ping()),
     close: () => void calls.push("closed"),
   };
-  const lifespan = await openLifespan({}, ({ openAll }) => openAll({ fake }, settings, log));
+  const lifespan = await openLifespan({}, ({ openAll }) =>
+    openAll({ fake }, settings, log, metrics),
+  );
   expect(lifespan.deps.fake.ping()).toBe("pong");
   await lifespan.checks[0]!.check();
   await lifespan[Symbol.asyncDispose]();
@@ -106,7 +109,7 @@ test("a route gets the dependency that a test puts in its place", async () => {
 });
 
 test("the service's own dependencies open and close", async () => {
-  const lifespan = await createDeps(settings, log);
+  const lifespan = await createDeps(settings, log, metrics);
   expect(lifespan.deps).toMatchObject({ settings, log });
   await lifespan[Symbol.asyncDispose]();
 });
