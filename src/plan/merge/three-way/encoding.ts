@@ -1,0 +1,55 @@
+/** A text apart from how it is stored. */
+export interface Text {
+  lines: string[];
+  /** The line ends as they stand, one for each line; the last may be missing. */
+  ends: string[];
+  mark: string;
+}
+
+const MARK = "\u{FEFF}";
+
+/** The text of these bytes; undefined when they are no text in UTF-8. */
+export function decode(bytes: Uint8Array): string | undefined {
+  try {
+    const text = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+    return text.includes("\0") ? undefined : text;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Takes a text apart into lines, line ends and byte order mark. */
+export function split(source: string): Text {
+  const mark = source.startsWith(MARK) ? MARK : "";
+  const parts = source.slice(mark.length).split(/(\r?\n)/);
+  const lines = parts.filter((_, index) => index % 2 === 0);
+  const ends = parts.filter((_, index) => index % 2 === 1);
+  // A text that ends with a newline has no line after it.
+  return lines.at(-1) === "" ? { lines: lines.slice(0, -1), ends, mark } : { lines, ends, mark };
+}
+
+/** How a text's lines mostly end. */
+export function usualEnd(ends: readonly string[]): string {
+  const windows = ends.filter((end) => end === "\r\n").length;
+  return windows * 2 > ends.length ? "\r\n" : "\n";
+}
+
+/** The same text with plain line ends, one of them at the end, and without a mark. */
+export function plain(source: string): string {
+  return split(source)
+    .lines.map((line) => `${line}\n`)
+    .join("");
+}
+
+/**
+ * Gives plain text the mark, the line ends and the last newline that it shall have: the user's, unless
+ * only the template changed them.
+ */
+export function restyle(text: string, base: string, mine: string, theirs: string): string {
+  const [was, own, other] = [split(base), split(mine), split(theirs)];
+  const pick = <Style>(of: (from: Text) => Style) => (of(own) === of(was) ? of(other) : of(own));
+  const end = pick(({ ends }) => usualEnd(ends));
+  const closed = pick(({ lines, ends }) => ends.length >= lines.length);
+  const body = text.replaceAll("\n", end);
+  return pick(({ mark }) => mark) + (closed ? body : body.replace(/(?:\r?\n)$/, ""));
+}

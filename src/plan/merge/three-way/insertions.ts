@@ -1,0 +1,26 @@
+import { type Clash } from "./text.ts";
+
+// Lines that mean the same in any order: imports, and items of a list that all end with a comma.
+const IMPORT = /^(?:import|export) .*["'];?$/;
+const ITEM = /^\s+(?:\.\.\.)?[\w$.]+(?:: [^{}()[\]]*)?,$/;
+
+/** Both sides put lines at one place: of code, both stay when their order cannot matter. */
+export function keepUnorderedCode({ base, mine, theirs }: Clash): string[] | undefined {
+  const both = [...mine, ...theirs];
+  const unordered = [IMPORT, ITEM].some((form) => both.every((line) => form.test(line)));
+  return base.length === 0 && unordered ? union(mine, theirs) : undefined;
+}
+
+/** Both sides put lines at one place: of prose, both stay. */
+export function keepProse({ base, mine, theirs }: Clash): string[] | undefined {
+  if (base.length > 0) {
+    return undefined;
+  }
+  const rows = [...mine, ...theirs].every((line) => /^\s*(?:[|*-]|\d+\.)/.test(line));
+  const gap = rows || mine.at(-1) === "" || theirs[0] === "" ? [] : [""];
+  return [...mine, ...gap, ...theirs];
+}
+
+function union(mine: readonly string[], theirs: readonly string[]): string[] {
+  return [...mine, ...theirs.filter((line) => !mine.includes(line))];
+}

@@ -1,0 +1,187 @@
+import { type Text, split, usualEnd } from "./encoding.ts";
+import { type Hunk, hunksOf } from "./hunks.ts";
+
+/** Who is who at the marks of a conflict. */
+export interface Labels {
+  mine: string;
+  theirs: string;
+}
+
+/** Lines that both sides changed, each in its own way. */
+export interface Clash {
+  base: string[];
+  mine: string[];
+  theirs: string[];
+}
+
+/** Decides a clash without asking anybody; undefined when it cannot. */
+export type Resolve = (clash: Clash) => string[] | undefined;
+
+export interface MergedText {
+  text: string;
+  conflicts: number;
+}
+
+/**
+ * Merges line by line. Changes that only touch each other do not clash; what does, and `resolve` cannot
+ * decide, stands in the result between the marks that git makes.
+ */
+export function mergeText(
+  base: string,
+  mine: string,
+  theirs: string,
+  labels: Labels,
+  resolve: Resolve = () => undefined,
+): MergedText {
+  const texts = { base: split(base), mine: split(mine), theirs: split(theirs) };
+  const clusters = clustersOf(
+    hunksOf(texts.base.lines, texts.mine.lines),
+    hunksOf(texts.base.lines, texts.theirs.lines),
+  );
+  const end = usualEnd(texts.mine.ends);
+  const out = new Output(texts.mine, end);
+  let position = 0;
+  for (const cluster of clusters) {
+    out.keep(cluster.start - position);
+    position = cluster.end;
+    settle(out, cluster, texts, labels, resolve);
+  }
+  out.keep(texts.base.lines.length - position);
+  return { text: finish(out, texts), conflicts: out.conflicts };
+}
+
+/** Base lines that at least one side changed, and the changes of each. */
+interface Cluster {
+  start: number;
+  end: number;
+  mine: Hunk[];
+  theirs: Hunk[];
+}
+
+function clustersOf(mine: readonly Hunk[], theirs: readonly Hunk[]): Cluster[] {
+  const hunks = [
+    ...mine.map((hunk) => ({ hunk, side: "mine" as const })),
+    ...theirs.map((hunk) => ({ hunk, side: "theirs" as const })),
+  ].sort((a, b) => a.hunk.start - b.hunk.start || a.hunk.end - b.hunk.end);
+  const clusters: Cluster[] = [];
+  for (const { hunk, side } of hunks) {
+    let cluster = clusters.at(-1);
+    if (!cluster || !overlaps(cluster, hunk)) {
+      cluster = { start: hunk.start, end: hunk.end, mine: [], theirs: [] };
+      clusters.push(cluster);
+    }
+    cluster.end = Math.max(cluster.end, hunk.end);
+    cluster[side].push(hunk);
+  }
+  return clusters;
+}
+
+/** Two insertions at one place have no order, so they overlap; an insertion beside a change does not. */
+function overlaps(cluster: Cluster, hunk: Hunk): boolean {
+  const bothInsert = cluster.start === cluster.end && hunk.start === hunk.end;
+  return hunk.start < cluster.end || (bothInsert && hunk.start === cluster.end);
+}
+
+/** The result so far. Lines of the user's keep their own ends. */
+class Output {
+  readonly lines: string[] = [];
+  readonly ends: string[] = [];
+  conflicts = 0;
+  readonly #mine: Text;
+  readonly #end: string;
+  #position = 0;
+
+  constructor(mine: Text, end: string) {
+    this.#mine = mine;
+    this.#end = end;
+  }
+
+  /** Takes the next lines of the user's. */
+  keep(count: number): void {
+    const upTo = this.#position + count;
+    for (; this.#position < upTo; this.#position += 1) {
+      this.lines.push(this.#mine.lines[this.#position] ?? "");
+      this.ends.push(this.#mine.ends[this.#position] ?? this.#end);
+    }
+  }
+
+  skip(count: number): void {
+    this.#position += count;
+  }
+
+  add(lines: readonly string[]): void {
+    this.lines.push(...lines);
+    this.ends.push(...lines.map(() => this.#end));
+  }
+}
+
+function settle(
+  out: Output,
+  cluster: Cluster,
+  texts: { base: Text; mine: Text; theirs: Text },
+  labels: Labels,
+  resolve: Resolve,
+): void {
+  const base = texts.base.lines.slice(cluster.start, cluster.end);
+  const mine = linesOf(texts.mine, cluster, cluster.mine) ?? base;
+  const theirs = linesOf(texts.theirs, cluster, cluster.theirs) ?? base;
+  if (cluster.theirs.length === 0 || same(mine, theirs)) {
+    out.keep(mine.length);
+    return;
+  }
+  const decided = cluster.mine.length === 0 ? theirs : resolve({ base, mine, theirs });
+  if (decided) {
+    out.skip(mine.length);
+    out.add(decided);
+    return;
+  }
+  const head = commonHead(mine, theirs);
+  const tail = commonHead(mine.slice(head).reverse(), theirs.slice(head).reverse());
+  const [own, other] = [mine, theirs].map((lines) => lines.slice(head, lines.length - tail));
+  out.keep(head);
+  mark(out, base.length, own ?? [], other ?? [], labels);
+  out.keep(tail);
+}
+
+function mark(out: Output, replaced: number, mine: string[], theirs: string[], labels: Labels) {
+  // One side inserted what the other did, and more.
+  if (replaced === 0 && (mine.length === 0 || theirs.length === 0)) {
+    out.keep(mine.length);
+    out.add(theirs);
+    return;
+  }
+  out.add([`<<<<<<< ${labels.mine}`]);
+  out.keep(mine.length);
+  out.add(["======="]);
+  out.add(theirs);
+  out.add([`>>>>>>> ${labels.theirs}`]);
+  out.conflicts += 1;
+}
+
+/** What a side has in place of the cluster's base lines; undefined when it left them alone. */
+function linesOf({ lines }: Text, cluster: Cluster, hunks: readonly Hunk[]): string[] | undefined {
+  const [first, last] = [hunks[0], hunks.at(-1)];
+  return first && last
+    ? lines.slice(
+        first.sideStart - (first.start - cluster.start),
+        last.sideEnd + (cluster.end - last.end),
+      )
+    : undefined;
+}
+
+function finish(out: Output, { base, mine, theirs }: Record<"base" | "mine" | "theirs", Text>) {
+  const closed = ({ lines, ends }: Text) => ends.length >= lines.length;
+  const pick = <Style>(of: (text: Text) => Style) =>
+    of(mine) === of(base) ? of(theirs) : of(mine);
+  const text = out.lines.map((line, index) => line + (out.ends[index] ?? "")).join("");
+  return pick(({ mark }) => mark) + (pick(closed) ? text : text.replace(/\r?\n$/, ""));
+}
+
+function commonHead(one: readonly string[], two: readonly string[]): number {
+  const differs = one.findIndex((line, index) => line !== two[index]);
+  return differs === -1 ? Math.min(one.length, two.length) : differs;
+}
+
+function same(one: readonly string[], two: readonly string[]): boolean {
+  return one.length === two.length && one.every((line, index) => line === two[index]);
+}
