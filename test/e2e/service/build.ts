@@ -1,0 +1,22 @@
+import { cp } from "node:fs/promises";
+import { join } from "node:path";
+
+import { createService, runScript } from "../../support/generated.ts";
+import { templates } from "../../support/templates.ts";
+
+/**
+ * Creates a service with every integration, puts the handler of the tests in the place of the example's, and
+ * builds it as for production.
+ * @returns its folder.
+ */
+export async function buildService(framework: string): Promise<string> {
+  const integrations = templates.manifest.integrations.map(({ name }) => name).join();
+  const flags = ["--framework", framework, "--integrations", integrations];
+  const directory = await createService(`e2e-${framework}`, flags);
+  await cp(
+    join(import.meta.dirname, "handler.ts"),
+    join(directory, "src/integrations/kafka/handler.ts"),
+  );
+  await runScript(directory, "build");
+  return directory;
+}
