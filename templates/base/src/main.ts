@@ -15,6 +15,7 @@ const { isWorker } = await import("./platform/cluster/orders.ts");
 const { printStartError, StartError } = await import("./platform/cluster/start-error.ts");
 const { readConfig } = await import("./platform/cluster/config.ts");
 const { SettingsError } = await import("./platform/settings.ts");
+const { hasBackgroundWork } = await import("./integrations/settings.ts");
 const { loadSettings } = await import("./settings.ts");
 const { createLogger } = await import("./platform/logging.ts");
 
@@ -34,7 +35,13 @@ async function run(): Promise<number> {
   const log = createLogger(settings);
   if (!isWorker()) {
     const { runPrimary } = await import("./platform/cluster/primary.ts");
-    return runPrimary({ main: import.meta.filename, settings, log, loadOptions });
+    return runPrimary({
+      main: import.meta.filename,
+      background: hasBackgroundWork,
+      settings,
+      log,
+      loadOptions,
+    });
   }
   const { runWorker } = await import("./platform/cluster/worker.ts");
   return runWorker({
@@ -42,7 +49,10 @@ async function run(): Promise<number> {
     port: settings.PORT,
     host: config.bind,
     postFork: options.hooks.postFork,
-    start: async () => (await import("./worker.ts")).startService(settings, log),
+    start: async (role) =>
+      role === "web"
+        ? (await import("./worker.ts")).startService(settings, log)
+        : (await import("./background.ts")).startBackground(settings, log),
   });
 }
 

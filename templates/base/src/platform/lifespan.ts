@@ -14,7 +14,7 @@ export interface Integration<Client = unknown, Settings = never> {
 }
 
 /** An integration as integrations/index.ts lists it. */
-type Listed = Integration & {
+export type ListedIntegration = Integration & {
   /** Whether the service is unready without it. */
   critical: boolean;
 };
@@ -85,7 +85,9 @@ export async function openLifespan<Deps extends object>(
     },
     async openAll(integrations, settings, log, metrics) {
       const clients: Record<string, unknown> = {};
-      for (const [name, integration] of Object.entries(integrations as Record<string, Listed>)) {
+      for (const [name, integration] of Object.entries(
+        integrations as Record<string, ListedIntegration>,
+      )) {
         const { critical, open, check, close } = integration;
         const client = await opener.open(name, () => open(settings as never, log, metrics), close);
         checks.push({ name, critical, check: () => check(client) });

@@ -14,7 +14,7 @@ const sound: Budgets = {
   deregistrationDelay: 5,
   gracefulTimeout: 30,
   keepAlive: 65,
-  workers: 2,
+  processes: 2,
   heap: 700,
   memory: 2_000,
 };
@@ -27,13 +27,13 @@ describe("findContradictions", () => {
   it.each([
     [{ stopTimeout: 39 }, /^STOP_TIMEOUT: .* 39 s, .* 40 s/],
     [{ keepAlive: 60 }, /^KEEP_ALIVE: 60 s .* 60 s/],
-    [{ workers: 3 }, /^WEB_CONCURRENCY: 3 workers .* 700 MiB .* 2100 MiB, .* 2000 MiB/],
+    [{ processes: 3 }, /^WEB_CONCURRENCY: 3 processes .* 700 MiB .* 2100 MiB, .* 2000 MiB/],
   ])("names both numbers of %j", (change, message) => {
     expect(findContradictions({ ...sound, ...change })).toEqual([expect.stringMatching(message)]);
   });
 
   it("has nothing to say on memory that nothing limits", () => {
-    expect(findContradictions({ ...sound, workers: 99, memory: undefined })).toEqual([]);
+    expect(findContradictions({ ...sound, processes: 99, memory: undefined })).toEqual([]);
   });
 });
 
@@ -79,7 +79,9 @@ describe("makePlan", () => {
   };
 
   it("decides everything that the file leaves open", async () => {
-    const { plan, problems } = await makePlan({ ...options, workers: "auto" }, settings, {});
+    const { plan, problems } = await makePlan({ ...options, workers: "auto" }, settings, {
+      env: {},
+    });
     expect(problems).toEqual([]);
     expect(plan.workers).toBeGreaterThanOrEqual(1);
     expect(plan).toMatchObject({ keepAlive: 95, processTitle: "receipts" });
@@ -87,8 +89,8 @@ describe("makePlan", () => {
 
   it("waits for no load balancer in dev, unless told to", async () => {
     const dev = { ...settings, ENVIRONMENT: "dev" };
-    expect((await makePlan(options, dev, {})).plan.deregistrationDelay).toBe(0);
-    const told = await makePlan(options, dev, { DEREGISTRATION_DELAY: "2" });
+    expect((await makePlan(options, dev, { env: {} })).plan.deregistrationDelay).toBe(0);
+    const told = await makePlan(options, dev, { env: { DEREGISTRATION_DELAY: "2" } });
     expect(told.plan.deregistrationDelay).toBe(2);
   });
 });

@@ -9,8 +9,9 @@ export interface Budgets {
   deregistrationDelay: number;
   gracefulTimeout: number;
   keepAlive: number;
-  workers: number;
-  /** Per worker; undefined when V8 chooses. */
+  /** Workers, and the one for background work. */
+  processes: number;
+  /** Of each; undefined when V8 chooses. */
   heap: number | undefined;
   memory: number | undefined;
 }
@@ -27,7 +28,7 @@ export function keepAliveFor(config: ClusterOptions, loadBalancerIdleTimeout: nu
 
 /** One line for each pair of numbers that contradict each other, naming both. */
 export function findContradictions(budgets: Budgets): string[] {
-  const { stopTimeout, deregistrationDelay, gracefulTimeout, keepAlive, workers, heap, memory } =
+  const { stopTimeout, deregistrationDelay, gracefulTimeout, keepAlive, processes, heap, memory } =
     budgets;
   const problems: string[] = [];
   const needed = deregistrationDelay + gracefulTimeout + CLOSE_TIMEOUT;
@@ -43,10 +44,10 @@ export function findContradictions(budgets: Budgets): string[] {
         `${budgets.loadBalancerIdleTimeout} s (LOAD_BALANCER_IDLE_TIMEOUT), or it reuses connections that are closing`,
     );
   }
-  if (heap !== undefined && memory !== undefined && heap * workers > memory) {
+  if (heap !== undefined && memory !== undefined && heap * processes > memory) {
     problems.push(
-      `WEB_CONCURRENCY: ${workers} workers with a heap of ${Math.floor(heap)} MiB each need ` +
-        `${Math.floor(heap * workers)} MiB, but the memory limit is ${Math.floor(memory)} MiB`,
+      `WEB_CONCURRENCY: ${processes} processes with a heap of ${Math.floor(heap)} MiB each need ` +
+        `${Math.floor(heap * processes)} MiB, but the memory limit is ${Math.floor(memory)} MiB`,
     );
   }
   return problems;

@@ -57,12 +57,12 @@ export function workersFor(cpus: number): number {
 }
 
 /**
- * A worker's share of the memory as old-space limit in MiB, because each V8 believes that it owns the container.
+ * A process's share of the memory as old-space limit in MiB, because each V8 believes that it owns the container.
  * Undefined when memory is unlimited: then V8's own default holds.
  */
-export function heapFor(memory: number | undefined, workers: number): number | undefined {
+export function heapFor(memory: number | undefined, processes: number): number | undefined {
   if (memory === undefined) return undefined;
-  return Math.max(HEAP_FLOOR, Math.floor((HEAP_SHARE * memory) / workers));
+  return Math.max(HEAP_FLOOR, Math.floor((HEAP_SHARE * memory) / processes));
 }
 
 /** The old-space limit in MiB that someone set by hand, in NODE_OPTIONS or on the command line. */

@@ -46,7 +46,8 @@ function hear({ log }: Cluster, worker: Worker, message: ToPrimary): void {
     worker.phase = "ready";
     worker.wasReady = true;
     worker.killAt = Infinity;
-    log.info({ worker: worker.slot, worker_pid: worker.child.pid }, "worker ready");
+    const { slot, pool, child } = worker;
+    log.info({ worker: slot, role: pool.role, worker_pid: child.pid }, "worker ready");
   } else if (message.type === "beat") {
     worker.beat = message;
     worker.snapshot = message.metrics ?? worker.snapshot;
@@ -58,8 +59,12 @@ function hear({ log }: Cluster, worker: Worker, message: ToPrimary): void {
 
 async function announce(cluster: Cluster): Promise<void> {
   if (cluster.started || cluster.stopping) return;
-  if (alive(cluster).filter(({ wasReady }) => wasReady).length < cluster.desired) return;
+  const { pools } = cluster;
+  const missing = Object.values(pools).some(
+    (pool) => alive(cluster, pool).filter(({ wasReady }) => wasReady).length < pool.desired,
+  );
+  if (missing) return;
   cluster.started = true;
-  cluster.log.info({ workers: cluster.desired }, "service ready");
+  cluster.log.info({ workers: pools.web.desired }, "service ready");
   await callHook(cluster, "whenReady");
 }

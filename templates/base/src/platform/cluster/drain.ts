@@ -39,7 +39,8 @@ export function createDrain(service: WorkerService, orders: WorkerOrders): Drain
       service.beginDrain({ stopping: mode !== "replace" });
       if (begun) return;
       begun = true;
-      void run(service.server, turns).then(resolve);
+      if (service.server === undefined) resolve();
+      else void run(service.server, turns).then(resolve);
     },
   };
 }

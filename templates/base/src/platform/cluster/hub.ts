@@ -76,11 +76,11 @@ async function metrics(cluster: Cluster): Promise<Answer> {
   return { status: 200, type: registry.contentType, body };
 }
 
-/** Ready while at least one worker is; a check is healthy when one that serves says so. */
+/** Ready while at least one web worker is; a check is healthy when one that has it says so. */
 function readiness(cluster: Cluster): Answer {
   const oldest = performance.now() - FRESH_BEATS * BEAT_INTERVAL * 1_000;
-  const beats = alive(cluster).flatMap(({ beat, lastBeatAt }) =>
-    beat && lastBeatAt > oldest ? [beat.readiness] : [],
+  const beats = alive(cluster).flatMap(({ pool, beat, lastBeatAt }) =>
+    beat && lastBeatAt > oldest ? [{ ...beat.readiness, role: pool.role }] : [],
   );
   const checks: Record<string, "healthy" | "unhealthy"> = {};
   for (const report of beats) {
@@ -88,6 +88,7 @@ function readiness(cluster: Cluster): Answer {
       if (checks[name] !== "healthy") checks[name] = state;
     }
   }
-  const ready = !cluster.stopping && beats.some((report) => report.ready);
+  const ready =
+    !cluster.stopping && beats.some(({ role, ready: serves }) => role === "web" && serves);
   return json(ready ? 200 : 503, { status: ready ? "ready" : "not_ready", checks });
 }

@@ -28,8 +28,10 @@ export async function obey(
   } else if (cluster.stopping) return;
   else if (signal === "SIGHUP") await reload(cluster, readPlan);
   else if (signal === "SIGUSR2") beginRestart(cluster);
-  else if (signal === "SIGTTIN") cluster.desired += 1;
-  else if (signal === "SIGTTOU") cluster.desired = Math.max(1, cluster.desired - 1);
+  else if (signal === "SIGTTIN") cluster.pools.web.desired += 1;
+  else if (signal === "SIGTTOU") {
+    cluster.pools.web.desired = Math.max(1, cluster.pools.web.desired - 1);
+  }
 }
 
 /** A configuration that cannot be used changes nothing. */
@@ -45,7 +47,7 @@ async function reload(cluster: Cluster, readPlan: () => Promise<ClusterPlan>): P
     );
     return;
   }
-  cluster.desired = cluster.plan.workers;
+  cluster.pools.web.desired = cluster.plan.workers;
   await callHook(cluster, "onReload");
   beginReload(cluster);
 }

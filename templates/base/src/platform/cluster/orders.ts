@@ -1,6 +1,10 @@
+/** `web` listens and answers; `background` does what integrations do beside the requests. */
+export type Role = "web" | "background";
+
 /** What the primary tells a worker before it starts. Times in seconds, memory in MiB. */
 export interface WorkerOrders {
   worker: number;
+  role: Role;
   title: string;
   backlog: number;
   deregistrationDelay: number;

@@ -18,11 +18,19 @@ export interface ClusterSettings {
 /** cluster.config.ts with everything decided: no "auto" is left. Times in seconds, memory in MiB. */
 export interface ClusterPlan extends ClusterOptions {
   workers: number;
+  /** Processes for background work: 0 or 1. */
+  background: number;
   keepAlive: number;
   /** 0: no limit. */
   workerMemoryLimit: number;
   /** Old-space limit to set per worker; undefined: leave it to V8, or to whoever set it by hand. */
   heap: number | undefined;
+}
+
+interface Surroundings {
+  /** Whether there is work beside the requests. */
+  background?: boolean;
+  env?: NodeJS.ProcessEnv;
 }
 
 const RSS_SHARE = 0.85;
@@ -34,21 +42,23 @@ const RSS_SHARE = 0.85;
 export async function makePlan(
   options: ClusterOptions,
   settings: ClusterSettings,
-  env: NodeJS.ProcessEnv = process.env,
+  { background = false, env = process.env }: Surroundings = {},
 ): Promise<{ plan: ClusterPlan; problems: string[] }> {
   const { config, problems } = readConfig(options, env);
   const { cpus, memory } = await measureCapacity(env);
   const wanted = config.workers === "auto" ? workersFor(cpus) : config.workers;
   const workers = canInherit ? wanted : 1;
+  const processes = workers + Number(background);
   const flags = [...(env["NODE_OPTIONS"] ?? "").split(/\s+/), ...process.execArgv];
   const byHand = heapSetByHand(flags, memory);
-  const share = memory === undefined ? 0 : Math.floor((RSS_SHARE * memory) / workers);
+  const share = memory === undefined ? 0 : Math.floor((RSS_SHARE * memory) / processes);
   const plan: ClusterPlan = {
     ...config,
     workers,
+    background: Number(background),
     keepAlive: keepAliveFor(config, settings.LOAD_BALANCER_IDLE_TIMEOUT),
     workerMemoryLimit: config.workerMemoryLimit === "auto" ? share : config.workerMemoryLimit,
-    heap: byHand === undefined ? heapFor(memory, workers) : undefined,
+    heap: byHand === undefined ? heapFor(memory, processes) : undefined,
     processTitle: config.processTitle || settings.SERVICE_NAME,
   };
   // A person who presses Ctrl-C waits for nobody's load balancer.
@@ -62,7 +72,7 @@ export async function makePlan(
     deregistrationDelay: plan.deregistrationDelay,
     gracefulTimeout: plan.gracefulTimeout,
     keepAlive: plan.keepAlive,
-    workers,
+    processes,
     heap: byHand ?? plan.heap,
     memory,
   });

@@ -56,7 +56,8 @@ export function createPrimaryMetrics(): PrimaryMetrics {
         const count = [...cluster.workers].filter((worker) => worker.phase === phase).length;
         workers.set({ phase }, count);
       }
-      desired.set(cluster.desired);
+      const pools = Object.values(cluster.pools);
+      desired.set(pools.reduce((sum, pool) => sum + pool.desired, 0));
       age.reset();
       for (const worker of alive(cluster)) {
         if (worker.wasReady) age.set({ worker: worker.slot }, (now - worker.lastBeatAt) / 1_000);

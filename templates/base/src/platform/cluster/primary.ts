@@ -3,7 +3,6 @@ import type { Server } from "node:http";
 import type { BoundSocket } from "node:net";
 import { isatty } from "node:tty";
 import type { Logger } from "../logging.ts";
-import { createBackoff } from "./backoff.ts";
 import type { ClusterOptions } from "./config.ts";
 import { converge } from "./converge.ts";
 import { exitOnFatal } from "./fatal.ts";
@@ -15,6 +14,7 @@ import { createMetricsHistory } from "./metrics-history.ts";
 import { obey, SIGNALS } from "./obey.ts";
 import { removePidfile, writePidfile } from "./pidfile.ts";
 import { type ClusterPlan, type ClusterSettings, makePlan } from "./plan.ts";
+import { createPools } from "./pool.ts";
 import { createPrimaryMetrics } from "./primary-metrics.ts";
 import { describeBindError, StartError } from "./start-error.ts";
 import type { Cluster, ClusterEvent, Worker } from "./state.ts";
@@ -22,6 +22,8 @@ import type { Cluster, ClusterEvent, Worker } from "./state.ts";
 export interface PrimaryOptions {
   /** The module that workers run: the service's own main. */
   main: string;
+  /** Whether there is work beside the requests: it gets a process of its own. */
+  background: boolean;
   settings: ClusterSettings;
   log: Logger;
   /** Reads cluster.config.ts as it is now. */
@@ -36,9 +38,11 @@ const PARENT_CHECK_MS = 500;
  * @throws {StartError} when the configuration contradicts itself or a port is taken.
  */
 export async function runPrimary(options: PrimaryOptions): Promise<number> {
-  const { settings, log } = options;
+  const { settings, log, background } = options;
   const readPlan = async (): Promise<ClusterPlan> => {
-    const { plan, problems } = await makePlan(await options.loadOptions(), settings);
+    const { plan, problems } = await makePlan(await options.loadOptions(), settings, {
+      background,
+    });
     if (problems.length > 0) throw new StartError(problems);
     return plan;
   };
@@ -104,12 +108,10 @@ function createCluster(
     inbox: createInbox<ClusterEvent>(),
     metrics: createPrimaryMetrics(),
     history: createMetricsHistory(),
-    backoff: createBackoff(),
+    pools: createPools({ web: plan.workers, background: plan.background }),
     workers: new Set<Worker>(),
     socket,
     plan,
-    desired: plan.workers,
-    spawnAfter: 0,
     started: false,
     reload: undefined,
     stopping: undefined,

@@ -39,8 +39,8 @@ export async function reap(
     return;
   }
   if (!worker.wasReady && cluster.reload) abandonReload(cluster, reason);
-  const wait = cluster.backoff.fail(performance.now() - worker.bornAt);
-  cluster.spawnAfter = performance.now() + wait;
+  const wait = worker.pool.backoff.fail(performance.now() - worker.bornAt);
+  worker.pool.spawnAfter = performance.now() + wait;
   setTimeout(() => cluster.inbox.put({ type: "wake" }), wait);
 }
 
@@ -65,7 +65,8 @@ function report(
   signal: NodeJS.Signals | null,
   reason: string,
 ): void {
-  const fields = { worker: worker.slot, worker_pid: worker.child.pid, code, signal, reason };
+  const { slot, pool, child } = worker;
+  const fields = { worker: slot, role: pool.role, worker_pid: child.pid, code, signal, reason };
   if (signal === "SIGKILL" && !worker.killReason) {
     log.error(fields, "worker was killed with SIGKILL; out of memory?");
   } else if (worker.outdated === reason || reason === "stop") {

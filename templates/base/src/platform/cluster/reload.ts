@@ -1,4 +1,4 @@
-import { alive, type Cluster } from "./state.ts";
+import { alive, type Cluster, fresh } from "./state.ts";
 
 const MARKS = { reload: "reload", restart: "restart" } as const;
 
@@ -40,9 +40,11 @@ export function abandonReload(cluster: Cluster, reason: string): void {
 /** Ends the reload when all of the wanted workers are new and ready. */
 export function finishReload(cluster: Cluster): void {
   if (!cluster.reload) return;
-  const workers = alive(cluster);
-  const fresh = workers.filter(({ outdated, wasReady }) => outdated === undefined && wasReady);
-  if (fresh.length < cluster.desired || fresh.length < workers.length) return;
+  const complete = Object.values(cluster.pools).every((pool) => {
+    const { length } = fresh(cluster, pool);
+    return length >= pool.desired && length === alive(cluster, pool).length;
+  });
+  if (!complete) return;
   cluster.log.info(
     { duration_ms: Math.round(performance.now() - cluster.reload.startedAt) },
     "reload done: all workers are new",

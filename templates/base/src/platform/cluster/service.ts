@@ -8,14 +8,14 @@ export interface ReadinessReport {
 
 /** What the process manager needs of the service that runs in a worker. */
 export interface WorkerService {
-  /** Not listening yet: the worker half of the cluster listens and closes. */
-  server: Server;
+  /** Not listening yet: the worker half of the cluster listens and closes. None where background work is done. */
+  server?: Server;
   /**
    * From now on every response, also one in preparation, ends its connection. With `stopping` the whole
    * service goes down and readiness turns 503; without, only this worker is replaced.
    */
   beginDrain(options: { stopping: boolean }): void;
-  /** Closes the dependencies in reverse order, then flushes telemetry. */
+  /** Ends background work, closes the dependencies in reverse order, then flushes telemetry. */
   close(): Promise<void>;
   /** Cached and cheap: it goes to the primary with every heartbeat. */
   readiness(): ReadinessReport;

@@ -4,28 +4,32 @@ import { callHook } from "./hooks.ts";
 import { canInherit } from "./listen-socket.ts";
 import type { ToPrimary } from "./messages.ts";
 import { WORKER_VARIABLE, type WorkerOrders } from "./orders.ts";
+import type { Pool } from "./pool.ts";
 import type { Cluster, Worker } from "./state.ts";
 
 const DEFAULT_INSPECT_PORT = 9_229;
 
-/** Starts one more worker. It counts as booting until it says that it is ready. */
-export async function spawn(cluster: Cluster): Promise<void> {
+/** Starts one more worker of a pool. It counts as booting until it says that it is ready. */
+export async function spawn(cluster: Cluster, pool: Pool): Promise<void> {
   const slot = freeSlot(cluster);
   const inspectPort = await freePort();
   await callHook(cluster, "preFork", { worker: slot, pid: undefined });
 
   const { heap } = cluster.plan;
+  // A process that holds the socket and does not accept would keep connections waiting for nobody.
+  const inherits = canInherit && pool.role === "web";
   const child = fork(cluster.main, process.argv.slice(2), {
-    env: { ...process.env, [WORKER_VARIABLE]: JSON.stringify(ordersFor(cluster, slot)) },
+    env: { ...process.env, [WORKER_VARIABLE]: JSON.stringify(ordersFor(cluster, pool, slot)) },
     execArgv: [
       ...workerFlags(process.execArgv, slot, inspectPort),
       ...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]),
     ],
-    stdio: ["ignore", "inherit", "inherit", "ipc", ...(canInherit ? [cluster.socket.fd()] : [])],
+    stdio: ["ignore", "inherit", "inherit", "ipc", ...(inherits ? [cluster.socket.fd()] : [])],
   });
   const now = performance.now();
   const worker: Worker = {
     slot,
+    pool,
     child,
     inspectPort,
     bornAt: now,
@@ -49,14 +53,15 @@ export async function spawn(cluster: Cluster): Promise<void> {
     if (child.pid === undefined)
       cluster.inbox.put({ type: "exit", worker, code: null, signal: null });
   });
-  cluster.log.debug({ worker: slot, worker_pid: child.pid }, "worker spawned");
+  cluster.log.debug({ worker: slot, role: pool.role, worker_pid: child.pid }, "worker spawned");
 }
 
-function ordersFor({ plan }: Cluster, worker: number): WorkerOrders {
+function ordersFor({ plan }: Cluster, { role }: Pool, worker: number): WorkerOrders {
   const { backlog, deregistrationDelay, gracefulTimeout, keepAlive } = plan;
   const { maxRequests, maxRequestsJitter, workerMemoryLimit } = plan;
   return {
     worker,
+    role,
     title: plan.processTitle,
     backlog,
     deregistrationDelay,

@@ -1,11 +1,12 @@
 import type { ChildProcess } from "node:child_process";
 import type { BoundSocket } from "node:net";
 import type { Logger } from "../logging.ts";
-import type { Backoff } from "./backoff.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Beat, DrainMode, ToPrimary } from "./messages.ts";
 import type { MetricsHistory } from "./metrics-history.ts";
+import type { Role } from "./orders.ts";
 import type { ClusterPlan } from "./plan.ts";
+import type { Pool } from "./pool.ts";
 import type { PrimaryMetrics } from "./primary-metrics.ts";
 
 /** booting → ready → draining → gone; killed: SIGKILL is on its way. */
@@ -15,6 +16,7 @@ export type Phase = "booting" | "ready" | "draining" | "killed";
 export interface Worker {
   /** 1 to n, the lowest number that was free: in titles, log lines and metric labels. */
   readonly slot: number;
+  readonly pool: Pool;
   readonly child: ChildProcess;
   /** Where its inspector listens once SIGUSR1 wakes it. */
   readonly inspectPort: number;
@@ -56,15 +58,11 @@ export interface Cluster {
   readonly inbox: Inbox<ClusterEvent>;
   readonly metrics: PrimaryMetrics;
   readonly history: MetricsHistory;
-  readonly backoff: Backoff;
+  readonly pools: Record<Role, Pool>;
   readonly workers: Set<Worker>;
-  /** Bound here and inherited by every worker, as in Gunicorn: it outlives any of them. */
+  /** Bound here and inherited by every web worker, as in Gunicorn: it outlives any of them. */
   readonly socket: BoundSocket;
   plan: ClusterPlan;
-  /** How many workers there should be; TTIN and TTOU move it. */
-  desired: number;
-  /** No worker is spawned before. */
-  spawnAfter: number;
   /** The first set of workers has been ready. */
   started: boolean;
   reload: Reload | undefined;
@@ -88,7 +86,17 @@ export function kill(worker: Worker, reason: string): void {
   worker.child.kill("SIGKILL");
 }
 
-/** The workers that count as capacity, now or soon. */
-export function alive(cluster: Cluster): Worker[] {
-  return [...cluster.workers].filter(({ phase }) => phase === "booting" || phase === "ready");
+/** The workers that count as capacity, now or soon; of one pool, or of all. */
+export function alive({ workers }: Cluster, only?: Pool): Worker[] {
+  return [...workers].filter(
+    ({ phase, pool }) =>
+      (phase === "booting" || phase === "ready") && (only === undefined || pool === only),
+  );
+}
+
+/** Those of them that have been ready and are not to be replaced. */
+export function fresh(cluster: Cluster, pool: Pool): Worker[] {
+  return alive(cluster, pool).filter(
+    ({ outdated, wasReady }) => outdated === undefined && wasReady,
+  );
 }

@@ -7,7 +7,7 @@ import { exitOnFatal } from "./fatal.ts";
 import { startHeartbeat } from "./heartbeat.ts";
 import { canInherit, LISTEN_FD } from "./listen-socket.ts";
 import type { DrainMode, ToPrimary, ToWorker } from "./messages.ts";
-import { takeOrders, type WorkerOrders } from "./orders.ts";
+import { type Role, takeOrders, type WorkerOrders } from "./orders.ts";
 import { answerProtocolErrors } from "./protocol-errors.ts";
 import type { WorkerService } from "./service.ts";
 
@@ -17,8 +17,8 @@ export interface WorkerOptions {
   port: number;
   host: string;
   postFork: ClusterHooks["postFork"];
-  /** Loads and starts the service. */
-  start(): Promise<WorkerService>;
+  /** Loads and starts the service, or its background work. */
+  start(role: Role): Promise<WorkerService>;
 }
 
 /** Node's default, which the keep-alive time must not exceed. */
@@ -30,7 +30,7 @@ const IGNORED = ["SIGINT", "SIGQUIT", "SIGHUP", "SIGTTIN", "SIGTTOU", "SIGUSR2"]
 export async function runWorker(options: WorkerOptions): Promise<number> {
   const { log } = options;
   const orders = takeOrders();
-  process.title = `worker ${orders.worker}: ${orders.title}`;
+  process.title = `${orders.role === "web" ? "" : "background "}worker ${orders.worker}: ${orders.title}`;
   for (const signal of IGNORED) process.on(signal, () => {});
   process.on("SIGTERM", () => tell({ type: "retire", reason: "signal" }));
 
@@ -40,7 +40,7 @@ export async function runWorker(options: WorkerOptions): Promise<number> {
   let service: WorkerService;
   try {
     await options.postFork?.({ worker: orders.worker, pid: process.pid });
-    service = await options.start();
+    service = await options.start(orders.role);
   } catch (error) {
     log.fatal({ error, worker_pid: process.pid }, "the service failed to start");
     return 3;
@@ -81,6 +81,7 @@ async function open(
   { port, host }: WorkerOptions,
 ): Promise<void> {
   const { server } = service;
+  if (server === undefined) return;
   server.keepAliveTimeout = orders.keepAlive * 1_000;
   server.headersTimeout = Math.max(HEADERS_TIMEOUT_MS, server.keepAliveTimeout + 1_000);
   answerProtocolErrors(server);
