@@ -4,6 +4,7 @@ import { z } from "zod";
 import type { Deps } from "../deps.ts";
 import { AppError, type ErrorDetail, errorBody, toAppError } from "./errors.ts";
 import type { Logger } from "./logging.ts";
+import { RawBody } from "./raw-body.ts";
 import type { Exchange, Outgoing } from "./requests.ts";
 import { type Method, Reply, type Route } from "./route.ts";
 
@@ -20,6 +21,8 @@ export interface Endpoint {
   method: Method;
   /** With parameters in braces. */
   path: string;
+  /** Whether the handler reads the body: the framework must not. */
+  readsBody?: boolean;
   /**
    * The answer to a request, at once when the handler does not wait for anything.
    * @throws {AppError} what the caller did wrong, and whatever the handler throws.
@@ -77,8 +80,10 @@ type Part = (typeof PARTS)[number];
  */
 export function compileRoute(route: Route, deps: Deps): Endpoint {
   const requestSchemas = PARTS.flatMap((part) => {
-    const schema: z.ZodType | undefined = route[part];
-    return schema === undefined ? [] : [{ part, schema: z.compile(schema) }];
+    const schema: z.ZodType | RawBody | undefined = route[part];
+    return schema === undefined || schema instanceof RawBody
+      ? []
+      : [{ part, schema: z.compile(schema) }];
   });
   const responseSchemas = new Map(
     Object.entries(route.responses as Record<string, z.ZodType>).map(([status, schema]) => [
@@ -86,6 +91,7 @@ export function compileRoute(route: Route, deps: Deps): Endpoint {
       z.compile(schema),
     ]),
   );
+  const raw: RawBody | undefined = route.body instanceof RawBody ? route.body : undefined;
   const defaultStatus = Math.min(...responseSchemas.keys());
 
   function toOutgoing(result: unknown): Outgoing {
@@ -103,8 +109,10 @@ export function compileRoute(route: Route, deps: Deps): Endpoint {
   return {
     method: route.method,
     path: route.path,
+    readsBody: raw !== undefined,
     answer(input, exchange) {
       const checked = checkRequest(requestSchemas, input);
+      if (raw !== undefined) checked.body = raw.open(exchange.req);
       const result: unknown = route.handler(new Input(checked, deps, exchange.res));
       return result instanceof Promise ? result.then(toOutgoing) : toOutgoing(result);
     },

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { ERROR_STATUS, type ErrorCode } from "./errors.ts";
 import { description, version } from "./package-info.ts";
+import { RawBody } from "./raw-body.ts";
 import type { Route } from "./route.ts";
 
 type Json = Record<string, unknown>;
@@ -25,7 +26,7 @@ const TITLES: Record<ErrorCode, string> = {
   METHOD_NOT_ALLOWED: "The resource does not have this method",
   CONFLICT: "The resource is in another state",
   PAYLOAD_TOO_LARGE: "The body is too large",
-  UNSUPPORTED_MEDIA_TYPE: "The body is not application/json",
+  UNSUPPORTED_MEDIA_TYPE: "The body is of a type that is not taken here",
   RATE_LIMITED: "Too many requests",
   INTERNAL_ERROR: "The service failed",
   EXTERNAL_SERVICE_ERROR: "A service that this one needs failed",
@@ -72,12 +73,20 @@ function operation(route: Route, schemas: Json, errors: Set<ErrorCode>): Json {
     ...(text === undefined ? {} : { description: text }),
     ...(tags === undefined ? {} : { tags }),
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(body === undefined
-      ? {}
-      : {
-          requestBody: { required: true, content: jsonContent(toSchema(body, "input", schemas)) },
-        }),
+    ...(body === undefined ? {} : { requestBody: requestBody(body, schemas) }),
     responses: { ...successResponses(responses, schemas), ...errorReferences(route, errors) },
+  };
+}
+
+function requestBody(body: z.ZodType | RawBody, schemas: Json): Json {
+  if (!(body instanceof RawBody)) {
+    return { required: true, content: jsonContent(toSchema(body, "input", schemas)) };
+  }
+  const schema = { type: "string", format: "binary", maxLength: body.limit };
+  return {
+    required: true,
+    description: `At most ${body.limit} bytes`,
+    content: Object.fromEntries(body.contentTypes.map((type) => [type, { schema }])),
   };
 }
 

@@ -6,12 +6,17 @@ export const BODY_LIMIT_BYTES = 1_048_576;
 /** A longer path parameter matches no route. */
 export const MAX_PARAM_LENGTH = 1_024;
 
-export function bodyTooLarge(): AppError {
-  return new AppError("PAYLOAD_TOO_LARGE", `The body is larger than ${BODY_LIMIT_BYTES} bytes`);
+export function bodyTooLarge(limit = BODY_LIMIT_BYTES): AppError {
+  return new AppError("PAYLOAD_TOO_LARGE", `The body is larger than ${limit} bytes`);
 }
 
 export function bodyNotJson(): AppError {
   return new AppError("UNSUPPORTED_MEDIA_TYPE", "The body must be application/json");
+}
+
+export function bodyOfOtherType(expected: readonly string[]): AppError {
+  const message = `The body must be ${expected.join(" or ")}, without an encoding`;
+  return new AppError("UNSUPPORTED_MEDIA_TYPE", message);
 }
 
 export function bodyMalformed(cause?: unknown): AppError {

@@ -3,10 +3,15 @@ import type { Deps } from "../deps.ts";
 import type { ErrorCode } from "./errors.ts";
 import { checkedHeaders } from "./headers.ts";
 import type { Logger } from "./logging.ts";
+import type { BodyStream, RawBody } from "./raw-body.ts";
 
 export type Method = "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
 
-type Output<Schema> = Schema extends z.ZodType ? z.output<Schema> : undefined;
+type Output<Schema> = Schema extends z.ZodType
+  ? z.output<Schema>
+  : Schema extends RawBody
+    ? BodyStream
+    : undefined;
 
 /** What a handler receives: the checked parts of the request, and everything it may use. Nothing is global. */
 export interface HandlerInput<Params, Query, Headers, Body> {
@@ -52,7 +57,7 @@ export interface RouteDefinition<
   Params extends z.ZodType | undefined = z.ZodType | undefined,
   Query extends z.ZodType | undefined = z.ZodType | undefined,
   Headers extends z.ZodType | undefined = z.ZodType | undefined,
-  Body extends z.ZodType | undefined = z.ZodType | undefined,
+  Body extends z.ZodType | RawBody | undefined = z.ZodType | RawBody | undefined,
   R extends Responses = Responses,
 > {
   method: Method;
@@ -65,6 +70,7 @@ export interface RouteDefinition<
   params?: Params;
   query?: Query;
   headers?: Headers;
+  /** A schema for JSON, or `rawBody({ limit, contentTypes })` for a stream of bytes. */
   body?: Body;
   /** Schema by status. The lowest status is the one a plain return value is sent with. */
   responses: R;
@@ -83,7 +89,7 @@ export function defineRoute<
   Params extends z.ZodType | undefined = undefined,
   Query extends z.ZodType | undefined = undefined,
   Headers extends z.ZodType | undefined = undefined,
-  Body extends z.ZodType | undefined = undefined,
+  Body extends z.ZodType | RawBody | undefined = undefined,
 >(
   definition: RouteDefinition<Params, Query, Headers, Body, R>,
 ): RouteDefinition<Params, Query, Headers, Body, R> {

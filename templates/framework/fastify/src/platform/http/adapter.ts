@@ -60,14 +60,17 @@ export async function createListener(
   fastify.removeContentTypeParser("text/plain");
 
   for (const endpoint of endpoints) {
+    const serveNow = (request: FastifyRequest, reply: FastifyReply): void => {
+      reply.hijack();
+      serve(endpoint, request, exchangeOf(request.raw));
+    };
+    const hooks = endpoint.path.includes("{") ? [refuseEmptyParams] : [];
     fastify.route({
       method: endpoint.method,
       url: toFastifyPath(endpoint.path),
-      ...(endpoint.path.includes("{") ? { onRequest: refuseEmptyParams } : {}),
-      handler(request, reply) {
-        reply.hijack();
-        serve(endpoint, request, exchangeOf(request.raw));
-      },
+      // The last step before Fastify reads the body.
+      onRequest: endpoint.readsBody ? [...hooks, serveNow] : hooks,
+      handler: serveNow,
     });
   }
 
