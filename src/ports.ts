@@ -10,12 +10,34 @@ export interface FileSystem {
   filesUnder(folder: string): Promise<string[]>;
   readFile(path: string): Promise<Uint8Array>;
   isExecutable(path: string): Promise<boolean>;
+  /** The permission bits. */
+  modeOf(path: string): Promise<number>;
+  /** In bytes. */
+  sizeOf(path: string): Promise<number>;
   makeFolder(path: string): Promise<void>;
   /** Makes a new folder of which the name starts with `prefix`, and returns its path. */
   makeUniqueFolder(prefix: string): Promise<string>;
   writeFile(path: string, bytes: Uint8Array, mode: number): Promise<void>;
+  /** Likewise, and the bytes survive a loss of power once it is done. */
+  writeDurably(path: string, bytes: Uint8Array, mode: number): Promise<void>;
+  /** Sets exactly these permission bits, whatever the umask is. */
+  setMode(path: string, mode: number): Promise<void>;
+  /** Makes what was made, renamed and removed in a folder survive a loss of power. */
+  syncFolder(folder: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Removes a folder, unless something is in it. */
+  removeEmptyFolder(folder: string): Promise<void>;
+}
+
+/** The processes of this machine. */
+export interface Processes {
+  /** Our own. */
+  pid: number;
+  /** The machine's name. */
+  machine: string;
+  isRunning(pid: number): boolean;
+  pause(milliseconds: number): Promise<void>;
 }
 
 export interface CommandOptions {

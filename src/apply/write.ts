@@ -1,8 +1,8 @@
 import { dirname, join } from "node:path";
 
-import { systemCode, UserError } from "../errors.ts";
 import type { Tree } from "../plan/tree.ts";
 import type { FileSystem } from "../ports.ts";
+import { explainDisk } from "./explain.ts";
 import { type Place, stagedPath, stagingPrefix } from "./place.ts";
 
 /**
@@ -23,7 +23,10 @@ export async function writeTree(
     await stage(fs, place, staged, tree, signal);
     await fs.rename(staged, place.appears);
   } catch (error) {
-    throw explain(error, place);
+    throw explainDisk(error, {
+      where: place.target,
+      advice: "or pick another place with --directory",
+    });
   } finally {
     if (staging) {
       await removeStaging(fs, staging);
@@ -54,25 +57,4 @@ async function stage(
 // The second try is for Windows, where a virus scanner may hold a new file open for a moment.
 async function removeStaging(fs: FileSystem, staging: string): Promise<void> {
   await fs.remove(staging).catch(async () => await fs.remove(staging).catch(() => undefined));
-}
-
-const EXPLANATIONS: Record<string, [what: string, hint: string]> = {
-  EACCES: ["you may not write there", "pick another place with --directory"],
-  EPERM: ["you may not write there", "pick another place with --directory"],
-  EROFS: ["that disk is read-only", "pick another place with --directory"],
-  ENOSPC: ["the disk is full", "free some space, or pick another place with --directory"],
-  EDQUOT: ["your disk quota is used up", "free some space, or pick another place"],
-  ENAMETOOLONG: ["the path is too long", "pick a shorter one with --directory"],
-  ENOTEMPTY: ["something appeared there meanwhile", "pick another name"],
-  EEXIST: ["something appeared there meanwhile", "pick another name"],
-  ENOTDIR: ["something on the way is no folder", "pick another place with --directory"],
-};
-
-function explain(error: unknown, place: Place): unknown {
-  const explanation = EXPLANATIONS[systemCode(error)];
-  if (error instanceof UserError || !explanation) {
-    return error;
-  }
-  const [what, hint] = explanation;
-  return new UserError("CANNOT_WRITE", `cannot write ${place.target}: ${what}`, hint);
 }

@@ -32,11 +32,32 @@ export const disk: FileSystem = {
   },
   readFile: async (path) => fs.readFileSync(path),
   isExecutable: async (path) => (fs.statSync(path).mode & 0o111) !== 0,
+  modeOf: async (path) => fs.lstatSync(path).mode & 0o777,
+  sizeOf: async (path) => fs.lstatSync(path).size,
   makeFolder: async (path) => fs.ensureDirSync(path),
   makeUniqueFolder: async (prefix) => fs.mkdtempSync(prefix),
   writeFile: async (path, bytes, mode) => fs.writeFileSync(path, bytes, { mode }),
+  writeDurably: async (path, bytes, mode) => fs.writeFileSync(path, bytes, { mode, flush: true }),
+  setMode: async (path, mode) => fs.chmodSync(path, mode),
+  syncFolder: async (folder) => {
+    // Windows opens no folder, and has no need to.
+    if (process.platform !== "win32") {
+      const handle = fs.openSync(folder, "r");
+      fs.fsyncSync(handle);
+      fs.closeSync(handle);
+    }
+  },
   rename: async (from, to) => fs.renameSync(from, to),
   remove: async (path) => fs.removeSync(path),
+  removeEmptyFolder: async (folder) => {
+    try {
+      fs.rmdirSync(folder);
+    } catch (error) {
+      if (!["ENOTEMPTY", "EEXIST", "ENOENT"].includes(systemCode(error))) {
+        throw error;
+      }
+    }
+  },
 };
 
 function kindOf(stats: {

@@ -4,15 +4,29 @@ import { createFsFromVolume, Volume } from "memfs";
 
 import type { FileSystem } from "../../src/ports.ts";
 
-/** A disk in memory. `failAt` makes the nth operation fail, as a full disk does. */
+interface Failure {
+  /** The operation that fails, counted from 1; 0 for none. */
+  at: number;
+  code: string;
+  /** From this one on all fail, as if the process had died. */
+  diesAt?: number;
+}
+
+/** A disk in memory. `failure` makes the nth operation fail, as a full disk does. */
 export class MemoryDisk implements FileSystem {
   readonly volume = new Volume();
   readonly #fs = createFsFromVolume(this.volume).promises;
-  readonly #failure: { at: number; code: string };
+  #failure: Failure;
   operations = 0;
 
-  constructor(files: Record<string, string | null> = {}, failure = { at: 0, code: "" }) {
+  constructor(files: Record<string, string | null> = {}, failure: Failure = { at: 0, code: "" }) {
     this.volume.fromJSON(files, "/");
+    this.#failure = failure;
+  }
+
+  /** The same disk for the next process. */
+  restart(failure: Failure = { at: 0, code: "" }): void {
+    this.operations = 0;
     this.#failure = failure;
   }
 
@@ -59,11 +73,22 @@ export class MemoryDisk implements FileSystem {
   }
 
   async readFile(path: string): Promise<Uint8Array> {
+    this.#count();
     return Buffer.from(await this.#fs.readFile(path));
   }
 
   async isExecutable(path: string): Promise<boolean> {
     return (Number((await this.#fs.stat(path)).mode) & 0o111) !== 0;
+  }
+
+  async modeOf(path: string): Promise<number> {
+    this.#count();
+    return Number((await this.#fs.lstat(path)).mode) & 0o777;
+  }
+
+  async sizeOf(path: string): Promise<number> {
+    this.#count();
+    return Number((await this.#fs.lstat(path)).size);
   }
 
   async makeFolder(path: string): Promise<void> {
@@ -81,6 +106,19 @@ export class MemoryDisk implements FileSystem {
     await this.#fs.writeFile(path, bytes, { mode });
   }
 
+  async writeDurably(path: string, bytes: Uint8Array, mode: number): Promise<void> {
+    await this.writeFile(path, bytes, mode);
+  }
+
+  async setMode(path: string, mode: number): Promise<void> {
+    this.#count();
+    await this.#fs.chmod(path, mode);
+  }
+
+  async syncFolder(): Promise<void> {
+    this.#count();
+  }
+
   async rename(from: string, to: string): Promise<void> {
     this.#count();
     await this.#fs.rename(from, to);
@@ -91,9 +129,17 @@ export class MemoryDisk implements FileSystem {
     await this.#fs.rm(path, { recursive: true, force: true });
   }
 
+  async removeEmptyFolder(folder: string): Promise<void> {
+    this.#count();
+    if (this.volume.existsSync(folder) && this.volume.readdirSync(folder).length === 0) {
+      await this.#fs.rmdir(folder);
+    }
+  }
+
   #count(): void {
     this.operations += 1;
-    if (this.operations === this.#failure.at) {
+    const { at, diesAt = Infinity } = this.#failure;
+    if (this.operations === at || this.operations >= diesAt) {
       throw Object.assign(new Error(this.#failure.code), { code: this.#failure.code });
     }
   }

@@ -1,0 +1,61 @@
+import { join } from "node:path";
+
+import { UserError } from "../errors.ts";
+import { blobId } from "../plan/blob-id.ts";
+import type { Change } from "../plan/plan.ts";
+import type { FileSystem } from "../ports.ts";
+import { oldFile, readJournal, type Step } from "./journal.ts";
+
+/** The last command, and the changes that take it back. */
+export interface Undoing {
+  command: string;
+  changes: Change[];
+}
+
+/**
+ * Reads what it takes to get back to before the last command.
+ * @throws {UserError} when there is nothing to undo, or when an edit made since would be lost.
+ */
+export async function readUndo(fs: FileSystem, root: string): Promise<Undoing> {
+  const journal = await readJournal(fs, root, "undo");
+  if (!journal) {
+    throw new UserError(
+      "NOTHING_TO_UNDO",
+      "there is nothing to undo here",
+      "one step back is kept, from the last command that changed a file",
+    );
+  }
+  const edited: string[] = [];
+  const changes: Change[] = [];
+  for (const [index, step] of journal.steps.entries()) {
+    const target = join(root, step.path);
+    const bytes = (await fs.kindOf(target)) === "file" ? await fs.readFile(target) : undefined;
+    const now = bytes ? { id: blobId(bytes), mode: await fs.modeOf(target) } : null;
+    if (now?.id !== step.after?.id) {
+      edited.push(step.path);
+    }
+    changes.push({ ...(await reverse(fs, root, index, step)), before: now });
+  }
+  if (edited.length > 0) {
+    throw new UserError(
+      "EDITED_SINCE",
+      `these changed after \`${journal.command}\`, so nothing was undone:\n  ${edited.join("\n  ")}`,
+      "git has older versions, if it was committed before; diff shows what is yours",
+    );
+  }
+  return { command: journal.command, changes };
+}
+
+async function reverse(
+  fs: FileSystem,
+  root: string,
+  index: number,
+  { path, before, after }: Step,
+): Promise<Omit<Change, "before">> {
+  const common = { path, conflicts: 0, notes: [] };
+  if (!before) {
+    return { ...common, kind: "delete", after: null };
+  }
+  const bytes = await fs.readFile(oldFile(root, "undo", index));
+  return { ...common, kind: after ? "update" : "create", after: { bytes, mode: before.mode } };
+}
