@@ -1,4 +1,5 @@
 import type { Answers } from "../answers/schema.ts";
+import { chosenIntegrations } from "../catalog/layers.ts";
 import { entryNamed } from "../catalog/manifest.ts";
 import type { Templates } from "../catalog/templates.ts";
 import { blobId } from "./blob-id.ts";
@@ -7,18 +8,21 @@ import type { Tree, TreeFile } from "./tree.ts";
 /** The service's own record of what it was made from; later commands start at it. */
 export const STATE_FILE = ".fetch-service.json";
 
-const FORMAT = 1;
+/** The format of the state files that this version writes. */
+export const FORMAT = 1;
 
 /** The state file. It holds no time, no command line, no secret and no absolute path. */
 export function stateOf(templates: Templates, answers: Answers, tree: Tree): TreeFile {
   const { lockfile } = entryNamed(templates.manifest.packageManagers, answers.packageManager);
+  // In the manifest's order, so that it does not matter in which they were added.
+  const chosen = chosenIntegrations(templates.manifest, answers.integrations);
   const files = [...tree].map(
     ([path, file]) => [path, { blob: blobId(file.bytes), owner: file.owner }] as const,
   );
   const state = {
     format: FORMAT,
     templateVersion: templates.version,
-    answers: sortKeys(answers),
+    answers: sortKeys({ ...answers, integrations: chosen.map(({ name }) => name) }),
     // The package manager writes its lockfile, so there is no blob to record.
     files: sortKeys(Object.fromEntries([...files, [lockfile, { owner: "managed" }]])),
   };

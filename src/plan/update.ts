@@ -1,4 +1,10 @@
+import { UserError } from "../errors.ts";
+import { decide, type Situation } from "./decide.ts";
+import { Draft } from "./draft.ts";
+import { decode } from "./merge/three-way/encoding.ts";
+import { movesOf } from "./moves.ts";
 import type { DiskTree, Plan } from "./plan.ts";
+import { STATE_FILE } from "./state.ts";
 import type { Tree } from "./tree.ts";
 
 /** What stands where a file could be, but is none. */
@@ -26,6 +32,74 @@ export interface Update {
  * no file of the template's.
  */
 export function planUpdate(update: Update): Plan {
-  void update;
-  return { changes: [], conflicts: [], findings: [] };
+  refuseMarks(update);
+  refuseStrangers(update);
+  const draft = new Draft(update.mine);
+  const situation = { ...update, ...findMoves(update), draft };
+  const paths = new Set([...update.base.keys(), ...update.unknown, ...update.theirs.keys()]);
+  for (const path of [...paths].sort()) {
+    if (path !== STATE_FILE) {
+      decide(situation, path);
+    }
+  }
+  const state = update.theirs.get(STATE_FILE);
+  if (state) {
+    draft.write(STATE_FILE, { ...state, mode: update.mine.get(STATE_FILE)?.mode ?? state.mode });
+  }
+  return draft.plan;
+}
+
+const MARKS = /^<{7} .*\n[^]*?^={7}\r?\n[^]*?^>{7} /m;
+
+function refuseMarks({ base, theirs, mine }: Update): void {
+  const marked = [...mine].filter(([path, { bytes }]) => {
+    const ours = (base.get(path) ?? theirs.get(path))?.bytes;
+    return ours && hasMarks(bytes) && !hasMarks(ours);
+  });
+  if (marked.length > 0) {
+    throw new UserError(
+      "UNRESOLVED_CONFLICT",
+      `a conflict is still marked in ${marked.map(([path]) => path).join(", ")}`,
+      "decide it and remove the <<<<<<< ======= >>>>>>> lines first",
+    );
+  }
+}
+
+function hasMarks(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes).includes("<<<<<<< ") && MARKS.test(decode(bytes) ?? "");
+}
+
+function refuseStrangers({ theirs, restore }: Update): void {
+  for (const path of restore) {
+    if (!theirs.has(path)) {
+      throw new UserError("USAGE", `--restore ${path}: the template has no such file`);
+    }
+  }
+}
+
+/** Files under another name: moved by the user, and moved by the template. */
+function findMoves({ base, theirs, mine }: Update): Pick<Situation, "moved" | "replaced"> {
+  const isOurs = (path: string) => base.has(path) || theirs.has(path) || /\.new\d*$/.test(path);
+  const gone = only(base, (path) => !mine.has(path));
+  const dropped = only(base, (path) => !theirs.has(path));
+  return {
+    moved:
+      gone.size > 0
+        ? movesOf(
+            gone,
+            only(mine, (path) => !isOurs(path)),
+          )
+        : new Map(),
+    replaced: movesOf(
+      dropped,
+      only(theirs, (path) => !base.has(path)),
+    ),
+  };
+}
+
+function only<File>(
+  files: ReadonlyMap<string, File>,
+  keep: (path: string) => boolean,
+): Map<string, File> {
+  return new Map([...files].filter(([path]) => path !== STATE_FILE && keep(path)));
 }

@@ -42,13 +42,3 @@ function differences(before: string[], after: string[]) {
   }
   return diffIndices(before, after);
 }
-
-/** The lines that two texts share in order, as a part of both together: 1 when they are equal. */
-export function similarity(one: readonly string[], two: readonly string[]): number {
-  const lines = one.length + two.length;
-  const differing = hunksOf(one, two).reduce(
-    (sum, hunk) => sum + (hunk.end - hunk.start) + (hunk.sideEnd - hunk.sideStart),
-    0,
-  );
-  return lines === 0 ? 1 : 1 - differing / lines;
-}

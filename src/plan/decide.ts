@@ -1,0 +1,249 @@
+import { type Draft, equal } from "./draft.ts";
+import { mergeFile } from "./merge/three-way/merge-file.ts";
+import { mergeMode } from "./mode.ts";
+import { likeness, linesOf, type Move } from "./moves.ts";
+import type { Conflict, DiskFile } from "./plan.ts";
+import type { TreeFile } from "./tree.ts";
+import type { Update } from "./update.ts";
+
+/** All that is known when a path is decided. */
+export interface Situation extends Update {
+  /** Where the user moved files of the template's. */
+  moved: ReadonlyMap<string, Move>;
+  /** Where the template moved its own files. */
+  replaced: ReadonlyMap<string, Move>;
+  draft: Draft;
+}
+
+/** Decides what becomes of one path. */
+export function decide(situation: Situation, path: string): void {
+  const { base, theirs, mine, unknown } = situation;
+  const [was, wanted, own] = [base.get(path), theirs.get(path), mine.get(path)];
+  const blocker = blockerOf(situation, path);
+  if (blocker !== undefined) {
+    decideBlocked(situation, path, blocker);
+  } else if (unknown.has(path)) {
+    decideUnknown(situation, path, wanted, own);
+  } else if (was && wanted) {
+    decideKept(situation, path, was, wanted, own);
+  } else if (was) {
+    decideDropped(situation, path, was, own);
+  } else if (wanted) {
+    decideNew(situation, path, wanted, own);
+  }
+}
+
+/** The template has the file before and after. */
+function decideKept(
+  situation: Situation,
+  path: string,
+  was: TreeFile,
+  wanted: TreeFile,
+  own: DiskFile | undefined,
+): void {
+  const move = situation.moved.get(path);
+  if (own) {
+    mergeInto(situation, path, { was, wanted, own }, path);
+  } else if (situation.restore.has(path)) {
+    situation.draft.write(path, wanted);
+  } else if (move?.certain) {
+    followMove(situation, path, was, wanted, move.to);
+  } else {
+    leaveDeleted(situation, path, was, wanted, move);
+  }
+}
+
+function followMove(
+  situation: Situation,
+  path: string,
+  was: TreeFile,
+  wanted: TreeFile,
+  to: string,
+): void {
+  const own = situation.mine.get(to);
+  if (own && !same(was, wanted)) {
+    mergeInto(situation, path, { was, wanted, own }, to);
+    if (wanted.owner === "merged") {
+      const message = `you moved ${path} here; the template's change to it was made here, too`;
+      situation.draft.find(to, "moved", message);
+    }
+  }
+}
+
+function leaveDeleted(
+  { draft }: Situation,
+  path: string,
+  was: TreeFile,
+  wanted: TreeFile,
+  move: Move | undefined,
+): void {
+  const changed = same(was, wanted) ? "" : ", though the template has changed it";
+  if (wanted.owner === "once" && changed === "") {
+    return;
+  }
+  if (move) {
+    const message = `you deleted ${path}, or moved it here: look yourself`;
+    draft.find(move.to, "maybe-moved", `${message}${changed}`);
+  }
+  draft.find(path, "stays-deleted", `you deleted it, so it stays deleted${changed}`);
+}
+
+/** The template has the file no more. */
+function decideDropped(
+  situation: Situation,
+  path: string,
+  was: TreeFile,
+  own: DiskFile | undefined,
+): void {
+  const { draft, theirs, mine } = situation;
+  if (!own) {
+    return;
+  }
+  const successor = successorOf(situation, path);
+  const wanted = theirs.get(successor ?? "");
+  if (equal(own.bytes, was.bytes)) {
+    draft.delete(path);
+  } else if (successor !== undefined && wanted?.owner === "merged" && !mine.has(successor)) {
+    mergeInto(situation, successor, { was, wanted, own }, successor);
+    draft.delete(path);
+    draft.find(successor, "moved", `the template moved ${path} here, and your edits with it`);
+  } else {
+    draft.find(path, "kept-edited", "the template has dropped it; it stays because you edited it");
+  }
+}
+
+/** The template has a file where it had none. */
+function decideNew(
+  situation: Situation,
+  path: string,
+  wanted: TreeFile,
+  own: DiskFile | undefined,
+): void {
+  const { draft, base, mine } = situation;
+  const [from] = [...situation.replaced].find(([, move]) => move.certain && move.to === path) ?? [];
+  const before = from === undefined ? undefined : mine.get(from);
+  const old = base.get(from ?? "");
+  if (own && equal(own.bytes, wanted.bytes)) {
+    draft.write(path, { bytes: own.bytes, mode: mergeMode(own.mode, own.mode, wanted.mode) });
+  } else if (own) {
+    keepBoth(situation, path, wanted, "taken", "you have a file here, and so has the template");
+  } else if (from !== undefined && !before && !situation.restore.has(path)) {
+    draft.find(path, "stays-deleted", `you deleted it when it was called ${from}`);
+  } else if (!before || !old || equal(before.bytes, old.bytes) || wanted.owner !== "merged") {
+    draft.write(path, wanted);
+  }
+  // Otherwise the user's edits come with the file that it replaces.
+}
+
+/** The template has the file, but what it wrote there the last time is lost. */
+function decideUnknown(
+  situation: Situation,
+  path: string,
+  wanted: TreeFile | undefined,
+  own: DiskFile | undefined,
+): void {
+  const { draft } = situation;
+  if (!own && wanted && situation.restore.has(path)) {
+    draft.write(path, wanted);
+  } else if (!own) {
+    draft.find(path, "stays-deleted", "you deleted it, so it stays deleted");
+  } else if (!wanted) {
+    draft.find(path, "kept-edited", "the template has dropped it; it stays because it was edited");
+  } else if (wanted.owner === "once") {
+    draft.find(path, "kept-yours", "it is yours, so it stays as it is");
+  } else if (!equal(own.bytes, wanted.bytes)) {
+    const message =
+      "what the template once wrote here is lost, so your edits cannot be told from it";
+    keepBoth(situation, path, wanted, "unknown-base", message);
+  }
+}
+
+function decideBlocked(situation: Situation, path: string, blocker: string): void {
+  const { base, theirs } = situation;
+  const [was, wanted] = [base.get(path), theirs.get(path)];
+  if (wanted && !(was && same(was, wanted))) {
+    const beside = situation.draft.writeBeside(
+      blocker,
+      wanted,
+      was?.bytes,
+      path.slice(blocker.length),
+    );
+    const message = `${blocker} is in the way: no file can be written there`;
+    situation.draft.conflict({ path, kind: "blocked", message, beside });
+  }
+}
+
+/** What stands in the way of a file at this path: something else there, or a file above it. */
+function blockerOf({ mine, obstacles }: Situation, path: string): string | undefined {
+  const parts = path.split("/");
+  const above = parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
+  const isWall = (folder: string) =>
+    mine.has(folder) || (obstacles.get(folder) ?? "folder") !== "folder";
+  return above.find(isWall) ?? (obstacles.has(path) ? path : undefined);
+}
+
+interface Three {
+  was: TreeFile;
+  wanted: TreeFile;
+  own: DiskFile;
+}
+
+/** Merges a file and writes it to a path, which may not be the one that it had. */
+function mergeInto(situation: Situation, path: string, three: Three, to: string): void {
+  const { draft, labels } = situation;
+  const { was, wanted, own } = three;
+  const mode = mergeMode(was.mode, own.mode, wanted.mode);
+  if (wanted.owner === "once" && !equal(own.bytes, was.bytes)) {
+    if (!same(was, wanted) && !equal(own.bytes, wanted.bytes)) {
+      draft.find(to, "kept-yours", "the template's has changed; yours stays, because it is yours");
+    }
+    return;
+  }
+  const bytes = { base: was.bytes, mine: own.bytes, theirs: wanted.bytes };
+  const merged = mergeFile(path, bytes, labels);
+  if (!merged) {
+    const message = "both of you changed it, and its format does not let that be merged";
+    keepBoth(situation, to, wanted, "unmergeable", message, was);
+    return;
+  }
+  if (merged.conflicts > 0 && areStrangers(own, was)) {
+    const message = "yours has hardly anything in common with the template's";
+    keepBoth(situation, to, wanted, "taken", message, was);
+    return;
+  }
+  for (const { kind, message } of merged.notes) {
+    draft.find(to, kind, message);
+  }
+  if (merged.conflicts > 0) {
+    draft.conflict({ path: to, kind: "marked", message: "both of you changed the same lines" });
+  }
+  const notes = merged.notes.map(({ message }) => message);
+  draft.write(to, { bytes: merged.bytes, mode }, { conflicts: merged.conflicts, notes });
+}
+
+function keepBoth(
+  { draft }: Situation,
+  path: string,
+  wanted: TreeFile,
+  kind: Conflict["kind"],
+  message: string,
+  was?: TreeFile,
+): void {
+  draft.conflict({ path, kind, message, beside: draft.writeBeside(path, wanted, was?.bytes) });
+}
+
+const STRANGERS = 0.2;
+
+function areStrangers(own: DiskFile, was: TreeFile): boolean {
+  return likeness(linesOf(own.bytes), linesOf(was.bytes)) < STRANGERS;
+}
+
+/** Where the template certainly has this file now. */
+function successorOf({ replaced }: Situation, path: string): string | undefined {
+  const move = replaced.get(path);
+  return move?.certain ? move.to : undefined;
+}
+
+function same(one: TreeFile, two: TreeFile): boolean {
+  return equal(one.bytes, two.bytes) && one.mode === two.mode;
+}

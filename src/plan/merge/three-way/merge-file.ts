@@ -1,0 +1,64 @@
+import { posix } from "node:path";
+
+import { decode } from "./encoding.ts";
+import { keepProse, keepUnorderedCode } from "./insertions.ts";
+import { mergeJson, mergePackageJson } from "./json.ts";
+import type { Merged } from "./merged.ts";
+import { mergeEnvFiles, mergeIgnoreFiles } from "./set.ts";
+import { type Labels, mergeText, type Resolve } from "./text.ts";
+
+/** Merges texts of one format; undefined when one of them is not of that format. */
+type ThreeWay = (base: string, mine: string, theirs: string, labels: Labels) => Merged | undefined;
+
+const BY_NAME: Record<string, ThreeWay> = {
+  "package.json": mergePackageJson,
+  ".env.example": mergeEnvFiles,
+  ".gitignore": mergeIgnoreFiles,
+  ".dockerignore": mergeIgnoreFiles,
+};
+
+const BY_EXTENSION: Record<string, ThreeWay> = {
+  ".json": mergeJson,
+  ".md": lineByLine(keepProse),
+};
+
+const mergeCode = lineByLine(keepUnorderedCode);
+
+/**
+ * Merges one file. Equal bytes decide first, whatever the format: who changed nothing has nothing to
+ * say. Undefined when nothing sensible can come of it, such as for bytes that are no text.
+ */
+export function mergeFile(
+  path: string,
+  bytes: { base: Uint8Array; mine: Uint8Array; theirs: Uint8Array },
+  labels: Labels,
+): (Omit<Merged, "text"> & { bytes: Uint8Array }) | undefined {
+  const unchanged = (result: Uint8Array) => ({ bytes: result, conflicts: 0, notes: [] });
+  if (equal(bytes.base, bytes.theirs) || equal(bytes.mine, bytes.theirs)) {
+    return unchanged(bytes.mine);
+  }
+  if (equal(bytes.base, bytes.mine)) {
+    return unchanged(bytes.theirs);
+  }
+  const [base, mine, theirs] = [bytes.base, bytes.mine, bytes.theirs].map(decode);
+  if (base === undefined || mine === undefined || theirs === undefined) {
+    return undefined;
+  }
+  const merged = mergerFor(path)(base, mine, theirs, labels);
+  return merged && { ...merged, bytes: Buffer.from(merged.text) };
+}
+
+function mergerFor(path: string): ThreeWay {
+  return BY_NAME[posix.basename(path)] ?? BY_EXTENSION[posix.extname(path)] ?? mergeCode;
+}
+
+function lineByLine(resolve: Resolve): ThreeWay {
+  return (base, mine, theirs, labels) => ({
+    ...mergeText(base, mine, theirs, labels, resolve),
+    notes: [],
+  });
+}
+
+function equal(one: Uint8Array, two: Uint8Array): boolean {
+  return Buffer.compare(one, two) === 0;
+}

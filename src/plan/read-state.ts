@@ -1,0 +1,106 @@
+import * as z from "zod/mini";
+
+import { type AnswerKey, type Answers, answersSchema } from "../answers/schema.ts";
+import { show } from "../answers/words.ts";
+import type { Manifest } from "../catalog/manifest.ts";
+import { messageOf, UserError } from "../errors.ts";
+import { decode } from "./merge/three-way/encoding.ts";
+import { FORMAT, STATE_FILE } from "./state.ts";
+
+const path = z.string().check(
+  z.refine((text) => isInside(text), {
+    error: ({ input }) => `${show(input)} is no path of a service`,
+  }),
+);
+const file = z.strictObject({
+  blob: z.optional(z.string().check(z.regex(/^[0-9a-f]{40}$/, "is no blob id"))),
+  owner: z.enum(["merged", "once", "managed"]),
+});
+const stateSchema = z.strictObject({
+  format: z.literal(FORMAT),
+  templateVersion: z.string().check(z.regex(/^\d+\.\d+\.\d+(?:-[\w.-]+)?$/, "is no version")),
+  answers: z.record(z.string(), z.unknown()),
+  files: z.record(path, file),
+});
+
+/** What a service remembers of how it was made. */
+export interface State {
+  templateVersion: string;
+  /** As they were recorded; `recordedAnswers` checks them. */
+  answers: Record<string, unknown>;
+  files: ReadonlyMap<string, z.infer<typeof file>>;
+}
+
+const REBUILD = "`create-fetch-service adopt` rebuilds it; git may have the last good one";
+
+/**
+ * Reads a state file.
+ * @throws {UserError} when there is none, when it is of a format to come, or when it makes no sense.
+ */
+export function readState(bytes: Uint8Array | undefined): State {
+  if (!bytes) {
+    throw new UserError(
+      "STATE_MISSING",
+      `there is no ${STATE_FILE} here, so this is no service of create-fetch-service's`,
+      "go to a service's folder or name it with --directory; `adopt` rebuilds a lost file",
+    );
+  }
+  const data = parse(decode(bytes));
+  const { format } = data;
+  if (typeof format === "number" && format > FORMAT) {
+    throw new UserError(
+      "STATE_NEWER",
+      `${STATE_FILE} has format ${format}, and this version knows ${FORMAT}`,
+      "use a newer create-fetch-service: npx create-fetch-service@latest",
+    );
+  }
+  const result = stateSchema.safeParse(data);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    throw broken(`${issue?.path.join(": ") || "it"}: ${issue?.message}`);
+  }
+  return { ...result.data, files: new Map(Object.entries(result.data.files)) };
+}
+
+/**
+ * The answers that a service was made from.
+ * @throws {UserError} when the catalogue does not know one of them.
+ */
+export function recordedAnswers({ answers }: State, manifest: Manifest): Answers {
+  const result = answersSchema(manifest).safeParse(answers);
+  if (!result.success) {
+    const [issue] = result.error.issues;
+    const key = String(issue?.path[0] ?? "answers") as AnswerKey;
+    throw broken(`the answer ${key}: ${issue?.message}`);
+  }
+  return result.data;
+}
+
+function parse(text: string | undefined): Record<string, unknown> {
+  if (text !== undefined && /^(?:<{7}|>{7}) /m.test(text)) {
+    const what = `${STATE_FILE} has the marks of a merge of two branches`;
+    const hint = "take either side whole, then add or remove what the other did";
+    throw new UserError("STATE_BROKEN", what, hint);
+  }
+  let data: unknown;
+  try {
+    data = JSON.parse(text ?? "no text");
+  } catch (error) {
+    throw broken(messageOf(error));
+  }
+  if (typeof data !== "object" || data === null || Array.isArray(data)) {
+    throw broken("it is no JSON object");
+  }
+  return { ...data };
+}
+
+function broken(problem: string): UserError {
+  return new UserError("STATE_BROKEN", `${STATE_FILE} makes no sense: ${problem}`, REBUILD);
+}
+
+/** A path that a service may have: below its folder, with plain slashes. */
+function isInside(text: string): boolean {
+  return text
+    .split("/")
+    .every((part) => part !== "" && part !== "." && part !== ".." && !/[\\\0]/.test(part));
+}
