@@ -1,5 +1,6 @@
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -35,6 +36,13 @@ export async function cached(
     await rm(part, { recursive: true, force: true });
   }
   return folder;
+}
+
+/** What tells apart the versions of files, for the name of what is made from them. */
+export async function fingerprint(folder: string, files: string[]): Promise<string> {
+  const hash = createHash("sha256");
+  for (const file of files) hash.update(await readFile(join(folder, file)));
+  return hash.digest("hex").slice(0, 12);
 }
 
 /** Held until disposed of, or until the process ends in whatever way: the kernel sees to that. */

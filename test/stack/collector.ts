@@ -6,8 +6,6 @@ import { buildGoProgram } from "./go.ts";
 import { answers, scratchFolder, startServer } from "./server.ts";
 import { readSpans, type Span } from "./spans.ts";
 
-const VERSION = "0.162.0";
-
 /** An OpenTelemetry collector that keeps what it receives. */
 export interface Collector extends AsyncDisposable {
   /** What OTEL_EXPORTER_OTLP_ENDPOINT is to be. */
@@ -18,8 +16,7 @@ export interface Collector extends AsyncDisposable {
 
 /** Its program; compiled once. */
 export function installCollector(): Promise<string> {
-  const source = join(import.meta.dirname, "collector");
-  return buildGoProgram(source, VERSION, "OpenTelemetry, 3 minutes");
+  return buildGoProgram(join(import.meta.dirname, "collector"), "OpenTelemetry, 3 minutes");
 }
 
 /** Starts a collector for traces on free ports. */
@@ -34,7 +31,7 @@ export async function startCollector(): Promise<Collector> {
   stack.use(
     await startServer({
       name: "collector",
-      command: [program, "--config", `file:${config}`],
+      command: [program, "--config", config],
       folder: folder.path,
       // It is there, and wants another method.
       ready: () => answers(`http://127.0.0.1:${http}/v1/traces`, 405),

@@ -2,7 +2,7 @@ import { rename } from "node:fs/promises";
 import { basename, join } from "node:path";
 
 import { build } from "./build.ts";
-import { cached } from "./cache.ts";
+import { cached, fingerprint } from "./cache.ts";
 
 const NEEDS = "Go 1.26 or newer";
 
@@ -31,13 +31,9 @@ export async function installGoProgram(
   return join(folder, "program");
 }
 
-/** The program of a folder with a go.mod, compiled once per `version`. @returns its path. */
-export async function buildGoProgram(
-  source: string,
-  version: string,
-  title: string,
-): Promise<string> {
-  const name = `${basename(source)}-${version}`;
+/** The program of a folder with a go.mod and a main.go, compiled once. @returns its path. */
+export async function buildGoProgram(source: string, title: string): Promise<string> {
+  const name = `${basename(source)}-${await fingerprint(source, ["go.mod", "go.sum", "main.go"])}`;
   const folder = await cached(name, (part) =>
     build(`${name} (${title})`, [
       {

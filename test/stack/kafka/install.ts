@@ -1,11 +1,11 @@
-import { createHash } from "node:crypto";
-import { readFile, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import { join } from "node:path";
 
 import { build } from "../build.ts";
-import { cached } from "../cache.ts";
+import { cached, fingerprint } from "../cache.ts";
 
 const HERE = import.meta.dirname;
+const VALIDATOR = "MskTokenValidator.java";
 const JDK = "a Java Development Kit of version 17 or newer";
 export const KEY_PASSWORD = "changeit";
 
@@ -21,10 +21,8 @@ export interface KafkaFiles {
 
 /** Downloads the broker, compiles the check of its tokens and makes its key; once. */
 export async function installKafka(): Promise<KafkaFiles> {
-  const validator = join(HERE, "MskTokenValidator.java");
-  const sources = await Promise.all([readFile(join(HERE, "pom.xml")), readFile(validator)]);
-  const key = createHash("sha256").update(Buffer.concat(sources)).digest("hex").slice(0, 12);
-  const folder = await cached(`kafka-${key}`, async (part) => {
+  const version = await fingerprint(HERE, ["pom.xml", VALIDATOR]);
+  const folder = await cached(`kafka-${version}`, async (part) => {
     const classes = join(part, "classes");
     const store = ["-alias", "broker", "-keystore", join(part, "key.p12")];
     store.push("-storepass", KEY_PASSWORD);
@@ -40,7 +38,7 @@ export async function installKafka(): Promise<KafkaFiles> {
       {
         command: [
           ...(["javac", "--release", "17", "-nowarn", "-cp", `${part}/jars/*`] as const),
-          ...["-d", classes, validator],
+          ...["-d", classes, join(HERE, VALIDATOR)],
         ],
         needs: JDK,
       },

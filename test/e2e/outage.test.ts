@@ -1,0 +1,68 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+import { describe, expect, inject, it } from "vitest";
+
+import { type LogLine, type Service, startService } from "./service/run.ts";
+import { startSurroundings, type Surroundings } from "./surroundings.ts";
+import { until } from "./until.ts";
+
+const DEPENDENCIES = ["kafka", "dynamodb", "s3"];
+// Long enough for several rounds of checks and retries.
+const OUTAGE_MS = 20_000;
+const RECOVERY_MS = 10_000;
+// A busy machine may be late; a service that is always late is not excused.
+const TRIES = 3;
+
+describe.each(Object.entries(inject("services")))("%s: everything is down", (name, directory) => {
+  it("the service starts, says what it lacks once, and recovers within ten seconds", async () => {
+    await using surroundings = await startSurroundings();
+    await using group = await surroundings.newGroup();
+    await stopAll(surroundings);
+
+    await using service = await startService(directory, group.environment);
+    await delay(OUTAGE_MS);
+    expect((await fetch(`${service.url}/health`)).status).toBe(200);
+    expect(await service.ready()).toEqual({
+      status: 503,
+      checks: { kafka: "unhealthy", dynamodb: "unhealthy", s3: "unhealthy" },
+    });
+    expectOneLineEach(await service.lines(), service.workerPids().length);
+
+    const times: number[] = [];
+    do {
+      if (times.length > 0) {
+        await stopAll(surroundings);
+        await until("503", async () => (await service.ready()).status === 503);
+      }
+      times.push(await recovery(service, surroundings));
+    } while (Math.min(...times) > RECOVERY_MS && times.length < TRIES);
+    process.stdout.write(`${name}: ready ${times.map(Math.round).join(", ")} ms after the return\n`);
+    expect(Math.min(...times)).toBeLessThan(RECOVERY_MS);
+  });
+});
+
+async function stopAll({ kafka, dynamoDb, s3 }: Surroundings): Promise<void> {
+  await Promise.all([kafka.stop("SIGKILL"), dynamoDb.stop(), s3.stop()]);
+}
+
+/** Starts everything again. @returns how long the service then takes until all of it is healthy. */
+async function recovery(service: Service, surroundings: Surroundings): Promise<number> {
+  await surroundings.startAll();
+  const start = performance.now();
+  await until("a service with everything healthy", async () => {
+    const { status, checks } = await service.ready();
+    return status === 200 && DEPENDENCIES.every((name) => checks[name] === "healthy");
+  });
+  return performance.now() - start;
+}
+
+/** At most one line a process tells of each dependency, though it was tried many times. */
+function expectOneLineEach(lines: LogLine[], processes: number): void {
+  for (const name of DEPENDENCIES) {
+    const told = lines.filter(({ level, dependency }) => level === "error" && dependency === name);
+    expect(told.length, name).toBeGreaterThanOrEqual(1);
+    expect(told.length, name).toBeLessThanOrEqual(processes);
+  }
+  const rest = lines.filter(({ level, dependency }) => level === "error" && dependency === undefined);
+  expect(rest).toEqual([]);
+}

@@ -1,0 +1,94 @@
+import { randomUUID } from "node:crypto";
+
+import { type DynamoDb, startDynamoDb } from "../stack/dynamodb.ts";
+import { type Kafka, startKafka } from "../stack/kafka.ts";
+import { type S3, startS3 } from "../stack/s3.ts";
+import { createTopic } from "./kafka-client.ts";
+import { openProcessed, type Processed } from "./processed.ts";
+
+/** Everything that a service with all integrations talks to. */
+export interface Surroundings extends AsyncDisposable {
+  kafka: Kafka;
+  dynamoDb: DynamoDb;
+  s3: S3;
+  /** Settings with which a service finds them. */
+  environment: Record<string, string>;
+  /** After all were stopped. */
+  startAll: () => Promise<void>;
+  /** A topic, a consumer group and a place for what the group has processed, for one test. */
+  newGroup: () => Promise<Group>;
+}
+
+export interface Group extends AsyncDisposable {
+  topic: string;
+  name: string;
+  processed: Processed;
+  /** Settings with which a service joins it. */
+  environment: Record<string, string>;
+}
+
+const TABLE = "dev-receipts";
+const BUCKET = "dev-images";
+
+/** Starts all of it, with a table and a bucket. */
+export async function startSurroundings(): Promise<Surroundings> {
+  await using stack = new AsyncDisposableStack();
+  const kafka = stack.use(await startKafka());
+  const dynamoDb = stack.use(await startDynamoDb());
+  const s3 = stack.use(await startS3());
+  await createTable(dynamoDb);
+  await s3.createBucket(BUCKET);
+  const environment = {
+    ENVIRONMENT: "dev",
+    KAFKA_BROKERS: kafka.brokers,
+    USE_MSK_IAM: "false",
+    DYNAMODB_TABLE: TABLE,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.endpoint,
+    S3_BUCKET: BUCKET,
+    AWS_ENDPOINT_URL_S3: s3.endpoint,
+    ...s3.credentials,
+  };
+  const resources = stack.move();
+  return {
+    ...{ kafka, dynamoDb, s3, environment },
+    startAll: async () => {
+      await Promise.all([kafka.start(), s3.start(), dynamoDb.start()]);
+      // What was in it was in memory.
+      await createTable(dynamoDb);
+    },
+    newGroup: () => newGroup(kafka, environment),
+    [Symbol.asyncDispose]: () => resources.disposeAsync(),
+  };
+}
+
+async function newGroup(kafka: Kafka, environment: Record<string, string>): Promise<Group> {
+  const topic = await createTopic(kafka.brokers);
+  const name = `group-${randomUUID()}`;
+  const processed = openProcessed();
+  return {
+    ...{ topic, name, processed },
+    environment: {
+      ...environment,
+      KAFKA_TOPIC: topic,
+      KAFKA_CONSUMER_GROUP: name,
+      PROCESSED: processed.path,
+    },
+    [Symbol.asyncDispose]: () => processed[Symbol.asyncDispose](),
+  };
+}
+
+/** As compose.yaml makes it. */
+async function createTable(dynamoDb: DynamoDb): Promise<void> {
+  await dynamoDb.call("CreateTable", {
+    TableName: TABLE,
+    BillingMode: "PAY_PER_REQUEST",
+    KeySchema: [
+      { AttributeName: "pk", KeyType: "HASH" },
+      { AttributeName: "sk", KeyType: "RANGE" },
+    ],
+    AttributeDefinitions: [
+      { AttributeName: "pk", AttributeType: "S" },
+      { AttributeName: "sk", AttributeType: "S" },
+    ],
+  });
+}
