@@ -65,7 +65,8 @@ function refuseMarks({ base, theirs, mine }: Update): void {
   }
 }
 
-function hasMarks(bytes: Uint8Array): boolean {
+/** Whether a conflict still waits for a decision in this text. */
+export function hasMarks(bytes: Uint8Array): boolean {
   return Buffer.from(bytes).includes("<<<<<<< ") && MARKS.test(decode(bytes) ?? "");
 }
 
