@@ -1,10 +1,9 @@
 import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { parse } from "yaml";
-import { packageRoot } from "../src/platform/package-info.ts";
 import { loadSettings } from "../src/settings.ts";
 
-const fsd = parse(readFileSync(new URL("fsd.yml", packageRoot), "utf8"));
+const fsd = parse(readFileSync(new URL("../fsd.yml", import.meta.url), "utf8"));
 
 test("fsd.yml tells the service the time-outs that the platform really has", () => {
   expect(fsd.environment).toMatchObject({

@@ -25,7 +25,7 @@ export async function generatedService(folder: string): Promise<Subject> {
   writeFileSync(app, `import { drillRoutes } from "./routes/drill.ts";\n${source}`);
   await run("npm", ["run", "build"], { cwd: service });
 
-  const built = join(service, "dist/app.js");
+  const built = join(service, "dist/main.js");
   const good = readFileSync(built, "utf8");
   return {
     name: "this service",

@@ -10,8 +10,8 @@ export const ASSETS = {
 
 export type AssetName = keyof typeof ASSETS;
 
-/** Where the build puts the copies, so that the two packages stay out of the image. */
-export const builtAssets = new URL("assets/", import.meta.url);
+// Where the build puts the copies, beside the bundle, so that the two packages stay out of the image.
+const builtAssets = new URL("assets/", import.meta.url);
 
 // Redoc shows its makers' logo, from their CDN.
 const REMOTE_LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg";
