@@ -30,6 +30,7 @@ async function precompiledTemplates(): Promise<string> {
     `import handlebars from "handlebars/runtime.js";
 const template = (spec) => handlebars.template(spec);
 export const manifest = ${JSON.stringify(manifest)};
+export const changelog = ${await readFile(join(TEMPLATES, "changelog.json"), "utf8")};
 export const files = [\n${entries.join(",\n")}\n];\n`,
   );
   const { frameworks, integrations, packageManagers } = manifest;
@@ -37,7 +38,11 @@ export const files = [\n${entries.join(",\n")}\n];\n`,
 export const catalogue = ${JSON.stringify({ frameworks, integrations, packageManagers })};
 export const version = ${JSON.stringify(version)};
 export async function builtInTemplates() {
-  return { version, ...(await import(${JSON.stringify(join(DIST, "templates.js"))})) };
+  const { manifest, files } = await import(${JSON.stringify(join(DIST, "templates.js"))});
+  return { version, manifest, files };
+}
+export async function builtInChangelog() {
+  return (await import(${JSON.stringify(join(DIST, "templates.js"))})).changelog;
 }`;
 }
 

@@ -68,6 +68,12 @@ export interface RunningCommand {
 export interface CommandRunner {
   run(program: string, args: readonly string[], options: CommandOptions): Promise<CommandResult>;
   start(program: string, args: readonly string[], options: CommandOptions): RunningCommand;
+  /** The bytes of a command's standard output; undefined when it fails or is not there. */
+  capture(
+    program: string,
+    args: readonly string[],
+    options: CommandOptions,
+  ): Promise<Uint8Array | undefined>;
 }
 
 export interface TextQuestion {

@@ -74,3 +74,22 @@ const OUTER_REPOSITORY = {
   GIT_WORK_TREE: undefined,
   GIT_INDEX_FILE: undefined,
 };
+
+/** What a folder's repository has of these blobs; nothing when there is no git or no repository. */
+export async function readBlobs(
+  commands: CommandRunner,
+  cwd: string,
+  ids: readonly string[],
+): Promise<Map<string, Uint8Array>> {
+  const blobs = new Map<string, Uint8Array>();
+  for (const id of ids) {
+    const bytes = await commands.capture("git", ["cat-file", "blob", id], {
+      cwd,
+      env: OUTER_REPOSITORY,
+    });
+    if (bytes) {
+      blobs.set(id, bytes);
+    }
+  }
+  return blobs;
+}

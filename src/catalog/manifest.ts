@@ -12,7 +12,7 @@ export const integrationSchema = z.strictObject({
   critical: z.boolean(),
   /** Shared layers that no user picks, such as the AWS client settings of two integrations. */
   needs: z._default(z.array(z.string()), []),
-  /** It has work beside the requests, for which the service runs one more process. */
+  /** It has work beside the requests, for which the service runs one more process */
   background: z._default(z.boolean(), false),
 });
 

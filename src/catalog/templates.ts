@@ -33,7 +33,8 @@ export async function loadTemplates(
 ): Promise<Templates> {
   const manifest = parseManifest(JSON.parse(text(await fs.readFile(join(root, MANIFEST)))));
   const files = await loadFiles(fs, root, compile);
-  return { version, manifest, files: files.filter(({ path }) => path !== MANIFEST) };
+  // What lies beside the layers' folders is about the templates, and none of them.
+  return { version, manifest, files: files.filter(({ path }) => path.includes("/")) };
 }
 
 /** Reads all files of a folder as template files. */

@@ -1,5 +1,6 @@
 import type { Templates } from "../catalog/templates.ts";
-import type { CommandRunner, FileSystem, Network, Prompter } from "../ports.ts";
+import type { ChangelogEntry } from "../catalog/changelog.ts";
+import type { CommandRunner, FileSystem, Network, Processes, Prompter } from "../ports.ts";
 
 /** Everything around a run: tests replace it piece by piece. */
 export interface Host {
@@ -13,8 +14,12 @@ export interface Host {
   signal: AbortSignal;
   readInput: () => Promise<string>;
   templates: () => Promise<Templates>;
+  /** The templates of an older version; undefined when nobody kept them. */
+  oldTemplates: (version: string) => Promise<Templates | undefined>;
+  changelog: () => Promise<readonly ChangelogEntry[]>;
   fs: FileSystem;
   commands: CommandRunner;
+  processes: Processes;
   // Loaded when they are needed, which in most runs they are not.
   network: () => Promise<Network>;
   prompter: () => Promise<Prompter>;

@@ -2,6 +2,7 @@ import { Command, CommanderError, type OutputConfiguration } from "commander";
 
 import { ANSWER_FLAGS } from "../answers/flags.ts";
 import { UserError } from "../errors.ts";
+import { type CommandWords, SERVICE_COMMANDS, type ServiceOptions } from "./commands.ts";
 
 type Names = Parameters<(typeof ANSWER_FLAGS)[number]["help"]>[0];
 
@@ -27,18 +28,28 @@ Examples:
   create-fetch-service my-service --yes --dry-run
   create-fetch-service --answers answers.json --yes --json
 
-Exit codes: 0 done, 1 failure, 2 usage or a bad answer, 130 interrupted`;
+Exit codes: 0 done, or nothing to do; 1 failure; 2 usage or a bad answer; 3 written, with conflicts
+to decide; 4 \`status --check\` found a difference; 130 interrupted`;
+
+/** What the words of a command line are handed to. */
+export interface Actions {
+  create: (options: CreateOptions) => Promise<void>;
+  service: (command: CommandWords, options: ServiceOptions) => Promise<void>;
+}
 
 /** The command line: its words, and what each of them runs. */
 export function createProgram(
   catalogue: Names,
   version: string,
-  create: (options: CreateOptions) => Promise<void>,
+  actions: Actions,
   output: OutputConfiguration = {},
 ): Command {
   const program = new Command("create-fetch-service")
     .description("Write a complete Node service to the Fetch standard")
     .version(version)
+    .enablePositionalOptions()
+    .configureOutput({ ...output, writeErr: () => undefined })
+    .exitOverride(toUserError)
     .argument("[name]", helpOf("name", catalogue))
     .allowExcessArguments(false);
   for (const { key, flag, value, help } of ANSWER_FLAGS) {
@@ -46,7 +57,7 @@ export function createProgram(
       program.option(`${flag} ${value}`, help(catalogue));
     }
   }
-  return program
+  program
     .option("--directory <path>", "folder to make (default: the name)")
     .option("--answers <file>", "read answers from a JSON file, or from - for standard input")
     .option("-y, --yes", "ask nothing: take the defaults")
@@ -58,11 +69,23 @@ export function createProgram(
     .option("--dry-run", "list the files, and write nothing")
     .option("--json", "print one JSON document, and ask nothing")
     .addHelpText("after", EXAMPLES)
-    .configureOutput({ ...output, writeErr: () => undefined })
-    .exitOverride(toUserError)
     .action((name: string | undefined, options: CreateOptions) =>
-      create({ ...options, ...(name !== undefined && { name }) }),
+      actions.create({ ...options, ...(name !== undefined && { name }) }),
     );
+  SERVICE_COMMANDS.forEach((words) => addServiceCommand(program, words, actions));
+  return program;
+}
+
+function addServiceCommand(program: Command, words: CommandWords, actions: Actions): void {
+  const command = program.command(words.name).description(words.summary);
+  if (words.argument !== undefined) {
+    command.argument(words.argument);
+  }
+  words.options.forEach(([flags, help]) => command.option(flags, help));
+  command.allowExcessArguments(false).action(() => {
+    const options = { ...program.opts(), ...command.opts<Omit<ServiceOptions, "names">>() };
+    return actions.service(words, { ...options, names: command.args });
+  });
 }
 
 function helpOf(key: string, catalogue: Names): string {

@@ -2,8 +2,9 @@ import { text } from "node:stream/consumers";
 
 import { commands } from "../system/commands.ts";
 import { disk } from "../system/disk.ts";
+import { processes } from "../system/processes.ts";
 import type { Host } from "./host.ts";
-import { builtInTemplates } from "./templates.ts";
+import { builtInChangelog, builtInTemplates } from "./templates.ts";
 
 /** The host of a real run. */
 export function realHost(signal: AbortSignal): Host {
@@ -15,8 +16,11 @@ export function realHost(signal: AbortSignal): Host {
     signal,
     readInput: () => text(process.stdin),
     templates: () => builtInTemplates(disk),
+    oldTemplates: async () => undefined,
+    changelog: builtInChangelog,
     fs: disk,
     commands,
+    processes,
     network: async () => (await import("../system/network.ts")).network,
     prompter: async () => (await import("../system/terminal.ts")).terminal(signal),
   };

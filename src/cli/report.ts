@@ -1,5 +1,6 @@
 import type { GitOutcome } from "../apply/git.ts";
-import { UserError } from "../errors.ts";
+import type { Recovery } from "../apply/recover.ts";
+import { messageOf, UserError } from "../errors.ts";
 import type { Tree } from "../plan/tree.ts";
 import type { CreatePlan } from "./create.ts";
 import type { CreateResult } from "./finish.ts";
@@ -24,21 +25,21 @@ const CLEAR_LINE = "\r\u001B[K";
 /** The only place that prints. With `json`, standard output gets one document and nothing else. */
 export class Report {
   readonly #screen: Screen;
-  readonly #json: boolean;
+  readonly json: boolean;
 
   constructor(screen: Screen, json: boolean) {
     this.#screen = screen;
-    this.#json = json;
+    this.json = json;
   }
 
   line(text = ""): void {
-    (this.#json ? this.#screen.err : this.#screen.out)(`${text}\n`);
+    (this.json ? this.#screen.err : this.#screen.out)(`${text}\n`);
   }
 
   /** The answer to --dry-run. */
   plan(plan: CreatePlan): void {
-    if (this.#json) {
-      this.#document({
+    if (this.json) {
+      this.document({
         plan: {
           directory: plan.place.target,
           answers: plan.answers,
@@ -70,12 +71,12 @@ export class Report {
   }
 
   written(plan: CreatePlan): void {
-    this.#good(`Wrote ${plan.directory}: ${sizeOf(plan.tree)}`);
+    this.good(`Wrote ${plan.directory}: ${sizeOf(plan.tree)}`);
   }
 
   repository(outcome: GitOutcome): void {
     if (outcome.status === "committed") {
-      this.#good("Made a repository with a first commit");
+      this.good("Made a repository with a first commit");
     } else if (outcome.status === "initialised") {
       this.line(`- Made a repository without a commit: ${outcome.reason}`);
     } else {
@@ -84,7 +85,7 @@ export class Report {
   }
 
   check(name: string, milliseconds: number): void {
-    this.#good(`${name} (${durationOf(milliseconds)})`, "  ");
+    this.good(`${name} (${durationOf(milliseconds)})`, "  ");
   }
 
   /** Shows that work goes on, and in the end how long it took. */
@@ -92,7 +93,7 @@ export class Report {
     const start = performance.now();
     const stop = this.#screen.moving ? this.#spin(title, start) : this.line(`  ${title} …`);
     const result = await work().finally(() => stop?.());
-    this.#good(`${title} (${durationOf(performance.now() - start)})`);
+    this.good(`${title} (${durationOf(performance.now() - start)})`);
     return result;
   }
 
@@ -117,10 +118,10 @@ export class Report {
       ...(result.installed ? [] : [plan.packageManager.install]),
       `${plan.packageManager.run} dev`,
     ];
-    if (this.#json) {
+    if (this.json) {
       const { place, answers, tree, command } = plan;
       const created = { directory: place.target, files: tree.size, bytes: bytesOf(plan.tree) };
-      this.#document({ created, answers, ...result, command, nextSteps });
+      this.document({ created, answers, ...result, command, nextSteps });
       return;
     }
     this.line();
@@ -137,8 +138,8 @@ export class Report {
   /** Prints what went wrong, and returns the exit code. */
   failure(error: unknown): number {
     const { code, message, hint } = describeError(error);
-    if (this.#json) {
-      this.#document({ error: { code, message, ...(hint !== undefined && { hint }) } });
+    if (this.json) {
+      this.document({ error: { code, message, ...(hint !== undefined && { hint }) } });
     } else {
       this.#screen.err(`${this.#screen.paint.red("error:")} ${message}\n`);
       if (hint !== undefined) {
@@ -148,12 +149,34 @@ export class Report {
     return error instanceof UserError ? error.exitCode : 1;
   }
 
-  #document(value: object): void {
+  /** What a run before this one left half-done. */
+  recovered({ command, outcome, kept, failure }: Recovery): void {
+    const why = failure ? `, since it cannot be finished: ${messageOf(failure.error)}` : "";
+    this.line(`- \`${command}\` was cut off in the middle; it was now ${outcome}${why}`);
+    for (const path of kept) {
+      this.line(`- ${path} was edited meanwhile, and stays as it is`);
+    }
+  }
+
+  /** The one thing on standard output of a run with --json. */
+  document(value: object): void {
     this.#screen.out(`${JSON.stringify(value, null, 2)}\n`);
   }
 
-  #good(text: string, indent = ""): void {
+  /** A unified diff, which is to be piped into other programs. */
+  patch(text: string): void {
+    const { red, green, cyan } = this.#screen.paint;
+    const paints = { "-": red, "+": green, "@": cyan } as Record<string, (line: string) => string>;
+    const lines = text.split("\n").map((line) => paints[line[0] ?? ""]?.(line) ?? line);
+    this.#screen.out(lines.join("\n"));
+  }
+
+  good(text: string, indent = ""): void {
     this.line(`${indent}${this.#screen.paint.green("✓")} ${text}`);
+  }
+
+  bad(text: string): void {
+    this.line(`${this.#screen.paint.red("✗")} ${text}`);
   }
 }
 

@@ -12,13 +12,20 @@ export interface Surroundings {
 /** Runs a command line, and returns its exit code. */
 export async function run(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const report = () => surroundings.report(args.includes("--json"));
-  const program = createProgram(catalogue, version, async (options) => {
-    const { create } = await import("./create.ts");
-    await create(await surroundings.host(), await report(), options);
+  let exitCode = 0;
+  const program = createProgram(catalogue, version, {
+    create: async (options) => {
+      const { create } = await import("./create.ts");
+      await create(await surroundings.host(), await report(), options);
+    },
+    service: async (words, options) => {
+      const command = await words.load();
+      exitCode = await command(await surroundings.host(), await report(), options);
+    },
   });
   try {
     await program.parseAsync(args, { from: "user" });
-    return 0;
+    return exitCode;
   } catch (error) {
     return isHelp(error) ? 0 : (await report()).failure(error);
   }

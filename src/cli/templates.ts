@@ -1,7 +1,9 @@
 import { join } from "node:path";
 
 import packageJson from "../../package.json" with { type: "json" };
+import changelog from "../../templates/changelog.json" with { type: "json" };
 import manifest from "../../templates/manifest.json" with { type: "json" };
+import type { ChangelogEntry } from "../catalog/changelog.ts";
 import type { Templates } from "../catalog/templates.ts";
 import type { FileSystem } from "../ports.ts";
 
@@ -19,4 +21,9 @@ export async function builtInTemplates(fs: FileSystem): Promise<Templates> {
   ]);
   const root = join(import.meta.dirname, "../../templates");
   return await loadTemplates(fs, root, version, compileTemplate);
+}
+
+/** What each version changed in the services that it writes. */
+export async function builtInChangelog(): Promise<readonly ChangelogEntry[]> {
+  return changelog;
 }

@@ -10,6 +10,19 @@ export const commands: CommandRunner = {
       ended: launched.then((running) => running.ended),
     };
   },
+  capture: async (program, args, { cwd, env }) => {
+    const { execa } = await import("execa");
+    const result = await execa(program, args, {
+      cwd,
+      env: { ...process.env, ...env },
+      extendEnv: false,
+      stdin: "ignore",
+      reject: false,
+      encoding: "buffer",
+      stripFinalNewline: false,
+    });
+    return result.exitCode === 0 ? result.stdout : undefined;
+  },
 };
 
 async function launch(

@@ -10,6 +10,7 @@ import type {
   Prompter,
   TextQuestion,
 } from "../../src/ports.ts";
+import { FakeProcesses } from "./fake-processes.ts";
 import { MemoryDisk } from "./memory-disk.ts";
 import { templates } from "./templates.ts";
 
@@ -17,6 +18,8 @@ import { templates } from "./templates.ts";
 export class FakeCommands implements CommandRunner {
   readonly calls: string[] = [];
   readonly signals: string[] = [];
+  /** What `capture` gives, by command line. */
+  readonly captured: Record<string, Uint8Array> = {};
   readonly scripts: Record<string, Partial<CommandResult>>;
   onRun: (line: string, options: CommandOptions) => void = () => undefined;
 
@@ -30,6 +33,12 @@ export class FakeCommands implements CommandRunner {
     this.onRun(line, options);
     const script = Object.keys(this.scripts).find((words) => line.includes(words));
     return { exitCode: 0, found: true, output: "", ...(script && this.scripts[script]) };
+  }
+
+  async capture(program: string, args: readonly string[]) {
+    const line = [program, ...args].join(" ");
+    this.calls.push(line);
+    return this.captured[line];
   }
 
   start(program: string, args: readonly string[], options: CommandOptions) {
@@ -153,6 +162,9 @@ export async function runFake(
     signal: new AbortController().signal,
     readInput: async () => given.input ?? "",
     templates: async () => templates,
+    oldTemplates: async () => undefined,
+    changelog: async () => [],
+    processes: new FakeProcesses(),
     network: async () => new FakeNetwork(),
     ...given,
     fs: disk,

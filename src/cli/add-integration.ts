@@ -1,0 +1,36 @@
+import { ChangeReport } from "./change-report.ts";
+import { change } from "./change.ts";
+import { chooseIntegrations } from "./choose-integrations.ts";
+import type { ServiceCommand } from "./commands.ts";
+import { openService } from "./open-service.ts";
+
+/** Adds integrations to a service. */
+export const addIntegration: ServiceCommand = async (host, report, options) => {
+  const service = await openService(host, report, options.directory);
+  const { answers, templates } = service;
+  const { integrations } = templates.manifest;
+  const { names, asked } = await chooseIntegrations(
+    host,
+    "Integrations to add",
+    "add-integration",
+    integrations,
+    integrations.filter(({ name }) => !answers.integrations.includes(name)),
+    options,
+  );
+  const wanted = [...answers.integrations, ...names];
+  return await change(
+    host,
+    new ChangeReport(report),
+    service,
+    {
+      command: ["add-integration", ...names].join(" "),
+      answers: {
+        ...answers,
+        integrations: integrations.map(({ name }) => name).filter((name) => wanted.includes(name)),
+      },
+      templates,
+      asked,
+    },
+    options,
+  );
+};

@@ -1,0 +1,28 @@
+import { changesBetween } from "../catalog/changelog.ts";
+import { recordedAnswers } from "../plan/read-state.ts";
+import { ChangeReport } from "./change-report.ts";
+import { change } from "./change.ts";
+import type { ServiceCommand } from "./commands.ts";
+import { openService } from "./open-service.ts";
+
+/** Brings a service to the templates of this version. */
+export const update: ServiceCommand = async (host, report, options) => {
+  const service = await openService(host, report, options.directory);
+  const templates = await host.templates();
+  const { templateVersion } = service.state;
+  const changes = changesBetween(await host.changelog(), templateVersion, templates.version);
+  const changeReport = new ChangeReport(report, changes);
+  return await change(
+    host,
+    changeReport,
+    service,
+    {
+      command: templateVersion === templates.version ? "update" : `update to ${templates.version}`,
+      // An answer that the new catalogue no longer knows is refused here.
+      answers: recordedAnswers(service.state, templates.manifest),
+      templates,
+      asked: false,
+    },
+    options,
+  );
+};

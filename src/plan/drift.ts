@@ -1,0 +1,49 @@
+import { equal } from "./draft.ts";
+import { isExecutable } from "./mode.ts";
+import type { DiskTree } from "./plan.ts";
+import { STATE_FILE } from "./state.ts";
+import type { Tree } from "./tree.ts";
+import { hasMarks, type Obstacle } from "./update.ts";
+
+/** How a file differs from what the template wrote. */
+export interface Drift {
+  path: string;
+  kind: "edited" | "deleted" | "mode" | "blocked" | "conflict" | "beside";
+  /** It is the user's alone, so that it differs is as it should be. */
+  yours: boolean;
+}
+
+/** What differs between a service and its own answers' render. */
+export function driftOf(
+  once: Tree,
+  mine: DiskTree,
+  obstacles: ReadonlyMap<string, Obstacle>,
+): Drift[] {
+  const drifts = [...once].flatMap(([path, file]): Drift[] => {
+    const kind = path === STATE_FILE ? undefined : kindOf(path, file, mine, obstacles);
+    return kind ? [{ path, kind, yours: file.owner === "once" && kind !== "conflict" }] : [];
+  });
+  const beside = [...mine.keys()].filter((path) => once.has(path.replace(/\.new\d*$/, "")));
+  return [
+    ...drifts,
+    ...beside
+      .filter((path) => !once.has(path))
+      .map((path) => ({ path, kind: "beside" as const, yours: false })),
+  ].sort((a, b) => (a.path < b.path ? -1 : 1));
+}
+
+function kindOf(
+  path: string,
+  file: { bytes: Uint8Array; mode: number },
+  mine: DiskTree,
+  obstacles: ReadonlyMap<string, Obstacle>,
+): Drift["kind"] | undefined {
+  const own = mine.get(path);
+  if (!own) {
+    return obstacles.has(path) ? "blocked" : "deleted";
+  }
+  if (!equal(own.bytes, file.bytes)) {
+    return hasMarks(own.bytes) && !hasMarks(file.bytes) ? "conflict" : "edited";
+  }
+  return isExecutable(own.mode) === isExecutable(file.mode) ? undefined : "mode";
+}
