@@ -55,6 +55,8 @@ async function answerAll(terminal: Terminal): Promise<void> {
   terminal.type(`9000${ENTER}`);
   await terminal.see("Port of /metrics");
   terminal.type(ENTER);
+  await terminal.see("Integrations");
+  terminal.type(ENTER);
   await terminal.see("Package manager");
   terminal.type(ENTER);
   await terminal.see("Install the dependencies?");

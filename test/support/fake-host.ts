@@ -64,6 +64,8 @@ export class FakeCommands implements CommandRunner {
 export class FakePrompter implements Prompter {
   readonly questions: string[] = [];
   readonly refusals: string[] = [];
+  /** The choices of each list, by its question. */
+  readonly offered: Record<string, string[]> = {};
   readonly #answers: unknown[];
 
   constructor(answers: unknown[]) {
@@ -86,7 +88,8 @@ export class FakePrompter implements Prompter {
     return typeof answer === "string" && answer !== "" ? answer : fallback;
   }
 
-  async chooseSome({ message }: { message: string }) {
+  async chooseSome({ message, choices }: { message: string; choices: { value: string }[] }) {
+    this.offered[message] = choices.map(({ value }) => value);
     return this.#next(message) as string[];
   }
 

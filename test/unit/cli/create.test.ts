@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { UserError } from "../../../src/errors.ts";
 import { FakeCommands, FakePrompter, runFake } from "../../support/fake-host.ts";
 import { MemoryDisk } from "../../support/memory-disk.ts";
+import { templates } from "../../support/templates.ts";
 
 const made = (disk: MemoryDisk) => disk.everything().filter((path) => path !== "/home/");
 
@@ -181,7 +182,7 @@ describe("--json", () => {
 });
 
 describe("questions", () => {
-  const everything = ["my-service", "It counts", "owls", "", "9000", "", "", true, true, true];
+  const everything = ["my-service", "It counts", "owls", "", "9000", "", [], "", true, true, true];
 
   it("are asked for what is missing, then confirmed", async () => {
     const prompter = new FakePrompter([...everything]);
@@ -194,6 +195,7 @@ describe("questions", () => {
       "HTTP framework",
       "Port of the API",
       "Port of /metrics",
+      "Integrations",
       "Package manager",
       "Install the dependencies?",
       "Make a git repository?",
@@ -207,8 +209,21 @@ describe("questions", () => {
     });
   });
 
+  it("offer every integration, and write those that are ticked", async () => {
+    const [first] = templates.manifest.integrations;
+    const ticked = first ? [first.name] : [];
+    const answers = everything.map((answer) => (Array.isArray(answer) ? ticked : answer));
+    const prompter = new FakePrompter(answers);
+    const { disk } = await runFake([], { prompter });
+    expect(prompter.offered["Integrations"]).toEqual(
+      templates.manifest.integrations.map(({ name }) => name),
+    );
+    const state = JSON.parse(disk.text("/home/my-service/.fetch-service.json"));
+    expect(state.answers.integrations).toEqual(ticked);
+  });
+
   it("leave out what the flags answer", async () => {
-    const prompter = new FakePrompter(["", "", "", "", "", true]);
+    const prompter = new FakePrompter(["", "", "", "", [], "", true]);
     const flags = ["my-service", "--port", "9000", "--no-install", "--no-git"];
     const { code } = await runFake([...flags], { prompter });
     expect(code).toBe(0);
@@ -219,7 +234,7 @@ describe("questions", () => {
   it("refuse what breaks a rule, and ask again", async () => {
     const disk = new MemoryDisk({ "/home/taken/file": "x" });
     const names = ["My Service", "taken", ...everything.slice(0, 4), "80", "9000", "9000"];
-    const prompter = new FakePrompter([...names, "9001", "", true, true, true]);
+    const prompter = new FakePrompter([...names, "9001", [], "", true, true, true]);
     const { code } = await runFake([], { prompter, disk });
     expect(code).toBe(0);
     expect(prompter.refusals).toEqual([

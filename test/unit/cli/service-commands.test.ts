@@ -1,0 +1,444 @@
+import { describe, expect, it } from "vitest";
+
+import { render } from "../../../src/plan/render.ts";
+import type { Templates } from "../../../src/catalog/templates.ts";
+import { UserError } from "../../../src/errors.ts";
+import { FakeCommands, FakePrompter, type FakeRun, runFake } from "../../support/fake-host.ts";
+import { MemoryDisk } from "../../support/memory-disk.ts";
+import { answersWith, templatesWithFixture } from "../../support/templates.ts";
+
+const ROOT = "/home/demo-service";
+const fixture = async () => templatesWithFixture;
+
+/** A service on a disk in memory, with these edits made to it. */
+function serviceDisk(integrations: string[] = [], edits: Record<string, string> = {}): MemoryDisk {
+  const tree = render(templatesWithFixture, answersWith({ integrations }));
+  const disk = new MemoryDisk();
+  for (const [path, { bytes, mode }] of tree) {
+    const target = `${ROOT}/${path}`;
+    disk.volume.mkdirSync(target.replace(/\/[^/]+$/, ""), { recursive: true });
+    disk.volume.writeFileSync(target, Buffer.from(bytes));
+    disk.volume.chmodSync(target, mode);
+  }
+  for (const [path, text] of Object.entries(edits)) {
+    disk.volume.writeFileSync(`${ROOT}/${path}`, text);
+    disk.volume.chmodSync(`${ROOT}/${path}`, 0o644);
+  }
+  return disk;
+}
+
+type Given = Parameters<typeof runFake>[1];
+
+async function run(args: string[], given: Given = {}): Promise<FakeRun> {
+  return await runFake(args, { cwd: ROOT, templates: fixture, disk: serviceDisk(), ...given });
+}
+
+/** The service's files with their modes, without what the commands keep for themselves. */
+function filesOf(disk: MemoryDisk): Record<string, string> {
+  const paths = disk.everything().filter((path) => !/\/$|\/\.fetch-service\//.test(path));
+  return Object.fromEntries(
+    paths.map((path) => {
+      const mode = Number(disk.volume.statSync(path).mode) & 0o777;
+      return [path, `${mode.toString(8)} ${disk.text(path)}`];
+    }),
+  );
+}
+
+const README = serviceDisk().text(`${ROOT}/README.md`);
+
+describe("add-integration", () => {
+  it("makes what create would have made with it, and installs", async () => {
+    const { code, out, disk, commands } = await run(["add-integration", "postbox"]);
+    expect(code).toBe(0);
+    expect(filesOf(disk)).toEqual(filesOf(serviceDisk(["postbox"])));
+    expect(commands.calls).toEqual(["npm install"]);
+    expect(out).toMatch(/✓ add-integration postbox: \d+ created, \d+ changed\n/);
+  });
+
+  it("says what to set, and how to check it", async () => {
+    const { out } = await run(["add-integration", "postbox"]);
+    expect(out).toMatch(/look at these settings in \.env: POSTBOX_\w+/);
+    expect(out).toMatch(/npm run typecheck && npm test\n$/);
+  });
+
+  it("does nothing the second time, and exits with 0", async () => {
+    const disk = serviceDisk(["postbox"]);
+    const { code, out, commands } = await run(["add-integration", "postbox"], { disk });
+    expect(code).toBe(0);
+    expect(out).toContain("Nothing to do");
+    expect(commands.calls).toEqual([]);
+    expect(disk.everything()).toEqual(serviceDisk(["postbox"]).everything());
+  });
+
+  it("works in a folder named by --directory, and says to go there", async () => {
+    const args = ["add-integration", "postbox", "--directory", "demo-service"];
+    const { code, out, disk } = await run(args, { cwd: "/home" });
+    expect(code).toBe(0);
+    expect(filesOf(disk)).toEqual(filesOf(serviceDisk(["postbox"])));
+    expect(out).toContain("cd demo-service\n");
+  });
+
+  it("keeps the user's edits, and leaves out the install on request", async () => {
+    const disk = serviceDisk([], { "README.md": `${README}\r\nours\r\n`, "src/app.ts": "mine\n" });
+    const args = ["add-integration", "postbox", "--no-install"];
+    const { code, out, commands } = await run(args, { disk });
+    expect(code).toBe(0);
+    expect(disk.text(`${ROOT}/README.md`)).toContain("ours\r\n");
+    expect(disk.text(`${ROOT}/src/app.ts`)).toBe("mine\n");
+    expect(commands.calls).toEqual([]);
+    expect(out).toContain("  npm install\n");
+  });
+
+  it("puts its file beside one of the user's, and exits with 3", async () => {
+    const path = "src/integrations/postbox/index.ts";
+    const disk = serviceDisk();
+    disk.volume.mkdirSync(`${ROOT}/src/integrations/postbox`, { recursive: true });
+    disk.volume.writeFileSync(`${ROOT}/${path}`, "mine\n");
+    const { code, out } = await run(["add-integration", "postbox"], { disk });
+    expect(code).toBe(3);
+    expect(disk.text(`${ROOT}/${path}`)).toBe("mine\n");
+    expect(disk.text(`${ROOT}/${path}.new`)).not.toBe("");
+    expect(out).toContain(`the template's is in ${path}.new`);
+  });
+
+  it("asks which, where somebody sits and none is named", async () => {
+    const prompter = new FakePrompter([["postbox"], true]);
+    const { code, disk } = await run(["add-integration"], { prompter });
+    expect(code).toBe(0);
+    expect(prompter.questions).toEqual(["Integrations to add", "Write it?"]);
+    expect(filesOf(disk)).toEqual(filesOf(serviceDisk(["postbox"])));
+  });
+
+  it("writes nothing when the last question is answered with no", async () => {
+    const prompter = new FakePrompter([["postbox"], false]);
+    const { code, disk } = await run(["add-integration"], { prompter });
+    expect(code).toBe(130);
+    expect(disk.everything()).toEqual(serviceDisk().everything());
+  });
+
+  it.each([
+    [["add-integration"], "no integration is named", /add-integration .*postbox$/m],
+    [["add-integration", "postbix"], 'no integration "postbix"', /did you mean postbox\?/],
+    [["add-integration", "zzz"], 'no integration "zzz"', /there are .*postbox$/m],
+    [["add-integration", "postbox", "--restore", "nope"], "--restore nope", /^/],
+    [["add-integration", "postbox", "--directry", "x"], "unknown option", /--directory/],
+    [["update", "now"], "too many arguments", /--help/],
+    [["status", "--directory", "/nowhere"], "there is no such folder", /^/],
+  ])("refuses %j, and changes nothing", async (args, message, hint) => {
+    const { code, err, disk } = await run(args);
+    expect(code).toBe(2);
+    expect(err).toContain(message);
+    expect(err).toMatch(hint);
+    expect(disk.everything()).toEqual(serviceDisk().everything());
+  });
+
+  it("prints its plan with --dry-run, and its result with --json", async () => {
+    const planned = await run(["add-integration", "postbox", "--dry-run"]);
+    expect(planned.out).toMatch(/^ {2}\+ src\/integrations\/postbox\/index\.ts$/m);
+    expect(planned.out).toMatch(/nothing was written\n$/);
+    expect(planned.disk.everything()).toEqual(serviceDisk().everything());
+
+    const data = await run(["add-integration", "postbox", "--dry-run", "--json"]);
+    const { plan } = JSON.parse(data.out);
+    expect(plan).toMatchObject({ command: "add-integration postbox", directory: ROOT });
+    expect(plan.changes).toContainEqual(expect.objectContaining({ path: "package.json" }));
+
+    const done = await run(["add-integration", "postbox", "--json"]);
+    expect(JSON.parse(done.out)).toMatchObject({ changed: { conflicts: [] }, installed: true });
+  });
+
+  it("says how to go on after an install that fails or is interrupted; the files stay", async () => {
+    for (const [result, code, message] of [
+      [{ exitCode: 1, output: "no network" }, 1, "no network"],
+      [{ exitCode: undefined, signal: "SIGINT" }, 130, "written and whole"],
+    ] as const) {
+      const commands = new FakeCommands({ "npm install": result });
+      const failed = await run(["add-integration", "postbox"], { commands });
+      expect(failed.code).toBe(code);
+      expect(failed.err).toContain(message);
+      expect(failed.err).toContain("go on with: npm install");
+      expect(filesOf(failed.disk)).toEqual(filesOf(serviceDisk(["postbox"])));
+    }
+  });
+
+  it("leaves nothing when it is interrupted before it decides", async () => {
+    const signal = AbortSignal.abort(new UserError("INTERRUPTED", "interrupted"));
+    const { code, disk } = await run(["add-integration", "postbox"], { signal });
+    expect(code).toBe(130);
+    expect(disk.everything()).toEqual(serviceDisk().everything());
+  });
+});
+
+describe("remove-integration", () => {
+  it("leaves what create would have made without it", async () => {
+    const disk = serviceDisk(["postbox"]);
+    const { code } = await run(["remove-integration", "postbox"], { disk });
+    expect(code).toBe(0);
+    expect(filesOf(disk)).toEqual(filesOf(serviceDisk()));
+    expect(disk.everything()).not.toContain(`${ROOT}/src/integrations/postbox/`);
+  });
+
+  it("keeps a file of it that was edited, and says so", async () => {
+    const path = "src/integrations/postbox/index.ts";
+    const disk = serviceDisk(["postbox"], { [path]: "mine\n" });
+    const { out } = await run(["remove-integration", "postbox"], { disk });
+    expect(disk.text(`${ROOT}/${path}`)).toBe("mine\n");
+    expect(out).toContain(`- ${path}: the template has dropped it`);
+  });
+
+  it("offers those that are there", async () => {
+    const prompter = new FakePrompter([["postbox"], true]);
+    const disk = serviceDisk(["postbox"]);
+    const { code } = await run(["remove-integration"], { prompter, disk });
+    expect(code).toBe(0);
+    expect(filesOf(disk)).toEqual(filesOf(serviceDisk()));
+  });
+
+  it("has nothing to do where there is none", async () => {
+    const prompter = new FakePrompter([]);
+    const { code, out } = await run(["remove-integration"], { prompter });
+    expect(code).toBe(0);
+    expect(out).toContain("Nothing to do");
+  });
+});
+
+/** The templates of a later version, of which the Dockerfile ends otherwise. */
+const NEXT: Templates = {
+  ...templatesWithFixture,
+  version: "0.9.0",
+  files: templatesWithFixture.files.map((file) => {
+    const { content } = file;
+    return file.path === "base/Dockerfile.hbs" && typeof content === "function"
+      ? { ...file, content: (context: object) => content(context).replace(/.*\n$/, `${END}\n`) }
+      : file;
+  }),
+};
+
+const END = 'CMD ["start"]';
+
+const CHANGELOG = [
+  { version: "0.9.0", changes: ["Another end for the Dockerfile"] },
+  { version: "0.1.0", changes: ["The first version"] },
+];
+
+const nextVersion = {
+  templates: async () => NEXT,
+  changelog: async () => CHANGELOG,
+  oldTemplates: async (version: string) =>
+    version === templatesWithFixture.version ? templatesWithFixture : undefined,
+};
+
+describe("update", () => {
+  it("brings what is new, and tells what it is", async () => {
+    const { code, out, disk } = await run(["update"], nextVersion);
+    expect(code).toBe(0);
+    expect(disk.text(`${ROOT}/Dockerfile`)).toMatch(/\nCMD \["start"\]\n$/);
+    expect(JSON.parse(disk.text(`${ROOT}/.fetch-service.json`)).templateVersion).toBe("0.9.0");
+    expect(out).toMatch(/Templates 0\.9\.0:\n {2}- Another end for the Dockerfile\n/);
+    expect(out).not.toContain("The first version");
+    expect((await run(["update"], { ...nextVersion, disk })).out).toContain("Nothing to do");
+  });
+
+  const edited = serviceDisk().text(`${ROOT}/Dockerfile`).replace(/.*\n$/, "CMD mine\n");
+
+  it("lists conflicts at the end, with the template's own change, and exits with 3", async () => {
+    const disk = serviceDisk([], { Dockerfile: edited });
+    const { code, out } = await run(["update"], { ...nextVersion, disk });
+    expect(code).toBe(3);
+    const [, first = 0, last = 0] = /✗ Dockerfile, lines (\d+)-(\d+): both/.exec(out) ?? [];
+    const lines = disk.text(`${ROOT}/Dockerfile`).split("\n");
+    expect(lines.slice(Number(first) - 1, Number(last))).toEqual([
+      "<<<<<<< yours",
+      "CMD mine",
+      "=======",
+      END,
+      ">>>>>>> template 0.9.0, update to 0.9.0",
+    ]);
+    expect(out).toMatch(
+      /what the template changed there:\n {6}-CMD \["node".*\n {6}\+CMD \["start"\]\n/,
+    );
+    expect(out).toContain("decide the conflicts above");
+    expect(out).toContain("npm run typecheck");
+    expect((await run(["status", "--check"], { ...nextVersion, disk })).out).toContain(
+      "Dockerfile: a conflict is still to be decided",
+    );
+    const again = await run(["update"], { ...nextVersion, disk });
+    expect(again.code).toBe(1);
+    expect(again.err).toContain("a conflict is still marked in Dockerfile");
+    expect((await run(["undo"], { ...nextVersion, disk })).code).toBe(0);
+    expect(disk.text(`${ROOT}/Dockerfile`)).toBe(edited);
+  });
+
+  it("prints conflicts as data, with their lines", async () => {
+    const disk = serviceDisk([], { Dockerfile: edited });
+    const { code, out } = await run(["update", "--json"], { ...nextVersion, disk });
+    expect(code).toBe(3);
+    const { changed } = JSON.parse(out);
+    expect(changed.changelog).toEqual([CHANGELOG[0]]);
+    expect(changed.conflicts).toMatchObject([
+      { path: "Dockerfile", kind: "marked", lines: [[expect.any(Number), expect.any(Number)]] },
+    ]);
+  });
+
+  it("takes what the template once wrote from git when nobody kept the old templates", async () => {
+    const disk = serviceDisk([], { Dockerfile: edited });
+    const id = JSON.parse(disk.text(`${ROOT}/.fetch-service.json`)).files.Dockerfile.blob;
+    const commands = new FakeCommands();
+    const lost = { ...nextVersion, oldTemplates: async () => undefined, commands };
+    const blind = await run(["update", "--dry-run"], { ...lost, disk });
+    expect(blind.out).toContain("what the template once wrote here is lost");
+    const old = serviceDisk().text(`${ROOT}/Dockerfile`);
+    commands.captured[`git cat-file blob ${id}`] = Buffer.from(old);
+    const { out } = await run(["update"], { ...lost, disk });
+    expect(out).toContain("both of you changed the same lines");
+  });
+
+  it("does not touch a service of a later version", async () => {
+    const disk = serviceDisk();
+    await run(["update"], { ...nextVersion, disk });
+    for (const command of ["update", "status"]) {
+      const { code, err } = await run([command], { disk });
+      expect(code).toBe(1);
+      expect(err).toContain("the service is of version 0.9.0");
+      expect(err).toContain("npx create-fetch-service@latest");
+    }
+  });
+});
+
+describe("add-integration on a service of an older version", () => {
+  it("adds it as that version has it, and does not update the rest", async () => {
+    const { code, disk } = await run(["add-integration", "postbox"], nextVersion);
+    expect(code).toBe(0);
+    expect(filesOf(disk)).toEqual(filesOf(serviceDisk(["postbox"])));
+  });
+});
+
+describe("status", () => {
+  it("finds nothing in a fresh service", async () => {
+    const { code, out } = await run(["status", "--check"]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/^demo-service: fastify\n/);
+    expect(out).toMatch(/no of \d+ files differ from the template\n$/);
+  });
+
+  it("lists what differs, and exits with 4 on request", async () => {
+    const disk = serviceDisk([], { "README.md": "mine\n", "src/app.ts": "mine\n" });
+    disk.volume.unlinkSync(`${ROOT}/Dockerfile`);
+    disk.volume.writeFileSync(`${ROOT}/fsd.yml.new`, "x");
+    expect((await run(["status"], { disk })).code).toBe(0);
+    const { code, out } = await run(["status", "--check"], { disk });
+    expect(code).toBe(4);
+    expect(out).toContain("  Dockerfile: deleted\n");
+    expect(out).toContain("  README.md: edited\n");
+    expect(out).toContain("  fsd.yml.new: the template's own");
+    expect(out).toMatch(/3 of \d+ files differ from the template, and 1 that are yours alone\n$/);
+  });
+
+  it("takes a file that is the user's for no drift", async () => {
+    const disk = serviceDisk([], { "src/app.ts": "mine\n" });
+    expect((await run(["status", "--check"], { disk })).code).toBe(0);
+  });
+
+  it("says that a later version is there", async () => {
+    const { out } = await run(["status"], nextVersion);
+    expect(out).toContain("templates 0.1.0; 0.9.0 is there: create-fetch-service update");
+  });
+
+  it("prints data", async () => {
+    const disk = serviceDisk([], { "README.md": "mine\n" });
+    const { out } = await run(["status", "--json"], { disk });
+    expect(JSON.parse(out).status).toMatchObject({
+      outdated: false,
+      drift: [{ path: "README.md", kind: "edited", yours: false }],
+    });
+  });
+
+  it.each([
+    ["nothing", undefined, "STATE_MISSING"],
+    ["no JSON", "{", "STATE_BROKEN"],
+    ["nonsense", '{"format":1}', "STATE_BROKEN"],
+    ["a format to come", '{"format":2}', "STATE_NEWER"],
+  ])("refuses a state file with %s", async (_, text, code) => {
+    const disk = serviceDisk();
+    disk.volume.unlinkSync(`${ROOT}/.fetch-service.json`);
+    if (text !== undefined) {
+      disk.volume.writeFileSync(`${ROOT}/.fetch-service.json`, text);
+    }
+    const { out, code: exitCode } = await run(["status", "--json"], { disk });
+    expect(exitCode).toBe(1);
+    expect(JSON.parse(out).error).toMatchObject({ code, hint: expect.any(String) });
+  });
+});
+
+describe("diff", () => {
+  const disk = () =>
+    serviceDisk([], { "README.md": `${README}mine\n`, "src/app.ts": "mine\n", "fsd.yml": "\0" });
+
+  it("shows what is not the template's, as git would", async () => {
+    const { code, out } = await run(["diff"], { disk: disk() });
+    expect(code).toBe(0);
+    expect(out).toMatch(/^--- template\/README\.md\n\+\+\+ README\.md\n@@ /m);
+    expect(out).toMatch(/^\+mine$/m);
+    expect(out).toContain("--- template/fsd.yml\n+++ fsd.yml\nthe bytes differ\n");
+    expect(out).not.toContain("src/app.ts");
+  });
+
+  it("of a path shows that path only, also when it is the user's own", async () => {
+    const { out } = await run(["diff", "src/"], { disk: disk() });
+    expect(out).toMatch(/^--- template\/src\/app\.ts$/m);
+    expect(out).not.toContain("README");
+  });
+
+  it("refuses a path that is not there", async () => {
+    const { code, err } = await run(["diff", "REDME.md"], { disk: disk() });
+    expect(code).toBe(2);
+    expect(err).toContain("REDME.md is no file of this service");
+  });
+});
+
+describe("undo", () => {
+  it("takes an add back, and installs what was there before", async () => {
+    const disk = serviceDisk();
+    await run(["add-integration", "postbox"], { disk });
+    const { code, out, commands } = await run(["undo"], { disk });
+    expect(code).toBe(0);
+    expect(out).toMatch(/✓ Undid add-integration postbox: \d+ changed, \d+ deleted\n/);
+    expect(commands.calls).toEqual(["npm install"]);
+    expect(disk.everything()).toEqual(serviceDisk().everything());
+    expect(filesOf(disk)).toEqual(filesOf(serviceDisk()));
+    expect((await run(["undo"], { disk })).err).toContain("there is nothing to undo here");
+  });
+
+  it("prints what it would do", async () => {
+    const disk = serviceDisk();
+    await run(["add-integration", "postbox"], { disk });
+    const { out } = await run(["undo", "--dry-run"], { disk });
+    expect(out).toMatch(/^ {2}- src\/integrations\/postbox\/index\.ts$/m);
+    expect(filesOf(disk)).toEqual(filesOf(serviceDisk(["postbox"])));
+  });
+});
+
+describe("a run that was cut off", () => {
+  it("is finished by the next command, whichever it is, and said", async () => {
+    const whole = serviceDisk();
+    await run(["add-integration", "postbox"], { disk: whole });
+    for (const command of ["status", "add-integration postbox", "undo"]) {
+      const disk = serviceDisk();
+      const rename = disk.rename.bind(disk);
+      let renames = 0;
+      disk.rename = async (from, to) => {
+        renames += 1;
+        if (renames > 3) {
+          throw Object.assign(new Error("EIO"), { code: "EIO" });
+        }
+        await rename(from, to);
+      };
+      expect((await run(["add-integration", "postbox"], { disk })).code).toBe(1);
+      disk.rename = rename;
+      const { code, out } = await run(command.split(" "), { disk });
+      expect(code).toBe(0);
+      expect(out).toContain("- `add-integration postbox` was cut off in the middle");
+      expect(filesOf(disk)).toEqual(filesOf(serviceDisk(command === "undo" ? [] : ["postbox"])));
+    }
+  });
+});
