@@ -113,7 +113,14 @@ await bundle.write({
     groups: [
       {
         name: "create",
-        test: /\/src\/(?:cli\/(?:create|collect|finish|real-host|report|wording)|answers\/(?:ask|complete|schema|words)|apply|catalog|plan|system\/(?:disk|commands))|\/(?:fs-extra|jsonfile|universalify|zod|handlebars)\/|dist\/templates/,
+        priority: 2,
+        test: /\/src\/(?:cli\/(?:create|collect|finish|real-host|report|wording)|answers\/(?:ask|complete|schema|words)|apply\/(?:explain|git|install|place|verify|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:blob-id|context|owner|render|state|merge\/[a-z]+)|system\/(?:disk|commands|processes))\.ts$|\/(?:fs-extra|jsonfile|universalify|zod|handlebars)\/|dist\/templates/,
+      },
+      // And one for what the commands of a service share.
+      {
+        name: "service",
+        priority: 1,
+        test: /\/src\/(?:cli\/(?:open-service|change|conflicts|next-steps|choose|read-drift)|apply|catalog|plan)|\/(?:semver|diff|node-diff3)\//,
       },
     ],
   },
