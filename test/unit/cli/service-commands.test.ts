@@ -38,7 +38,7 @@ function filesOf(disk: MemoryDisk): Record<string, string> {
   const paths = disk.everything().filter((path) => !/\/$|\/\.fetch-service\//.test(path));
   return Object.fromEntries(
     paths.map((path) => {
-      const mode = Number(disk.volume.statSync(path).mode) & 0o777;
+      const mode = disk.volume.statSync(path).mode & 0o777;
       return [path, `${mode.toString(8)} ${disk.text(path)}`];
     }),
   );
@@ -370,12 +370,12 @@ describe("status", () => {
   });
 });
 
-describe("diff", () => {
-  const disk = () =>
-    serviceDisk([], { "README.md": `${README}mine\n`, "src/app.ts": "mine\n", "fsd.yml": "\0" });
+const editedDisk = () =>
+  serviceDisk([], { "README.md": `${README}mine\n`, "src/app.ts": "mine\n", "fsd.yml": "\0" });
 
+describe("diff", () => {
   it("shows what is not the template's, as git would", async () => {
-    const { code, out } = await run(["diff"], { disk: disk() });
+    const { code, out } = await run(["diff"], { disk: editedDisk() });
     expect(code).toBe(0);
     expect(out).toMatch(/^--- template\/README\.md\n\+\+\+ README\.md\n@@ /m);
     expect(out).toMatch(/^\+mine$/m);
@@ -384,13 +384,13 @@ describe("diff", () => {
   });
 
   it("of a path shows that path only, also when it is the user's own", async () => {
-    const { out } = await run(["diff", "src/"], { disk: disk() });
+    const { out } = await run(["diff", "src/"], { disk: editedDisk() });
     expect(out).toMatch(/^--- template\/src\/app\.ts$/m);
     expect(out).not.toContain("README");
   });
 
   it("refuses a path that is not there", async () => {
-    const { code, err } = await run(["diff", "REDME.md"], { disk: disk() });
+    const { code, err } = await run(["diff", "REDME.md"], { disk: editedDisk() });
     expect(code).toBe(2);
     expect(err).toContain("REDME.md is no file of this service");
   });
