@@ -64,11 +64,12 @@ export function createTracing(ratio: number): Tracing {
   };
 }
 
-function parentOf(headers: IncomingHttpHeaders): SpanContext | undefined {
+/** The span that `headers` name as the parent. */
+export function parentOf(headers: IncomingHttpHeaders): SpanContext | undefined {
   return trace.getSpanContext(propagation.extract(ROOT_CONTEXT, headers, defaultTextMapGetter));
 }
 
-function isSampled(parent: SpanContext): boolean {
+export function isSampled(parent: SpanContext): boolean {
   return (parent.traceFlags & TraceFlags.SAMPLED) !== 0;
 }
 
@@ -76,7 +77,7 @@ const pool = Buffer.alloc(4_096);
 let used = pool.length;
 
 /** `bytes` random bytes in hex, drawn from a pool because asking the kernel for each id is slow. */
-function randomHex(bytes: number): string {
+export function randomHex(bytes: number): string {
   if (used + bytes > pool.length) {
     randomFillSync(pool);
     used = 0;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { integrationRoutes } from "../../src/integrations/routes.ts";
 import { createTestApp } from "../support.ts";
 
 const PAGES = ["/docs", "/redoc", "/openapi.json"];
@@ -39,6 +40,7 @@ test("openapi.json is made of the routes, errors included", async () => {
     "/health/version",
     "/api/v1/receipts/points",
     "/api/v1/receipts/rules",
+    ...new Set(integrationRoutes.map(({ path }) => path)),
   ]);
   const { post } = document.paths["/api/v1/receipts/points"];
   expect(Object.keys(post.responses)).toEqual(["200", "400", "413", "415", "500"]);

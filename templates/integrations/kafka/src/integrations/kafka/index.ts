@@ -1,0 +1,18 @@
+import { consumerGroup } from "../../platform/kafka/connection.ts";
+import { createKafka, type Kafka } from "../../platform/kafka/kafka.ts";
+import { connectKafka } from "../../platform/kafka/platformatic.ts";
+import type { Integration } from "../../platform/lifespan.ts";
+import type { Settings } from "../../settings.ts";
+import { handlers } from "./handlers.ts";
+
+export const kafka: Integration<Kafka, Settings> = {
+  open: (settings, _log, metrics) =>
+    createKafka(connectKafka(settings), {
+      topic: settings.KAFKA_TOPIC,
+      group: consumerGroup(settings),
+      metrics,
+    }),
+  check: (client) => client.check(),
+  close: (client) => client.close(),
+  background: (client, deps) => client.consume(handlers, deps),
+};

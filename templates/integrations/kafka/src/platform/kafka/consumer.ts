@@ -1,0 +1,180 @@
+import { setTimeout as delay } from "node:timers/promises";
+import type { Background } from "../lifespan.ts";
+import type { Logger } from "../logging.ts";
+import type { Deliver } from "./delivery.ts";
+import type { KafkaMetrics } from "./metrics.ts";
+import type { KafkaPort, KafkaRecord, Membership } from "./port.ts";
+
+export interface ConsumerOptions {
+  port: KafkaPort;
+  topic: string;
+  group: string;
+  deliver: Deliver;
+  metrics: KafkaMetrics;
+  log: Logger;
+  /** Records of a batch at most; 500 when left out. */
+  batchSize?: number;
+  /** How long a batch waits to be full, counted from its first record; 5,000 when left out. */
+  batchMs?: number;
+}
+
+const IDLE_MS = 1_000;
+const LAG_INTERVAL_MS = 5_000;
+const FIRST_RESTART_MS = 250;
+const LONGEST_RESTART_MS = 5_000;
+/** When the service stops, offsets get so long to be committed. */
+const ABANDON_MS = 2_000;
+
+/** Reads a topic in batches from now on: in order within a partition, partitions side by side, at least once. */
+export function startConsumer(options: ConsumerOptions): Background {
+  return new BatchConsumer(options);
+}
+
+class BatchConsumer implements Background {
+  readonly #options: Required<ConsumerOptions>;
+  readonly #abandon = new AbortController();
+  readonly #running: Promise<void>;
+  #stopping = false;
+  #membership: Membership | undefined;
+  #failure: unknown;
+  /** Why a partition goes no further, by partition. */
+  readonly #stuck = new Map<number, unknown>();
+
+  constructor(options: ConsumerOptions) {
+    this.#options = { batchSize: 500, batchMs: 5_000, ...options };
+    this.#running = this.#run();
+  }
+
+  async check(): Promise<void> {
+    if (this.#failure !== undefined) throw this.#failure;
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#membership?.wake();
+    const timer = setTimeout(() => this.#abandon.abort(), ABANDON_MS);
+    await this.#running;
+    clearTimeout(timer);
+  }
+
+  async #run(): Promise<void> {
+    for (let failures = 0; !this.#stopping;) {
+      try {
+        await this.#takePart(() => (failures = 0));
+      } catch (error) {
+        this.#report(error);
+        await this.#pause(failures);
+        failures += 1;
+      }
+    }
+  }
+
+  /** One membership of the group, from the first to the last batch. */
+  async #takePart(onProgress: () => void): Promise<void> {
+    const { port, group, topic } = this.#options;
+    const membership = await port.join(group, topic);
+    this.#membership = membership;
+    this.#stuck.clear();
+    const lag = setInterval(() => void this.#measureLag(membership), LAG_INTERVAL_MS);
+    try {
+      while (!this.#stopping) {
+        const batch = await this.#collect(membership);
+        await this.#process(membership, batch);
+        const [failure] = this.#stuck.values();
+        this.#report(failure);
+        onProgress();
+      }
+    } finally {
+      clearInterval(lag);
+      this.#membership = undefined;
+      await membership.leave();
+      this.#options.metrics.lag.reset();
+    }
+  }
+
+  /** A full batch, or what has come when its time is up or the service stops. */
+  async #collect(membership: Membership): Promise<KafkaRecord[]> {
+    const { batchSize, batchMs } = this.#options;
+    let batch: KafkaRecord[] = [];
+    let due = Infinity;
+    while (batch.length < batchSize && !this.#stopping) {
+      const waitMs = Math.min(due - performance.now(), IDLE_MS);
+      if (waitMs <= 0) break;
+      const records = await membership.read(batchSize - batch.length, waitMs);
+      if (records === "rebalanced") {
+        // None of it was processed: it comes again, here or at its partition's new owner.
+        batch = [];
+        due = Infinity;
+        this.#stuck.clear();
+      } else if (records.length > 0) {
+        if (batch.length === 0) due = performance.now() + batchMs;
+        batch = batch.length === 0 ? records : batch.concat(records);
+      }
+    }
+    return batch;
+  }
+
+  async #process(membership: Membership, batch: KafkaRecord[]): Promise<void> {
+    if (batch.length === 0) return;
+    const { metrics, topic } = this.#options;
+    const end = metrics.batchDuration.startTimer({ topic });
+    const partitions = Map.groupBy(batch, ({ partition }) => partition);
+    const done = await Promise.all(
+      Array.from(partitions, ([partition, records]) => this.#inOrder(partition, records)),
+    );
+    await membership.commit(
+      done.flatMap((last) => last ?? []),
+      this.#abandon.signal,
+    );
+    end();
+    metrics.batchSize.observe({ topic }, batch.length);
+    if (this.#stuck.size === 0) return;
+    // Such a partition goes no further, the others do: all begin again where they are committed.
+    await this.#pause(0);
+    await membership.rewind();
+  }
+
+  /** @returns the last record that is done. */
+  async #inOrder(partition: number, records: KafkaRecord[]): Promise<KafkaRecord | undefined> {
+    let last: KafkaRecord | undefined;
+    try {
+      for (const record of records) {
+        await this.#options.deliver(record);
+        last = record;
+      }
+      this.#stuck.delete(partition);
+    } catch (failure) {
+      this.#stuck.set(partition, failure);
+    }
+    return last;
+  }
+
+  async #measureLag(membership: Membership): Promise<void> {
+    const { metrics, topic } = this.#options;
+    try {
+      const lags = await membership.lag();
+      metrics.lag.reset();
+      for (const [partition, records] of lags) metrics.lag.set({ topic, partition }, records);
+    } catch {
+      // The readiness check says that the broker is gone; the last value stays.
+    }
+  }
+
+  /** A change is logged once, not at every try. */
+  #report(failure: unknown): void {
+    const { log, topic, group } = this.#options;
+    const was = this.#failure;
+    this.#failure = failure;
+    if (failure !== undefined && was === undefined) {
+      log.error({ error: failure, topic, group }, `the consumer of ${topic} is held up`);
+    } else if (failure === undefined && was !== undefined) {
+      log.info({ topic, group }, `the consumer of ${topic} goes on`);
+    }
+  }
+
+  async #pause(failures: number): Promise<void> {
+    if (this.#stopping) return;
+    const ms = Math.min(FIRST_RESTART_MS * 2 ** failures, LONGEST_RESTART_MS);
+    await delay(ms * (0.5 + Math.random() / 2), undefined, { ref: false });
+  }
+}

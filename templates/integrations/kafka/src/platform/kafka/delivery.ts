@@ -1,0 +1,145 @@
+import { setTimeout as delay } from "node:timers/promises";
+import { SpanStatusCode } from "@opentelemetry/api";
+import type { z } from "zod";
+import type { Deps } from "../../deps.ts";
+import { runInRequest } from "../context.ts";
+import type { Logger } from "../logging.ts";
+import { toDeadLetter, type Verdict } from "./dead-letters.ts";
+import {
+  compileEvent,
+  type Event,
+  type EventDefinition,
+  PoisonError,
+  readEnvelope,
+} from "./events.ts";
+import type { KafkaMetrics } from "./metrics.ts";
+import type { KafkaRecord, OutgoingRecord } from "./port.ts";
+import { contextOf, type RecordContext } from "./record-context.ts";
+
+/** What a handler may use beside the event. */
+export interface HandlerContext {
+  deps: Deps;
+  log: Logger;
+}
+
+/** A type of events and what is done with each of them. */
+export interface EventHandler {
+  definition: EventDefinition;
+  handle(event: Event<never>, context: HandlerContext): Promise<void> | void;
+}
+
+/**
+ * Declares what is done with the events of a type. It may be called again with the same event, after a failure or a
+ * crash, and must bear that. What it throws is retried three times; then the event is a dead letter.
+ */
+export function onEvent<Schema extends z.ZodType>(
+  definition: EventDefinition<Schema>,
+  handle: (event: Event<z.output<Schema>>, context: HandlerContext) => Promise<void> | void,
+): EventHandler {
+  return { definition, handle };
+}
+
+/** What the processing of records needs. */
+export interface DeliveryOptions {
+  handlers: readonly EventHandler[];
+  deps: Deps;
+  group: string;
+  metrics: KafkaMetrics;
+  /** Writes to the dead letter topic. */
+  write(record: OutgoingRecord): Promise<void>;
+  /** Before the first repetition; it doubles with each. */
+  retryMs?: number;
+}
+
+/** Processes one record to its end. Throws only when its dead letter cannot be written: then it is not done. */
+export type Deliver = (record: KafkaRecord) => Promise<void>;
+
+const RETRIES = 3;
+const FIRST_RETRY_MS = 250;
+
+/** Checks, hands over to the handler of its type, repeats, and buries a record. */
+export function createDelivery({
+  handlers,
+  deps,
+  group,
+  metrics,
+  write,
+  retryMs = FIRST_RETRY_MS,
+}: DeliveryOptions): Deliver {
+  const { log, settings } = deps;
+  const ratio = settings.OTEL_TRACES_SAMPLER_ARG;
+  const byType = new Map(
+    handlers.map(({ definition, handle }) => [
+      definition.type,
+      { handle, schema: compileEvent(definition) },
+    ]),
+  );
+
+  function check(value: Buffer): () => Promise<void> | void {
+    const envelope = readEnvelope(value);
+    const known = byType.get(envelope.type);
+    if (known === undefined) {
+      throw new PoisonError("unknown_type", `no handler for events of the type ${envelope.type}`);
+    }
+    const checked = known.schema.safeParse(envelope);
+    if (checked.success) return () => known.handle(checked.data as Event<never>, { deps, log });
+    throw new PoisonError("malformed", "the event breaks its schema", { cause: checked.error });
+  }
+
+  /** @returns why the record has to be given up; undefined when it is processed. */
+  async function attempt(topic: string, value: Buffer): Promise<Verdict | undefined> {
+    let handle: () => Promise<void> | void;
+    try {
+      handle = check(value);
+    } catch (error) {
+      if (!(error instanceof PoisonError)) throw error;
+      return { reason: error.reason, error, attempts: 0 };
+    }
+    for (let attempts = 1; ; attempts += 1) {
+      try {
+        await handle();
+        return undefined;
+      } catch (thrown) {
+        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
+        if (attempts > RETRIES) return { reason: "handler_failed", error, attempts };
+        log.warn({ error, attempts }, "event handler failed; it is called again");
+        metrics.retries.inc({ topic });
+      }
+      // Half of it by chance, so that those that failed together do not come back together.
+      await delay(retryMs * 2 ** (attempts - 1) * (0.5 + Math.random() / 2));
+    }
+  }
+
+  async function bury(record: KafkaRecord, verdict: Verdict): Promise<void> {
+    const { topic, partition, offset } = record;
+    const { reason, error, attempts } = verdict;
+    await write(toDeadLetter(record, verdict));
+    metrics.deadLetters.inc({ topic, reason });
+    metrics.consumed.inc({ topic, outcome: "dead_letter" });
+    log.error(
+      { error, reason, attempts, topic, partition, offset: Number(offset) },
+      "event is a dead letter",
+    );
+  }
+
+  return async (record) => {
+    const { topic, value } = record;
+    if (value === undefined) return metrics.consumed.inc({ topic, outcome: "tombstone" });
+    const context = contextOf(record, group, ratio);
+    await runInRequest(context, async () => {
+      const verdict = await attempt(topic, value);
+      endSpan(context, verdict);
+      if (verdict !== undefined) await bury(record, verdict);
+      else metrics.consumed.inc({ topic, outcome: "processed" });
+    });
+  };
+}
+
+function endSpan({ span }: RecordContext, verdict: Verdict | undefined): void {
+  if (span === undefined) return;
+  if (verdict !== undefined) {
+    span.recordException(verdict.error);
+    span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.error.message });
+  }
+  span.end();
+}

@@ -1,0 +1,101 @@
+import {
+  type Attributes,
+  context,
+  propagation,
+  ROOT_CONTEXT,
+  SpanKind,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
+import { currentRequest, type RequestContext } from "../context.ts";
+import { requestIds } from "../request-ids.ts";
+import { isSampled, parentOf, randomHex, SAMPLED, type TracePosition } from "../tracing.ts";
+import type { KafkaRecord, OutgoingRecord } from "./port.ts";
+
+/** The surroundings of a record's processing, in the form that a request's have. */
+export type RecordContext = RequestContext & TracePosition;
+
+const tracer = trace.getTracer("kafka");
+
+/**
+ * Sends a record within a span of its own, and writes into its headers whatever the consumer needs to go on: the ids
+ * of the request at hand, and the place in the trace.
+ * @param id stands for the request id where there is no request.
+ */
+export async function sendInSpan(
+  record: OutgoingRecord,
+  id: string,
+  send: () => Promise<void>,
+): Promise<void> {
+  const attributes = { ...destination(record.topic), ...operation("send") };
+  const span = tracer.startSpan(`send ${record.topic}`, { kind: SpanKind.PRODUCER, attributes });
+  const request = currentRequest();
+  record.headers.set("x-request-id", request?.requestId ?? id);
+  record.headers.set("x-correlation-id", request?.correlationId ?? id);
+  propagation.inject(trace.setSpan(context.active(), span), record.headers, {
+    set: (headers, name, value) => void headers.set(name, value),
+  });
+  try {
+    await send();
+  } catch (error) {
+    span.setStatus({ code: SpanStatusCode.ERROR, message: String(error) });
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+/** The record's headers as text; the last one of a name counts. */
+export function textHeaders({ headerEntries }: KafkaRecord): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of headerEntries) {
+    headers[name.toString("latin1").toLowerCase()] = value.toString();
+  }
+  return headers;
+}
+
+/**
+ * Where the processing of a record belongs: to the request and the trace of whoever published it.
+ * @param ratio share of the traces that are kept where the record brings no decision.
+ */
+export function contextOf(record: KafkaRecord, group: string, ratio: number): RecordContext {
+  const headers = textHeaders(record);
+  const ids = requestIds(headers);
+  const parent = headers["traceparent"] === undefined ? undefined : parentOf(headers);
+  if (!(parent === undefined ? Math.random() < ratio : isSampled(parent))) {
+    const traceId = parent?.traceId ?? randomHex(16);
+    return {
+      ...ids,
+      traceId,
+      spanId: randomHex(8),
+      traceState: parent?.traceState,
+      span: undefined,
+    };
+  }
+  const above = parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
+  const span = tracer.startSpan(
+    `process ${record.topic}`,
+    { kind: SpanKind.CONSUMER, attributes: attributesOf(record, group) },
+    above.setValue(SAMPLED, true),
+  );
+  const { traceId, spanId, traceState } = span.spanContext();
+  return { ...ids, traceId, spanId, traceState, span };
+}
+
+function attributesOf(record: KafkaRecord, group: string): Attributes {
+  return {
+    ...destination(record.topic),
+    ...operation("process"),
+    "messaging.consumer.group.name": group,
+    "messaging.destination.partition.id": String(record.partition),
+    "messaging.kafka.offset": Number(record.offset),
+  };
+}
+
+function destination(topic: string): Attributes {
+  return { "messaging.system": "kafka", "messaging.destination.name": topic };
+}
+
+function operation(name: "send" | "process"): Attributes {
+  return { "messaging.operation.name": name, "messaging.operation.type": name };
+}
