@@ -22,6 +22,15 @@ export default defineConfig({
           fileParallelism: false,
         },
       },
+      {
+        test: {
+          ...limits,
+          name: "crash",
+          include: ["test/crash/**/*.test.ts"],
+          // Each builds the bundle first.
+          fileParallelism: false,
+        },
+      },
       { test: { ...limits, name: "container", include: ["test/container/**/*.test.ts"] } },
       {
         test: {

@@ -1,5 +1,5 @@
 import type { Dirent } from "node:fs";
-import { join, relative, sep } from "node:path";
+import { dirname, join, relative, sep } from "node:path";
 
 import fs from "fs-extra";
 
@@ -34,7 +34,17 @@ export const disk: FileSystem = {
   isExecutable: async (path) => (fs.statSync(path).mode & 0o111) !== 0,
   modeOf: async (path) => fs.lstatSync(path).mode & 0o777,
   sizeOf: async (path) => fs.lstatSync(path).size,
-  makeFolder: async (path) => fs.ensureDirSync(path),
+  makeFolder: async (path) => {
+    try {
+      fs.ensureDirSync(path);
+    } catch (error) {
+      // Node's word for a read-only disk when it makes folders on the way.
+      if (systemCode(error) === "ENOENT") {
+        fs.mkdirSync(firstMissing(path));
+      }
+      throw error;
+    }
+  },
   makeUniqueFolder: async (prefix) => fs.mkdtempSync(prefix),
   writeFile: async (path, bytes, mode) => fs.writeFileSync(path, bytes, { mode }),
   writeDurably: async (path, bytes, mode) => fs.writeFileSync(path, bytes, { mode, flush: true }),
@@ -59,6 +69,11 @@ export const disk: FileSystem = {
     }
   },
 };
+
+function firstMissing(path: string): string {
+  const parent = dirname(path);
+  return fs.existsSync(parent) ? path : firstMissing(parent);
+}
 
 function kindOf(stats: {
   isFile(): boolean;
