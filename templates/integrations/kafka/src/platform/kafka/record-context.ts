@@ -6,6 +6,7 @@ import {
   SpanKind,
   SpanStatusCode,
   trace,
+  type Tracer,
 } from "@opentelemetry/api";
 import { currentRequest, type RequestContext } from "../context.ts";
 import { requestIds } from "../request-ids.ts";
@@ -15,7 +16,8 @@ import type { KafkaRecord, OutgoingRecord } from "./port.ts";
 /** The surroundings of a record's processing, in the form that a request's have. */
 export type RecordContext = RequestContext & TracePosition;
 
-const tracer = trace.getTracer("kafka");
+/** Asked for each time, because telemetry may be started anew. */
+const tracer = (): Tracer => trace.getTracer("kafka");
 
 /**
  * Sends a record within a span of its own, and writes into its headers whatever the consumer needs to go on: the ids
@@ -28,7 +30,7 @@ export async function sendInSpan(
   send: () => Promise<void>,
 ): Promise<void> {
   const attributes = { ...destination(record.topic), ...operation("send") };
-  const span = tracer.startSpan(`send ${record.topic}`, { kind: SpanKind.PRODUCER, attributes });
+  const span = tracer().startSpan(`send ${record.topic}`, { kind: SpanKind.PRODUCER, attributes });
   const request = currentRequest();
   record.headers.set("x-request-id", request?.requestId ?? id);
   record.headers.set("x-correlation-id", request?.correlationId ?? id);
@@ -73,7 +75,7 @@ export function contextOf(record: KafkaRecord, group: string, ratio: number): Re
     };
   }
   const above = parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
-  const span = tracer.startSpan(
+  const span = tracer().startSpan(
     `process ${record.topic}`,
     { kind: SpanKind.CONSUMER, attributes: attributesOf(record, group) },
     above.setValue(SAMPLED, true),

@@ -1,0 +1,97 @@
+import { expect, test, vi } from "vitest";
+import { deadLetterFields } from "../../../src/platform/kafka/dead-letters.ts";
+import { textHeaders } from "../../../src/platform/kafka/record-context.ts";
+import { counted, raw, type RunningConsumer, startConsumer, TOPIC } from "./running-consumer.ts";
+
+/** The records of the dead letter topic, as soon as there are so many. */
+async function deadLetters({ broker }: RunningConsumer, count: number) {
+  return vi.waitFor(() => {
+    const letters = broker.of(`${TOPIC}.dlq`);
+    expect(letters).toHaveLength(count);
+    return letters;
+  });
+}
+
+test.each([
+  ["bytes that are no text", Buffer.from([0xff, 0xfe, 0x00]), "malformed"],
+  ["text that is not JSON", "{", "malformed"],
+  ["JSON that is no event", "[1]", "malformed"],
+  ["an empty value", "", "malformed"],
+  ["an event of a type without a handler", '{"type":"strange","data":{}}', "unknown_type"],
+  ["an event that breaks its schema", '{"type":"counted","data":{"key":1}}', "malformed"],
+])("%s becomes a dead letter at once, and blocks nothing", async (_name, value, reason) => {
+  await using consumer = await startConsumer();
+  consumer.broker.append(raw(value, "1"));
+  await consumer.kafka.publish(counted, { key: "1", count: 2 });
+  const [letter] = await deadLetters(consumer, 1);
+  expect(letter).toMatchObject({ key: Buffer.from("1"), value: Buffer.from(value as string) });
+  expect(deadLetterFields(letter!)).toMatchObject({
+    reason,
+    error: expect.stringMatching(/^PoisonError: ./),
+    attempts: "0",
+    topic: TOPIC,
+    partition: "0",
+    offset: "0",
+    timestamp: expect.stringMatching(/Z$/),
+  });
+  expect(textHeaders(letter!)["x-request-id"]).toBe("from-elsewhere");
+  await vi.waitFor(() => expect(consumer.handled).toEqual(["1/2"]));
+  expect(await consumer.metric("kafka_dead_letters_total", { reason })).toBe(1);
+});
+
+test("a tombstone is skipped and counted", async () => {
+  await using consumer = await startConsumer();
+  consumer.broker.append(raw(undefined));
+  await vi.waitFor(() => expect(consumer.broker.committed.size).toBe(1));
+  expect(consumer.broker.of(`${TOPIC}.dlq`)).toEqual([]);
+  expect(await consumer.metric("kafka_consumed_records_total", { outcome: "tombstone" })).toBe(1);
+});
+
+test("a handler that fails is called again, and the event is done when it does not", async () => {
+  let calls = 0;
+  const handle = (): void => {
+    calls += 1;
+    if (calls < 4) throw new Error("not yet");
+  };
+  await using consumer = await startConsumer({ handle });
+  await consumer.kafka.publish(counted, { key: "a", count: 1 });
+  await vi.waitFor(() => expect(consumer.broker.committed.size).toBe(1));
+  expect(calls).toBe(4);
+  expect(consumer.broker.of(`${TOPIC}.dlq`)).toEqual([]);
+  expect(await consumer.metric("kafka_consumer_retries_total")).toBe(3);
+});
+
+test("after three repetitions the event is a dead letter, with the error", async () => {
+  const handle = (): Promise<void> => Promise.reject(new Error("never"));
+  await using consumer = await startConsumer({ handle });
+  await consumer.kafka.publish(counted, { key: "a", count: 1 });
+  const [letter] = await deadLetters(consumer, 1);
+  expect(deadLetterFields(letter!)).toMatchObject({
+    reason: "handler_failed",
+    error: "Error: never",
+    attempts: "4",
+  });
+  expect(consumer.handled).toHaveLength(4);
+  await vi.waitFor(() => expect(consumer.broker.committed.size).toBe(1));
+  expect(consumer.logs.at(-1)).toMatchObject({
+    level: "error",
+    message: "event is a dead letter",
+    reason: "handler_failed",
+    topic: TOPIC,
+    offset: 0,
+  });
+});
+
+test("a handler's log lines carry the ids that came in the headers", async () => {
+  await using consumer = await startConsumer({
+    handle: (_event, { log }) => log.info("in the handler"),
+  });
+  const event = { id: "1", type: "counted", time: new Date().toISOString() };
+  consumer.broker.append(raw(JSON.stringify({ ...event, data: { key: "a", count: 1 } })));
+  await vi.waitFor(() => expect(consumer.handled).toHaveLength(1));
+  expect(consumer.logs.find(({ message }) => message === "in the handler")).toMatchObject({
+    request_id: "from-elsewhere",
+    correlation_id: "from-elsewhere",
+    trace_id: expect.stringMatching(/^[0-9a-f]{32}$/),
+  });
+});

@@ -1,0 +1,97 @@
+import { Registry } from "@prometheus-io/client";
+import { expect, test } from "vitest";
+import { runInRequest } from "../../../src/platform/context.ts";
+import { createKafkaMetrics } from "../../../src/platform/kafka/metrics.ts";
+import type { KafkaPort } from "../../../src/platform/kafka/port.ts";
+import { createPublisher } from "../../../src/platform/kafka/publisher.ts";
+import { textHeaders } from "../../../src/platform/kafka/record-context.ts";
+import { MemoryBroker } from "./memory-broker.ts";
+import { counted } from "./running-consumer.ts";
+
+function publisherOn(port: KafkaPort, deadlineMs?: number) {
+  return createPublisher(port, createKafkaMetrics(new Registry()), deadlineMs);
+}
+
+test("an event is JSON with its id, type, time and data, and has the ids of the request", async () => {
+  const broker = new MemoryBroker();
+  const request = { requestId: "r", correlationId: "c", traceId: "", spanId: "" };
+  const id = await runInRequest(request, () =>
+    publisherOn(broker).publish("topic", counted, { key: "k", count: 1 }),
+  );
+  const [record] = broker.of("topic");
+  expect(JSON.parse(record!.value!.toString())).toEqual({
+    id,
+    type: "counted",
+    time: expect.stringMatching(/Z$/),
+    data: { key: "k", count: 1 },
+  });
+  expect(record!.key!.toString()).toBe("k");
+  expect(textHeaders(record!)).toMatchObject({ "x-request-id": "r", "x-correlation-id": "c" });
+});
+
+test("single events are sent together, and in order", async () => {
+  const broker = new MemoryBroker();
+  const publisher = publisherOn(broker);
+  const counts = Array.from({ length: 300 }, (_, count) => count);
+  await Promise.all(
+    counts.map((count) => publisher.publish("topic", counted, { key: "k", count })),
+  );
+  expect(broker.sends).toEqual([300]);
+  const sent = broker.of("topic").map(({ value }) => JSON.parse(value!.toString()).data.count);
+  expect(sent).toEqual(counts);
+});
+
+test("no batch is larger than what a broker accepts", async () => {
+  const broker = new MemoryBroker();
+  const publisher = publisherOn(broker);
+  const key = "k".repeat(200_000);
+  await Promise.all(
+    [1, 2, 3, 4, 5].map((count) => publisher.publish("topic", counted, { key, count })),
+  );
+  expect(broker.sends).toEqual([2, 2, 1]);
+});
+
+test("an event that breaks its schema is never sent", async () => {
+  const broker = new MemoryBroker();
+  const publishing = publisherOn(broker).publish("topic", counted, { key: "k", count: 0.5 });
+  await expect(publishing).rejects.toThrow("an event counted breaks its schema");
+  expect(broker.records).toEqual([]);
+});
+
+test("an event that no broker would accept is refused", async () => {
+  const publishing = publisherOn(new MemoryBroker()).publish("topic", counted, {
+    key: "k".repeat(600_000),
+    count: 1,
+  });
+  await expect(publishing).rejects.toMatchObject({ code: "PAYLOAD_TOO_LARGE" });
+});
+
+test("a broker that refuses is an upstream failure", async () => {
+  const broker = new MemoryBroker();
+  broker.down.add("topic");
+  const publishing = publisherOn(broker).publish("topic", counted, { key: "k", count: 1 });
+  await expect(publishing).rejects.toMatchObject({
+    code: "EXTERNAL_SERVICE_ERROR",
+    cause: { message: "topic is down" },
+  });
+});
+
+test("a broker that says nothing is one too, after the deadline, and what waits is bounded", async () => {
+  const broker = new MemoryBroker();
+  broker.send = () => new Promise(() => {});
+  const publisher = publisherOn(broker, 300);
+  const counts = Array.from({ length: 11_500 }, (_, count) => count);
+  const outcomes = await Promise.allSettled(
+    counts.map(async (count) => {
+      // One batch is under way before the others come.
+      if (count >= 1_000) await new Promise((resolve) => setTimeout(resolve, 50));
+      return publisher.publish("topic", counted, { key: "k", count });
+    }),
+  );
+  const codes = outcomes.map((outcome) =>
+    outcome.status === "rejected" ? (outcome.reason as { code: string }).code : "sent",
+  );
+  expect(Object.groupBy(codes, (code) => code)["OVERLOADED"]).toHaveLength(500);
+  expect(codes[0]).toBe("EXTERNAL_SERVICE_ERROR");
+  expect(codes).not.toContain("sent");
+});

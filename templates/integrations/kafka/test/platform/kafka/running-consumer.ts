@@ -1,0 +1,99 @@
+import { Registry } from "@prometheus-io/client";
+import { z } from "zod";
+import { createDeps, type Deps } from "../../../src/deps.ts";
+import {
+  type EventHandler,
+  type HandlerContext,
+  onEvent,
+} from "../../../src/platform/kafka/delivery.ts";
+import { type Event, defineEvent } from "../../../src/platform/kafka/events.ts";
+import { createKafka, type Kafka } from "../../../src/platform/kafka/kafka.ts";
+import type { Background } from "../../../src/platform/lifespan.ts";
+import { createLogger } from "../../../src/platform/logging.ts";
+import { loadSettings } from "../../../src/settings.ts";
+import { createFakes } from "../../integrations/index.ts";
+import { MemoryBroker } from "./memory-broker.ts";
+
+export const TOPIC = "events";
+
+/** An event of these tests: what the service's own are does not matter here. */
+export const counted = defineEvent({
+  type: "counted",
+  schema: z.object({ key: z.string(), count: z.int() }),
+  key: ({ key }) => key,
+});
+
+type Counted = z.output<typeof counted.schema>;
+
+/** A consumer at work, its broker, and whatever can be seen of it. */
+export interface RunningConsumer extends AsyncDisposable {
+  broker: MemoryBroker;
+  kafka: Kafka;
+  work: Background;
+  deps: Deps;
+  metrics: Registry;
+  logs: Record<string, unknown>[];
+  /** What the handler was called with, as `key/count`. */
+  handled: string[];
+  /** The value of a metric. */
+  metric(name: string, labels?: Record<string, string>): Promise<number>;
+}
+
+interface Options {
+  broker?: MemoryBroker;
+  handle?: (event: Event<Counted>, context: HandlerContext) => Promise<void> | void;
+  batchMs?: number;
+}
+
+/** Starts a consumer of `counted` events on a broker in memory. */
+export async function startConsumer({
+  broker = new MemoryBroker(),
+  handle = () => {},
+  batchMs = 10,
+}: Options = {}): Promise<RunningConsumer> {
+  const metrics = new Registry();
+  const logs: Record<string, unknown>[] = [];
+  const settings = loadSettings({ LOG_LEVEL: "debug" });
+  const log = createLogger(settings, { write: (line) => void logs.push(JSON.parse(line)) });
+  const kafka = createKafka(broker, { topic: TOPIC, group: "group", metrics, retryMs: 1, batchMs });
+  const { deps } = await createDeps(settings, log, metrics, { ...createFakes(), kafka });
+  const handled: string[] = [];
+  const handlers: EventHandler[] = [
+    onEvent(counted, async (event, context) => {
+      handled.push(`${event.data.key}/${event.data.count}`);
+      await handle(event, context);
+    }),
+  ];
+  const work = kafka.consume(handlers, deps);
+  return {
+    broker,
+    kafka,
+    work,
+    deps,
+    metrics,
+    logs,
+    handled,
+    async metric(name, labels = {}) {
+      const { values } = await metrics.getSingleMetric(name)!.get();
+      const found = values.find((value) =>
+        Object.entries(labels).every(([label, text]) => value.labels[label] === text),
+      );
+      return found?.value ?? 0;
+    },
+    async [Symbol.asyncDispose]() {
+      broker.down.clear();
+      await work.stop();
+      await kafka.close();
+    },
+  };
+}
+
+/** A record as any program may have written it. */
+export function raw(value: string | Buffer | undefined, key = "a") {
+  return {
+    topic: TOPIC,
+    key: Buffer.from(key),
+    value: value === undefined ? undefined : Buffer.from(value as string),
+    headers: new Map([["x-request-id", "from-elsewhere"]]),
+  };
+}
