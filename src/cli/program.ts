@@ -35,6 +35,7 @@ to decide; 4 \`status --check\` found a difference; 130 interrupted`;
 export interface Actions {
   create: (options: CreateOptions) => Promise<void>;
   service: (command: CommandWords, options: ServiceOptions) => Promise<void>;
+  completion: (shell: string, program: Command) => Promise<void>;
 }
 
 /** The command line: its words, and what each of them runs. */
@@ -73,6 +74,12 @@ export function createProgram(
       actions.create({ ...options, ...(name !== undefined && { name }) }),
     );
   SERVICE_COMMANDS.forEach((words) => addServiceCommand(program, words, actions));
+  program
+    .command("completion")
+    .description("print a script that completes command lines in bash, fish or zsh")
+    .argument("<shell>")
+    .allowExcessArguments(false)
+    .action((shell: string) => actions.completion(shell, program));
   return program;
 }
 

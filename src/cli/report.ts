@@ -163,6 +163,11 @@ export class Report {
     this.#screen.out(`${JSON.stringify(value, null, 2)}\n`);
   }
 
+  /** Text for another program, as it is. */
+  script(text: string): void {
+    this.#screen.out(text);
+  }
+
   /** A unified diff, which is to be piped into other programs. */
   patch(text: string): void {
     const { red, green, cyan } = this.#screen.paint;

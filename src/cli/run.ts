@@ -22,6 +22,11 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
       const command = await words.load();
       exitCode = await command(await surroundings.host(), await report(), options);
     },
+    completion: async (shell, words) => {
+      const { completionFor } = await import("./completion.ts");
+      const names = catalogue.integrations.map(({ name }: { name: string }) => name);
+      (await report()).script(completionFor(shell, words, names));
+    },
   });
   try {
     await program.parseAsync(args, { from: "user" });

@@ -1,0 +1,39 @@
+import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const ROOT = join(import.meta.dirname, "../../..");
+
+/** Changes of the templates that stand beside what the team has changed, and one on the same line. */
+const CHANGES: readonly [path: string, find: string, put: string][] = [
+  ["base/README.md.hbs", "## Add a route\n", "## Add another route\n"],
+  ["base/fsd.yml.hbs", "scale_out_cooldown: 60", "scale_out_cooldown: 90"],
+  ["base/package.json.hbs", '"pino": "', '"pino": "^'],
+  ["base/Dockerfile.hbs", "--interval=30s", "--interval=20s"],
+  ["base/.env.example.hbs", "CORS_ORIGINS=\n", "CORS_ORIGINS=\nCORS_MAX_AGE=600\n"],
+];
+
+/** A checkout of the version after this one. Returns its command. */
+export function nextVersion(version: string): string {
+  const folder = mkdtempSync(join(tmpdir(), "next-version-"));
+  for (const part of ["bin", "src", "templates", "package.json"]) {
+    cpSync(join(ROOT, part), join(folder, part), { recursive: true });
+  }
+  symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  edit(join(folder, "package.json"), /"version": "[^"]+"/, `"version": "${version}"`);
+  for (const [path, find, put] of CHANGES) {
+    edit(join(folder, "templates", path), find, put);
+  }
+  const changelog = [{ version, changes: ["Health checks every 20 seconds"] }];
+  writeFileSync(join(folder, "templates/changelog.json"), JSON.stringify(changelog));
+  return join(folder, "bin/create-fetch-service.js");
+}
+
+function edit(path: string, find: string | RegExp, put: string): void {
+  const text = readFileSync(path, "utf8");
+  const edited = text.replace(find, put);
+  if (edited === text) {
+    throw new Error(`${path} no longer has ${String(find)}`);
+  }
+  writeFileSync(path, edited);
+}
