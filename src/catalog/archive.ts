@@ -1,0 +1,120 @@
+import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
+
+import { InternalError } from "../errors.ts";
+import { parseManifest } from "./manifest.ts";
+import type { Compile, Templates } from "./templates.ts";
+
+/** One version's templates as they are stored, before anything is parsed or compiled. */
+export interface RawTemplates {
+  version: string;
+  manifest: unknown;
+  files: readonly { path: string; executable: boolean; bytes: Uint8Array }[];
+}
+
+/** The templates of older versions. */
+export interface Archive {
+  versions: string[];
+  /** Undefined for a version that is not in it. */
+  templates(version: string): Templates | undefined;
+}
+
+/** What the archive is, below its compression. Versions share the files that are the same. */
+interface Stored {
+  format: 1;
+  /** Texts, and bytes that are none in base64. */
+  blobs: (string | { base64: string })[];
+  versions: Record<string, { manifest: unknown; files: StoredFile[] }>;
+}
+
+type StoredFile = [path: string, blob: number, executable?: true];
+
+/** Opens an archive. Its templates are compiled when they are first used. */
+export function readArchive(bytes: Uint8Array, compile: Compile): Archive {
+  const { blobs, versions } = unpack(bytes);
+  return {
+    versions: Object.keys(versions),
+    templates: (version) => {
+      const stored = versions[version];
+      return (
+        stored && {
+          version,
+          manifest: parseManifest(stored.manifest),
+          files: stored.files.map(([path, index, executable = false]) => {
+            const content = bytesOf(blobs, index);
+            const rendered = path.endsWith(".hbs");
+            return { path, executable, content: rendered ? compile(content.toString()) : content };
+          }),
+        }
+      );
+    },
+  };
+}
+
+/** The archive with one more version, or with this version anew. */
+export function addToArchive(bytes: Uint8Array | undefined, added: RawTemplates): Uint8Array {
+  const all = [...(bytes ? rawVersions(bytes) : []), added].reduce(
+    (byVersion, raw) => byVersion.set(raw.version, raw),
+    new Map<string, RawTemplates>(),
+  );
+  return pack([...all.values()]);
+}
+
+/** Every version of an archive as it is stored. */
+export function rawVersions(bytes: Uint8Array): RawTemplates[] {
+  const { blobs, versions } = unpack(bytes);
+  return Object.entries(versions).map(([version, { manifest, files }]) => ({
+    version,
+    manifest,
+    files: files.map(([path, index, executable = false]) => ({
+      path,
+      executable,
+      bytes: bytesOf(blobs, index),
+    })),
+  }));
+}
+
+function pack(versions: readonly RawTemplates[]): Uint8Array {
+  const indexes = new Map<string, number>();
+  const stored: Stored = { format: 1, blobs: [], versions: {} };
+  for (const { version, manifest, files } of versions) {
+    const entries = [...files].sort((a, b) => (a.path < b.path ? -1 : 1));
+    stored.versions[version] = {
+      manifest,
+      files: entries.map(({ path, executable, bytes }) => {
+        const key = Buffer.from(bytes).toString("latin1");
+        const index = indexes.get(key) ?? stored.blobs.push(blobOf(Buffer.from(bytes))) - 1;
+        indexes.set(key, index);
+        return executable ? [path, index, true] : [path, index];
+      }),
+    };
+  }
+  const json = Buffer.from(JSON.stringify(stored));
+  return brotliCompressSync(json, {
+    params: {
+      [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT,
+      [constants.BROTLI_PARAM_LGWIN]: constants.BROTLI_MAX_WINDOW_BITS,
+      [constants.BROTLI_PARAM_SIZE_HINT]: json.length,
+    },
+  });
+}
+
+function unpack(bytes: Uint8Array): Stored {
+  try {
+    return JSON.parse(brotliDecompressSync(bytes).toString("utf8")) as Stored;
+  } catch (error) {
+    throw new InternalError("the archive of old templates cannot be read", error);
+  }
+}
+
+function blobOf(bytes: Buffer): Stored["blobs"][number] {
+  const text = bytes.toString("utf8");
+  return Buffer.from(text).equals(bytes) ? text : { base64: bytes.toString("base64") };
+}
+
+function bytesOf(blobs: Stored["blobs"], index: number): Buffer {
+  const blob = blobs[index];
+  if (blob === undefined) {
+    throw new InternalError(`the archive of old templates has no blob ${index}`);
+  }
+  return typeof blob === "string" ? Buffer.from(blob) : Buffer.from(blob.base64, "base64");
+}

@@ -1,0 +1,39 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+import type { Templates } from "../../src/catalog/templates.ts";
+import { blobId } from "../../src/plan/blob-id.ts";
+import { render } from "../../src/plan/render.ts";
+import type { Tree } from "../../src/plan/tree.ts";
+import { allVariants, titleOf } from "./templates.ts";
+
+const FOLDER = join(import.meta.dirname, "../../templates-archive");
+
+/** The templates of older versions, compressed. */
+export const ARCHIVE = join(FOLDER, "templates.br");
+
+/** For each of those versions, the ids of all trees that it renders. */
+export const TREE_IDS = join(FOLDER, "trees.json");
+
+/** The recorded ids by version and by the title of the answers. */
+export function recordedTreeIds(): Record<string, Record<string, string>> {
+  return existsSync(TREE_IDS) ? JSON.parse(readFileSync(TREE_IDS, "utf8")) : {};
+}
+
+/** The ids of all trees that these templates render. */
+export function treeIds(templates: Templates): Record<string, string> {
+  return Object.fromEntries(
+    allVariants(templates.manifest).map((answers) => [
+      titleOf(answers),
+      treeId(render(templates, answers)),
+    ]),
+  );
+}
+
+/** One id for every path, mode and byte of a tree. */
+function treeId(tree: Tree): string {
+  const lines = [...tree].map(
+    ([path, { bytes, mode }]) => `${mode.toString(8)} ${blobId(bytes)} ${path}\n`,
+  );
+  return blobId(Buffer.from(lines.join("")));
+}
