@@ -14,21 +14,36 @@ const TEMPLATES = join(ROOT, "templates");
 
 /**
  * The module that takes the place of src/cli/templates.ts: templates are compiled here and now, so
- * the published package needs Handlebars' small runtime only.
+ * the published package needs Handlebars' small runtime only. What is copied as it is lies in one
+ * file of bytes, which costs a read; as a program's text it would have to be parsed, too.
  */
 async function precompiledTemplates(): Promise<string> {
   const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   const { manifest, files } = await loadTemplates(disk, TEMPLATES, version, () => () => "");
-  const entries = await Promise.all(
-    files.map(async ({ path, executable }) => {
-      const source = await readFile(join(TEMPLATES, path));
-      return `{ path: ${JSON.stringify(path)}, executable: ${executable}, content: ${contentOf(path, source)} }`;
-    }),
-  );
+  const bytes: Buffer[] = [];
+  let length = 0;
+  const entries: string[] = [];
+  for (const { path, executable } of files) {
+    const source = await readFile(join(TEMPLATES, path));
+    let content = `template(${precompile(source.toString("utf8"))})`;
+    if (!path.endsWith(".hbs")) {
+      content = `bytes.subarray(${length}, ${length + source.length})`;
+      bytes.push(source);
+      length += source.length;
+    }
+    entries.push(
+      `{ path: ${JSON.stringify(path)}, executable: ${executable}, content: ${content} }`,
+    );
+  }
+  await writeFile(join(DIST, "templates.bin"), Buffer.concat(bytes));
   await writeFile(
     join(DIST, "templates.js"),
-    `import handlebars from "handlebars/runtime.js";
+    `import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import handlebars from "handlebars/runtime.js";
 const template = (spec) => handlebars.template(spec);
+// The bundle is CommonJS, and this is in a chunk of it.
+const bytes = readFileSync(join(__dirname, "../templates.bin"));
 export const manifest = ${JSON.stringify(manifest)};
 export const changelog = ${await readFile(join(TEMPLATES, "changelog.json"), "utf8")};
 export const files = [\n${entries.join(",\n")}\n];\n`,
@@ -44,13 +59,6 @@ export async function builtInTemplates() {
 export async function builtInChangelog() {
   return (await import(${JSON.stringify(join(DIST, "templates.js"))})).changelog;
 }`;
-}
-
-function contentOf(path: string, source: Buffer): string {
-  if (path.endsWith(".hbs")) {
-    return `template(${precompile(source.toString("utf8"))})`;
-  }
-  return `Buffer.from(${JSON.stringify(source.toString("utf8"))})`;
 }
 
 // Its type says that it could be no text, which it is only when asked to parse.
