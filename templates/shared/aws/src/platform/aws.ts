@@ -39,21 +39,26 @@ export function awsClientConfig(settings: AwsSettings) {
       requestTimeout: 5_000,
       // Otherwise a time-out is no more than a warning.
       throwOnRequestTimeout: true,
-      socketTimeout: 5_000,
       httpAgent: { maxSockets: 200 },
       httpsAgent: { maxSockets: 200 },
     },
   };
 }
 
+/** How a single call of a client ends, whatever the client is made with. */
+export interface CallOptions {
+  abortSignal: AbortSignal;
+  requestTimeout?: number;
+}
+
 /**
- * The second argument of a client's `send`: the call ends, with all its tries, at the deadline or with `signal`.
- * @param milliseconds ten seconds when left out.
+ * The second argument of a client's call, which ends with all its tries after ten seconds, or with `signal`.
+ * @param milliseconds another time, for each try as well: for a call that AWS needs longer for.
  */
-export function within(
-  signal?: AbortSignal,
-  milliseconds = DEADLINE_MS,
-): { abortSignal: AbortSignal } {
-  const deadline = AbortSignal.timeout(milliseconds);
-  return { abortSignal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]) };
+export function within(signal?: AbortSignal, milliseconds?: number): CallOptions {
+  const deadline = AbortSignal.timeout(milliseconds ?? DEADLINE_MS);
+  const abortSignal = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
+  return milliseconds === undefined
+    ? { abortSignal }
+    : { abortSignal, requestTimeout: milliseconds };
 }
