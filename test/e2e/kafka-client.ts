@@ -35,8 +35,13 @@ export async function createTopic(brokers: string): Promise<string> {
   return topic;
 }
 
-/** Sends records, and returns when every one is acknowledged. */
-export async function publish(brokers: string, topic: string, records: Message[]): Promise<void> {
+/** Writes to one topic. */
+export interface Publisher extends AsyncDisposable {
+  /** Returns when every record is acknowledged. */
+  publish: (records: Message[]) => Promise<void>;
+}
+
+export function openPublisher(brokers: string, topic: string): Publisher {
   const producer = new Producer({
     clientId,
     bootstrapBrokers: [brokers],
@@ -44,18 +49,19 @@ export async function publish(brokers: string, topic: string, records: Message[]
     idempotent: true,
     serializers: stringSerializers,
   });
-  try {
-    for (let start = 0; start < records.length; start += BATCH) {
-      const messages = records.slice(start, start + BATCH).map((record) => ({
-        topic,
-        ...record,
-        headers: new Map(Object.entries(record.headers)),
-      }));
-      await producer.send({ messages });
-    }
-  } finally {
-    await producer.close();
-  }
+  return {
+    publish: async (records) => {
+      for (let start = 0; start < records.length; start += BATCH) {
+        const messages = records.slice(start, start + BATCH).map((record) => ({
+          topic,
+          ...record,
+          headers: new Map(Object.entries(record.headers)),
+        }));
+        await producer.send({ messages });
+      }
+    },
+    [Symbol.asyncDispose]: () => producer.close(),
+  };
 }
 
 /** Reads the first `count` records of a topic. */

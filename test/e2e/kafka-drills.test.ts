@@ -1,16 +1,23 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 
 import { newEvents, postEvent } from "./events.ts";
-import { lagOf, publish } from "./kafka-client.ts";
-import { compare } from "./processed.ts";
+import { lagOf, openPublisher } from "./kafka-client.ts";
+import { compare, openProcessed, type Processed } from "./processed.ts";
 import { type Service, startService } from "./service/run.ts";
 import { type Group, startSurroundings, type Surroundings } from "./surroundings.ts";
 import { until } from "./until.ts";
 
 // Of four drills, together more than 100,000 for each framework.
 const RECORDS = 30_000;
+const REQUESTS = 15_000;
+const BATCH = 500;
 const SENDERS = 50;
 const OUTAGE_MS = 10_000;
+const FEED_PAUSE_MS = 100;
+
+type Reader = Pick<Processed, "ids">;
 
 let surroundings: Surroundings;
 beforeAll(async () => {
@@ -23,77 +30,94 @@ describe.each(Object.entries(inject("services")))("%s: no record is lost", (name
     await using group = await surroundings.newGroup();
     const sent = await publishAll(group);
     await using victim = await startService(directory, group.environment);
-    await untilProcessed(group, RECORDS / 3);
+    await untilProcessed(group.processed, RECORDS / 3);
     await victim.kill();
     await using _heir = await startService(directory, group.environment);
-    await untilAllProcessed(group, sent);
-    await report(`${name}, service killed`, group, sent);
+    await untilAllProcessed(group.processed, sent);
+    await report(`${name}, service killed`, group.processed, sent);
   });
 
   it("and none is processed twice when the service is told to stop in the middle of a batch", async () => {
     await using group = await surroundings.newGroup();
     const sent = await publishAll(group);
     await using leaver = await startService(directory, group.environment);
-    await untilProcessed(group, RECORDS / 3);
+    await untilProcessed(group.processed, RECORDS / 3);
     leaver.signal("SIGTERM");
     expect(await leaver.exited).toEqual({ code: 0, signal: null });
     const { length: done } = await group.processed.ids();
     expect(await lagOf(surroundings.kafka.brokers, group.topic, group.name)).toBe(RECORDS - done);
     await using _heir = await startService(directory, group.environment);
-    await untilAllProcessed(group, sent);
-    expect(await report(`${name}, service stopped`, group, sent)).toBe(0);
+    await untilAllProcessed(group.processed, sent);
+    expect(await report(`${name}, service stopped`, group.processed, sent)).toBe(0);
   });
 
   it("when a second service comes and the first one goes", async () => {
     await using group = await surroundings.newGroup();
-    await using second = await surroundings.newGroup();
-    const sent = await publishAll(group);
+    await using second = openProcessed();
+    const feed = startFeed(group);
     await using leaver = await startService(directory, group.environment);
-    await untilProcessed(group, RECORDS / 4);
-    await using _heir = await startService(directory, {
-      ...group.environment,
-      PROCESSED: second.processed.path,
-    });
-    await untilProcessed(second, 1);
+    await untilProcessed(group.processed, BATCH);
+    const environment = { ...group.environment, PROCESSED: second.path };
+    await using _heir = await startService(directory, environment);
+    await untilProcessed(second, BATCH);
     leaver.signal("SIGTERM");
-    await leaver.exited;
-    await until("all records processed", async () => {
-      const ids = [...(await group.processed.ids()), ...(await second.processed.ids())];
-      return new Set(ids).size === RECORDS;
-    });
-    const both = [...(await group.processed.ids()), ...(await second.processed.ids())];
-    const { missing, duplicates } = compare(sent, both);
-    expect(missing).toEqual([]);
-    tell(`${name}, rebalance`, RECORDS, duplicates);
+    expect(await leaver.exited).toEqual({ code: 0, signal: null });
+    const sent = await feed.stop(RECORDS);
+    const both = { ids: async () => [...(await group.processed.ids()), ...(await second.ids())] };
+    await untilAllProcessed(both, sent);
+    await report(`${name}, rebalance`, both, sent);
   });
 
   it("when the broker is killed for ten seconds, and what was accepted comes through", async () => {
     await using group = await surroundings.newGroup();
     await using service = await startService(directory, group.environment);
     await service.untilReady();
-    const traffic = startTraffic(service, RECORDS);
-    await until("a quarter of the traffic", () => traffic.accepted.length > RECORDS / 4);
+    const traffic = startTraffic(service, REQUESTS);
+    await until("a quarter of the traffic", () => traffic.accepted.length > REQUESTS / 4);
     await surroundings.kafka.stop("SIGKILL");
-    await new Promise((resolve) => setTimeout(resolve, OUTAGE_MS));
+    await delay(OUTAGE_MS);
     await surroundings.kafka.start();
     await traffic.done;
-    await untilAllProcessed(group, traffic.accepted);
+    await untilAllProcessed(group.processed, traffic.accepted);
     process.stdout.write(`${name}, broker killed: ${traffic.refused} requests were refused\n`);
-    await report(`${name}, broker killed`, group, traffic.accepted);
+    await report(`${name}, broker killed`, group.processed, traffic.accepted);
   });
 });
 
 async function publishAll(group: Group): Promise<string[]> {
   const events = newEvents(RECORDS);
-  await publish(surroundings.kafka.brokers, group.topic, events.map(({ message }) => message));
+  await using publisher = openPublisher(surroundings.kafka.brokers, group.topic);
+  await publisher.publish(events.map(({ message }) => message));
   return events.map(({ id }) => id);
 }
 
-async function untilProcessed({ processed }: Group, count: number): Promise<void> {
+/** Publishes a batch now and then. `stop` gives all ids, once there are so many. */
+function startFeed(group: Group): { stop: (atLeast: number) => Promise<string[]> } {
+  const sent: string[] = [];
+  let enough = Infinity;
+  const feeding = (async () => {
+    await using publisher = openPublisher(surroundings.kafka.brokers, group.topic);
+    while (sent.length < enough) {
+      const events = newEvents(BATCH);
+      await publisher.publish(events.map(({ message }) => message));
+      sent.push(...events.map(({ id }) => id));
+      await delay(FEED_PAUSE_MS);
+    }
+  })();
+  return {
+    stop: async (atLeast) => {
+      enough = atLeast;
+      await feeding;
+      return sent;
+    },
+  };
+}
+
+async function untilProcessed(processed: Reader, count: number): Promise<void> {
   await until(`${count} records processed`, async () => (await processed.ids()).length >= count);
 }
 
-async function untilAllProcessed({ processed }: Group, sent: string[]): Promise<void> {
+async function untilAllProcessed(processed: Reader, sent: string[]): Promise<void> {
   await until("all records processed", async () => {
     const { missing } = compare(sent, await processed.ids());
     return missing.length === 0;
@@ -101,15 +125,11 @@ async function untilAllProcessed({ processed }: Group, sent: string[]): Promise<
 }
 
 /** @returns the number of duplicates. */
-async function report(drill: string, { processed }: Group, sent: string[]): Promise<number> {
+async function report(drill: string, processed: Reader, sent: string[]): Promise<number> {
   const { missing, duplicates } = compare(sent, await processed.ids());
   expect(missing).toEqual([]);
-  tell(drill, sent.length, duplicates);
+  process.stdout.write(`${drill}: ${sent.length} acknowledged, 0 lost, ${duplicates} duplicates\n`);
   return duplicates;
-}
-
-function tell(drill: string, records: number, duplicates: number): void {
-  process.stdout.write(`${drill}: ${records} acknowledged, 0 lost, ${duplicates} duplicates\n`);
 }
 
 interface Traffic {

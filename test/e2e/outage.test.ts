@@ -36,7 +36,9 @@ describe.each(Object.entries(inject("services")))("%s: everything is down", (nam
       }
       times.push(await recovery(service, surroundings));
     } while (Math.min(...times) > RECOVERY_MS && times.length < TRIES);
-    process.stdout.write(`${name}: ready ${times.map(Math.round).join(", ")} ms after the return\n`);
+    process.stdout.write(
+      `${name}: ready ${times.map(Math.round).join(", ")} ms after the return\n`,
+    );
     expect(Math.min(...times)).toBeLessThan(RECOVERY_MS);
   });
 });
@@ -63,6 +65,8 @@ function expectOneLineEach(lines: LogLine[], processes: number): void {
     expect(told.length, name).toBeGreaterThanOrEqual(1);
     expect(told.length, name).toBeLessThanOrEqual(processes);
   }
-  const rest = lines.filter(({ level, dependency }) => level === "error" && dependency === undefined);
+  const rest = lines.filter(
+    ({ level, dependency }) => level === "error" && dependency === undefined,
+  );
   expect(rest).toEqual([]);
 }

@@ -1,7 +1,8 @@
 import { randomUUID } from "node:crypto";
 
+import { CREDENTIALS } from "../stack/credentials.ts";
 import { type DynamoDb, startDynamoDb } from "../stack/dynamodb.ts";
-import { type Kafka, startKafka } from "../stack/kafka.ts";
+import { type Kafka, type KafkaOptions, startKafka } from "../stack/kafka.ts";
 import { type S3, startS3 } from "../stack/s3.ts";
 import { createTopic } from "./kafka-client.ts";
 import { openProcessed, type Processed } from "./processed.ts";
@@ -31,9 +32,9 @@ const TABLE = "dev-receipts";
 const BUCKET = "dev-images";
 
 /** Starts all of it, with a table and a bucket. */
-export async function startSurroundings(): Promise<Surroundings> {
+export async function startSurroundings(options?: KafkaOptions): Promise<Surroundings> {
   await using stack = new AsyncDisposableStack();
-  const kafka = stack.use(await startKafka());
+  const kafka = stack.use(await startKafka(options));
   const dynamoDb = stack.use(await startDynamoDb());
   const s3 = stack.use(await startS3());
   await createTable(dynamoDb);
@@ -46,7 +47,7 @@ export async function startSurroundings(): Promise<Surroundings> {
     AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.endpoint,
     S3_BUCKET: BUCKET,
     AWS_ENDPOINT_URL_S3: s3.endpoint,
-    ...s3.credentials,
+    ...CREDENTIALS,
   };
   const resources = stack.move();
   return {

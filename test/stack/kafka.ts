@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 
 import { network } from "../../src/system/network.ts";
+import { CREDENTIALS } from "./credentials.ts";
 import { installKafka, type KafkaFiles } from "./kafka/install.ts";
 import { propertiesOf } from "./kafka/properties.ts";
 import { scratchFolder, startServer } from "./server.ts";
@@ -14,9 +15,8 @@ export interface Kafka extends AsyncDisposable {
   /** For anybody, without TLS. */
   brokers: string;
   port: number;
-  /** For tokens that are signed with `credentials`, over TLS. */
+  /** For tokens that are signed with CREDENTIALS, over TLS. */
   iamBrokers: string;
-  credentials: { AWS_ACCESS_KEY_ID: string; AWS_SECRET_ACCESS_KEY: string };
   /** The file that NODE_EXTRA_CA_CERTS is to name. */
   certificate: string;
   log: () => string;
@@ -26,10 +26,6 @@ export interface Kafka extends AsyncDisposable {
   start: () => Promise<void>;
 }
 
-const CREDENTIALS = {
-  AWS_ACCESS_KEY_ID: "AKIDEXAMPLE",
-  AWS_SECRET_ACCESS_KEY: "not-a-secret",
-};
 const CLUSTER_ID = "4L6g3nShT-eMCtK--X86sw";
 // For a short life: quick to start, and in little memory.
 const JVM = ["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1"];
@@ -74,7 +70,6 @@ export async function startKafka({
     brokers: `127.0.0.1:${port}`,
     port,
     iamBrokers: `localhost:${iamPort}`,
-    credentials: CREDENTIALS,
     certificate: files.certificate,
     log: () => server.log(),
     stop: (signal) => server.stop(signal),

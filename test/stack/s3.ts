@@ -2,6 +2,7 @@ import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { network } from "../../src/system/network.ts";
+import { CREDENTIALS } from "./credentials.ts";
 import { installGoProgram } from "./go.ts";
 import { answers, scratchFolder, startServer } from "./server.ts";
 
@@ -10,7 +11,6 @@ export interface S3 extends AsyncDisposable {
   /** What AWS_ENDPOINT_URL_S3 is to be. */
   endpoint: string;
   port: number;
-  credentials: { AWS_ACCESS_KEY_ID: string; AWS_SECRET_ACCESS_KEY: string };
   createBucket: (name: string) => Promise<void>;
   /** The keys of a bucket. */
   keys: (bucket: string) => Promise<string[]>;
@@ -21,7 +21,6 @@ export interface S3 extends AsyncDisposable {
   start: () => Promise<void>;
 }
 
-const CREDENTIALS = { AWS_ACCESS_KEY_ID: "testkey", AWS_SECRET_ACCESS_KEY: "testsecret" };
 // Where the gateway keeps what is not an object yet.
 const UNFINISHED = ".sgwtmp";
 
@@ -60,7 +59,6 @@ export async function startS3(): Promise<S3> {
   return {
     endpoint,
     port,
-    credentials: CREDENTIALS,
     // A folder is a bucket, and a file an object.
     createBucket: (name) => mkdir(join(objects, name)),
     keys: async (bucket) => {

@@ -5,7 +5,7 @@ import { createService, runScript } from "../../support/generated.ts";
 import { templates } from "../../support/templates.ts";
 
 /**
- * Creates a service with every integration, puts the handler of the tests in the place of the example's, and
+ * Creates a service with every integration, puts the handlers of the tests in the place of the example's, and
  * builds it as for production.
  * @returns its folder.
  */
@@ -14,8 +14,8 @@ export async function buildService(framework: string): Promise<string> {
   const flags = ["--framework", framework, "--integrations", integrations];
   const directory = await createService(`e2e-${framework}`, flags);
   await cp(
-    join(import.meta.dirname, "handler.ts"),
-    join(directory, "src/integrations/kafka/handler.ts"),
+    join(import.meta.dirname, "handlers.ts"),
+    join(directory, "src/integrations/kafka/handlers.ts"),
   );
   await runScript(directory, "build");
   return directory;

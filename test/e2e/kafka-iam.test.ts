@@ -1,0 +1,76 @@
+import { setTimeout as delay } from "node:timers/promises";
+
+import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
+
+import { postEvent } from "./events.ts";
+import { compare } from "./processed.ts";
+import { startService } from "./service/run.ts";
+import { startSurroundings, type Surroundings } from "./surroundings.ts";
+import { until } from "./until.ts";
+
+const TOKEN_SECONDS = 20;
+// Every connection needs several tokens in this time.
+const TRAFFIC_MS = 70_000;
+const PAUSE_MS = 100;
+
+let surroundings: Surroundings;
+beforeAll(async () => {
+  surroundings = await startSurroundings({ tokenSeconds: TOKEN_SECONDS });
+});
+afterAll(() => surroundings?.[Symbol.asyncDispose]());
+
+describe.each(Object.entries(inject("services")))("%s: signed tokens", (name, directory) => {
+  it("are replaced before they run out, and nobody notices", async () => {
+    const { kafka } = surroundings;
+    await using group = await surroundings.newGroup();
+    const acceptedBefore = count(kafka.log(), "token accepted");
+    await using service = await startService(directory, withIam(group.environment));
+    await service.untilReady();
+    const sent: string[] = [];
+    const statuses = new Set<number>();
+    const end = Date.now() + TRAFFIC_MS;
+    while (Date.now() < end) {
+      const { id, status } = await postEvent(service);
+      statuses.add(status).add((await service.ready()).status);
+      sent.push(id);
+      await delay(PAUSE_MS);
+    }
+    await until("all events processed", async () => {
+      return compare(sent, await group.processed.ids()).missing.length === 0;
+    });
+    expect(statuses).toEqual(new Set([200, 202]));
+    expect(compare(sent, await group.processed.ids()).duplicates).toBe(0);
+    expect((await service.lines()).filter(({ level }) => level === "error")).toEqual([]);
+    const accepted = count(kafka.log(), "token accepted") - acceptedBefore;
+    expect(count(kafka.log(), "token refused")).toBe(0);
+    process.stdout.write(`${name}: ${sent.length} events over ${accepted} tokens of 20 s\n`);
+  });
+
+  it("with a wrong signature are refused, and the service says that it lacks Kafka", async () => {
+    await using group = await surroundings.newGroup();
+    const environment = { ...withIam(group.environment), AWS_SECRET_ACCESS_KEY: "another" };
+    await using service = await startService(directory, environment);
+    await until("a check that failed", async () => {
+      return (await service.ready()).checks["kafka"] === "unhealthy";
+    });
+    expect((await service.ready()).status).toBe(503);
+    expect(surroundings.kafka.log()).toContain("token refused: wrong signature");
+  });
+});
+
+/** Settings as they are when deployed. */
+function withIam(environment: Record<string, string>): Record<string, string> {
+  const { iamBrokers, certificate } = surroundings.kafka;
+  return {
+    ...environment,
+    ENVIRONMENT: "stage",
+    USE_MSK_IAM: "true",
+    KAFKA_BROKERS: iamBrokers,
+    NODE_EXTRA_CA_CERTS: certificate,
+    PAGE_CURSOR_KEY: "0123456789abcdef0123456789abcdef",
+  };
+}
+
+function count(text: string, part: string): number {
+  return text.split(part).length - 1;
+}
