@@ -14,7 +14,7 @@ import type { Settings } from "./settings.ts";
  */
 export async function startBackground(settings: Settings, log: Logger): Promise<WorkerService> {
   await using stack = new AsyncDisposableStack();
-  stack.use(await startTelemetry(settings));
+  stack.use(startTelemetry(settings));
   const { registry } = createMetrics();
   const lifespan = stack.use(await createDeps(settings, log, registry));
   const work = stack.use(startBackgroundWork(integrations, lifespan.deps));

@@ -1,4 +1,3 @@
-import { createServer } from "node:http";
 import { createApp } from "./app.ts";
 import { createDeps } from "./deps.ts";
 import { createAccessLog } from "./platform/access-log.ts";
@@ -6,6 +5,7 @@ import type { WorkerService } from "./platform/cluster/service.ts";
 import { startReadiness } from "./platform/health.ts";
 import type { Logger } from "./platform/logging.ts";
 import { createMetrics } from "./platform/metrics.ts";
+import { createServer } from "./platform/node-http.ts";
 import { createRequests } from "./platform/requests.ts";
 import { startTelemetry } from "./platform/telemetry.ts";
 import { createTracing } from "./platform/tracing.ts";
@@ -17,7 +17,7 @@ import type { Settings } from "./settings.ts";
  */
 export async function startService(settings: Settings, log: Logger): Promise<WorkerService> {
   await using stack = new AsyncDisposableStack();
-  stack.use(await startTelemetry(settings));
+  stack.use(startTelemetry(settings));
   const metrics = createMetrics();
   const lifespan = stack.use(await createDeps(settings, log, metrics.registry));
   const readiness = stack.use(await startReadiness(lifespan.checks, log));

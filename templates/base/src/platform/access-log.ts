@@ -10,8 +10,9 @@ export interface AccessLog extends Disposable {
   flush(): void;
 }
 
-const FLUSH_CHARS = 16_384;
+const FLUSH_CHARS = 65_536;
 const FLUSH_MS = 100;
+const PID = process.pid;
 
 /**
  * Built by hand and written in bulk, because this is the one line that every request pays for: through pino it cost a
@@ -68,22 +69,30 @@ function accessLine(
   return (
     `{"level":"${level}","timestamp":"${now()}",${fixed},"request_id":"${requestId}",` +
     `"correlation_id":"${correlationId}","trace_id":"${traceId}","span_id":"${spanId}",` +
-    `"method":"${req.method}","path":${JSON.stringify(path)},"route":"${route}","status":${status},` +
-    `"duration_ms":${Math.round(seconds * 1e6) / 1e3},"remote_ip":${JSON.stringify(exchange.remoteAddress)},` +
-    (userAgent === undefined ? "" : `"user_agent":${JSON.stringify(userAgent)},`) +
-    `"worker_pid":${process.pid},"message":"request completed"}\n`
+    `"method":"${req.method}","path":${quote(path)},"route":"${route}","status":${status},` +
+    `"duration_ms":${(seconds * 1e3).toFixed(3)},"remote_ip":${quote(exchange.remoteAddress)},` +
+    (userAgent === undefined ? "" : `"user_agent":${quote(userAgent)},`) +
+    `"worker_pid":${PID},"message":"request completed"}\n`
   );
 }
 
-let nowMs = 0;
-let nowText = "";
+// All of ASCII that a string in JSON may hold as it is.
+const PLAIN = /^[ !#-[\]-~]*$/;
 
-/** The time as ISO 8601, made once a millisecond. */
+function quote(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
+}
+
+let second = 0;
+let untilSecond = "";
+
+/** The time as ISO 8601; all but the milliseconds is made once a second. */
 function now(): string {
   const ms = Date.now();
-  if (ms !== nowMs) {
-    nowMs = ms;
-    nowText = new Date(ms).toISOString();
+  const rest = ms % 1_000;
+  if (ms - rest !== second) {
+    second = ms - rest;
+    untilSecond = new Date(second).toISOString().slice(0, -4);
   }
-  return nowText;
+  return `${untilSecond}${String(rest).padStart(3, "0")}Z`;
 }

@@ -25,7 +25,11 @@ export function currentRequest(): RequestContext | undefined {
   return scopes.getStore()?.request;
 }
 
-/** Runs `work` as part of `request`. */
-export function runInRequest<Result>(request: RequestContext, work: () => Result): Result {
-  return scopes.run({ request, telemetry: undefined }, work);
+/** Runs `work`, with these arguments, as part of `request`. */
+export function runInRequest<Result, Args extends unknown[]>(
+  request: RequestContext,
+  work: (...args: Args) => Result,
+  ...args: Args
+): Result {
+  return scopes.run({ request, telemetry: undefined }, work, ...args);
 }

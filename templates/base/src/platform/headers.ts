@@ -1,4 +1,4 @@
-import { validateHeaderName, validateHeaderValue } from "node:http";
+import { validateHeaderName, validateHeaderValue } from "./node-http.ts";
 
 /**
  * Checks headers where they are made, since there the stack still tells who made them.

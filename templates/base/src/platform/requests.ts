@@ -98,7 +98,7 @@ export class Exchange implements RequestContext, TracePosition {
     // 499: the client went away before the answer (nginx's code; it never goes over the wire).
     if (!this.#answered(this, res.destroyed ? 499 : status)) return;
     const bytes = body === undefined ? 0 : Buffer.byteLength(body);
-    const all = [...this.headers];
+    const all = this.headers;
     for (const name in headers) all.push(name, headers[name]!);
     if (status !== 204) all.push("Content-Length", String(bytes));
     res.writeHead(status, all);
@@ -115,20 +115,13 @@ export function createRequests(accessLog: AccessLog, metrics: Metrics, tracing: 
   const open = new Set<Exchange>();
   const listeners: (() => void)[] = [];
   let closing = false;
+  metrics.countActiveRequests(() => open.size);
 
   function answered(exchange: Exchange, status: number): boolean {
     if (!open.delete(exchange)) return false;
     if (closing) exchange.res.shouldKeepAlive = false;
-    metrics.activeRequests.dec();
     const seconds = (performance.now() - exchange.startedAt) / 1_000;
-    metrics.requestDuration.observe(
-      {
-        http_request_method: exchange.method,
-        http_route: exchange.route,
-        http_response_status_code: String(status),
-      },
-      seconds,
-    );
+    metrics.requestDurations.observe(exchange.method, exchange.route, status, seconds);
     endSpan(exchange, status);
     accessLog.write(exchange, status, seconds);
     for (const listener of listeners) listener();
@@ -139,8 +132,7 @@ export function createRequests(accessLog: AccessLog, metrics: Metrics, tracing: 
     track: (listener) => (req, res) => {
       const exchange = new Exchange(req, res, tracing, answered);
       open.add(exchange);
-      metrics.activeRequests.inc();
-      runInRequest(exchange, () => listener(exchange));
+      runInRequest(exchange, listener, exchange);
     },
     inFlight: () => Array.from(open, (exchange) => exchange.requestId),
     closeConnections: () => void (closing = true),

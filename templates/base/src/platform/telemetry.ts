@@ -2,9 +2,7 @@ import { type Context, context, propagation, trace } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { registerInstrumentations } from "@opentelemetry/instrumentation";
 import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
-import { resourceFromAttributes } from "@opentelemetry/resources";
 import {
-  BatchSpanProcessor,
   ParentBasedSampler,
   type Sampler,
   SamplingDecision,
@@ -12,6 +10,7 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
+import { createSpanExporter } from "./otlp/span-exporter.ts";
 import { version } from "./package-info.ts";
 import { telemetryContext } from "./telemetry-context.ts";
 import { SAMPLED } from "./tracing.ts";
@@ -31,23 +30,17 @@ interface TelemetrySettings {
  * @param processors replaces the OTLP exporter, for tests.
  * @returns what flushes and stops it, within two seconds even when the collector does not answer.
  */
-export async function startTelemetry(
+export function startTelemetry(
   settings: TelemetrySettings,
   processors?: SpanProcessor[],
-): Promise<AsyncDisposable> {
+): AsyncDisposable {
   const provider = new TracerProvider({
-    resource: resourceFromAttributes({
-      "service.name": settings.SERVICE_NAME,
-      "service.version": version,
-      "deployment.environment.name": settings.ENVIRONMENT,
-      "service.instance.id": `${process.pid}@${process.env.HOSTNAME ?? "localhost"}`,
-    }),
     sampler: withDecisionsMade(
       new ParentBasedSampler({
         root: new TraceIdRatioBasedSampler(settings.OTEL_TRACES_SAMPLER_ARG),
       }),
     ),
-    spanProcessors: processors ?? (await otlpProcessors(settings.OTEL_EXPORTER_OTLP_ENDPOINT)),
+    spanProcessors: processors ?? otlpProcessors(settings),
   });
   context.setGlobalContextManager(telemetryContext);
   propagation.setGlobalPropagator(new W3CTraceContextPropagator());
@@ -67,11 +60,17 @@ export async function startTelemetry(
   };
 }
 
-// gRPC takes a third of a worker's start-up time: it is loaded only by a service that exports.
-async function otlpProcessors(endpoint: string | undefined): Promise<SpanProcessor[]> {
+function otlpProcessors(settings: TelemetrySettings): SpanProcessor[] {
+  const { SERVICE_NAME, ENVIRONMENT, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = settings;
   if (endpoint === undefined) return [];
-  const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-grpc");
-  return [new BatchSpanProcessor({ exporter: new OTLPTraceExporter({ url: endpoint }) })];
+  return [
+    createSpanExporter(endpoint, {
+      "service.name": SERVICE_NAME,
+      "service.version": version,
+      "deployment.environment.name": ENVIRONMENT,
+      "service.instance.id": `${process.pid}@${process.env.HOSTNAME ?? "localhost"}`,
+    }),
+  ];
 }
 
 /** Keeps the decisions that tracing.ts made on inbound requests, and leaves all others to `sampler`. */

@@ -1,4 +1,5 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import { createServer } from "../node-http.ts";
 import { version } from "../package-info.ts";
 import { requestIds } from "../request-ids.ts";
 import { errorText } from "./error-text.ts";

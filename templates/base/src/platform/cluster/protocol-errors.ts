@@ -1,6 +1,7 @@
 import { randomUUID } from "node:crypto";
-import { type IncomingMessage, type Server, type ServerResponse, STATUS_CODES } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { STATUS_CODES } from "../node-http.ts";
 import { requestIds } from "../request-ids.ts";
 import { errorText } from "./error-text.ts";
 

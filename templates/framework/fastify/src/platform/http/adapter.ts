@@ -3,6 +3,7 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
   type onRequestHookHandler,
+  type RouteOptions,
 } from "fastify";
 import type { AdapterOptions, Endpoint } from "../endpoint.ts";
 import {
@@ -44,6 +45,22 @@ export async function createListener(
     else done();
   };
 
+  const routeOf = (endpoint: Endpoint): RouteOptions => {
+    const serveNow = (request: FastifyRequest, reply: FastifyReply): void => {
+      reply.hijack();
+      serve(endpoint, request, exchangeOf(request.raw));
+    };
+    const hooks = endpoint.path.includes("{") ? [refuseEmptyParams] : [];
+    // The last step before Fastify reads the body: there is no need to go on when it is not to read one.
+    const early = endpoint.readsBody || endpoint.method === "GET";
+    return {
+      method: endpoint.method,
+      url: toFastifyPath(endpoint.path),
+      onRequest: early ? [...hooks, serveNow] : hooks,
+      handler: serveNow,
+    };
+  };
+
   const fastify = Fastify({
     bodyLimit: BODY_LIMIT_BYTES,
     onProtoPoisoning: "error",
@@ -59,20 +76,7 @@ export async function createListener(
   // Only JSON is spoken here: without this, text/plain would be taken for a string.
   fastify.removeContentTypeParser("text/plain");
 
-  for (const endpoint of endpoints) {
-    const serveNow = (request: FastifyRequest, reply: FastifyReply): void => {
-      reply.hijack();
-      serve(endpoint, request, exchangeOf(request.raw));
-    };
-    const hooks = endpoint.path.includes("{") ? [refuseEmptyParams] : [];
-    fastify.route({
-      method: endpoint.method,
-      url: toFastifyPath(endpoint.path),
-      // The last step before Fastify reads the body.
-      onRequest: endpoint.readsBody ? [...hooks, serveNow] : hooks,
-      handler: serveNow,
-    });
-  }
+  for (const endpoint of endpoints) fastify.route(routeOf(endpoint));
 
   await fastify.ready();
   return ({ req, res }) => fastify.routing(req, res);
