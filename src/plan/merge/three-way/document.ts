@@ -128,7 +128,10 @@ function mergeEntries(context: Context, was: Node | undefined, own: Node, other:
       comments += context.syntax.commentsOf(three.own, three.was);
     }
   }
-  return context.syntax.rebuild(like, merged, comments);
+  // How an empty list is written, the template knows.
+  return merged.length + theirs.entries.length === 0 && comments === ""
+    ? theirs
+    : context.syntax.rebuild(like, merged, comments);
 }
 
 interface EntryCase {

@@ -1,10 +1,11 @@
 import { posix } from "node:path";
 
 import { decode } from "./encoding.ts";
-import { keepProse, keepUnorderedCode } from "./insertions.ts";
+import { keepProse, keepUnorderedCode, keepYaml } from "./insertions.ts";
 import { mergeJson, mergePackageJson } from "./json.ts";
 import type { Merged } from "./merged.ts";
 import { mergeEnvFiles, mergeIgnoreFiles } from "./set.ts";
+import { mergeYaml } from "./yaml.ts";
 import { type Labels, mergeText, type Resolve } from "./text.ts";
 
 /** Merges texts of one format; undefined when one of them is not of that format. */
@@ -19,6 +20,8 @@ const BY_NAME: Record<string, ThreeWay> = {
 
 const BY_EXTENSION: Record<string, ThreeWay> = {
   ".json": mergeJson,
+  ".yml": mergeYamlOrLines,
+  ".yaml": mergeYamlOrLines,
   ".md": lineByLine(keepProse),
 };
 
@@ -52,8 +55,12 @@ function mergerFor(path: string): ThreeWay {
   return BY_NAME[posix.basename(path)] ?? BY_EXTENSION[posix.extname(path)] ?? mergeCode;
 }
 
-function lineByLine(resolve: Resolve): ThreeWay {
-  return (base, mine, theirs, labels) => ({
+function mergeYamlOrLines(base: string, mine: string, theirs: string, labels: Labels): Merged {
+  return mergeYaml(base, mine, theirs) ?? lineByLine(keepYaml)(base, mine, theirs, labels);
+}
+
+function lineByLine(resolve: Resolve) {
+  return (base: string, mine: string, theirs: string, labels: Labels): Merged => ({
     ...mergeText(base, mine, theirs, labels, resolve),
     notes: [],
   });

@@ -1,0 +1,165 @@
+import { describe, expect, it } from "vitest";
+
+import { mergeYaml } from "../../../../../src/plan/merge/three-way/yaml.ts";
+import { parseYaml } from "../../../../../src/plan/merge/three-way/yaml-syntax.ts";
+import { render } from "../../../../../src/plan/render.ts";
+import { answersWith, templates } from "../../../../support/templates.ts";
+
+const BASE = `# What this is.
+name: demo
+compute:
+  cpu: 512 # units
+  # Megabytes.
+  memory: 1024
+
+environment:
+  LOG_LEVEL: info
+
+dependencies: []
+iam:
+  policy_statements: []
+`;
+
+const THEIRS = BASE.replace(
+  "dependencies: []",
+  `dependencies:
+  - type: fetch_msk_cluster
+    name: main
+  - type: kafka_topic
+    name: demo
+    unmanaged:
+      permissions: read_write`,
+).replace(
+  "  policy_statements: []",
+  `  policy_statements:
+    - effect: Allow
+      actions: [Connect, ReadData]
+      resources: ["*"]`,
+);
+
+describe("YAML", () => {
+  it("takes what the template adds, and leaves all other lines alone", () => {
+    const mine = BASE.replace("512 # units", "1024   # a lot")
+      .replace("  LOG_LEVEL: info\n", "  LOG_LEVEL: info\n  OWN: 'yes'\n  # OLD: no\n")
+      .replace("name: demo", "name:   demo");
+    const expected = THEIRS.replace("512 # units", "1024   # a lot")
+      .replace("  LOG_LEVEL: info\n", "  LOG_LEVEL: info\n  OWN: 'yes'\n  # OLD: no\n")
+      .replace("name: demo", "name:   demo");
+    expect(mergeYaml(BASE, mine, THEIRS)).toEqual({ text: expected, conflicts: 0, notes: [] });
+  });
+
+  it("puts both sides' entries at one place, yours first or in the template's order", () => {
+    const mine = BASE.replace("info\n", "info\n  MINE: 1\n");
+    const theirs = BASE.replace("info\n", "info\n  THEIRS: 2\n");
+    const { text = "" } = mergeYaml(BASE, mine, theirs) ?? {};
+    expect(text).toContain("  LOG_LEVEL: info\n  MINE: 1\n  THEIRS: 2\n");
+  });
+
+  it("has both sides' items in a list, each as it was indented", () => {
+    const mine = BASE.replace("dependencies: []", "dependencies:\n    # ours\n    - type: own # x");
+    const { text = "" } = mergeYaml(BASE, mine, THEIRS) ?? {};
+    expect(text).toContain("    # ours\n    - type: own # x\n");
+    expect(text).toContain("    - type: kafka_topic\n      name: demo\n      unmanaged:\n");
+  });
+
+  it("lets the user edit what an integration brought", () => {
+    const mine = THEIRS.replace("read_write", "read # only").replace(
+      "[Connect, ReadData]",
+      "[Connect, ReadData, WriteData]",
+    );
+    const theirs = THEIRS.replace("name: main", "name: shared").replace(
+      "Connect, ",
+      "Connect, Alter, ",
+    );
+    const { text, notes } = mergeYaml(THEIRS, mine, theirs) ?? {};
+    expect(text).toContain("name: shared\n  - type: kafka_topic\n    name: demo\n");
+    expect(text).toContain("permissions: read # only\n");
+    expect(text).toContain("actions: [Connect, Alter, ReadData, WriteData]");
+    expect(notes).toEqual([]);
+  });
+
+  it("takes away what an integration brought, but for what was edited", () => {
+    expect(mergeYaml(THEIRS, `${THEIRS}own: 1\n`, BASE)?.text).toBe(`${BASE}own: 1\n`);
+    const mine = THEIRS.replace("read_write", "read");
+    const { text, notes } = mergeYaml(THEIRS, mine, BASE) ?? {};
+    expect(text).toContain("permissions: read\n");
+    expect(text).not.toContain("msk_cluster");
+    expect(notes).toMatchObject([{ kind: "kept-edited" }]);
+  });
+
+  it("keeps the user's value where both changed it, and says so", () => {
+    const [mine, theirs] = [BASE.replace("1024", "2048"), BASE.replace("1024", "4096")];
+    const merged = mergeYaml(BASE, mine, `${theirs}more: 1\n`);
+    expect(merged?.text).toBe(`${mine}more: 1\n`);
+    expect(merged?.notes).toEqual([
+      { kind: "value", message: "compute.memory: yours is 2048, the template's 4096; yours stays" },
+    ]);
+  });
+
+  it("keeps comments of the user's, also when what they are about goes", () => {
+    const mine = BASE.replace("  cpu", "  # mine\n  cpu").replace(
+      "  # Meg",
+      "  # also mine\n  # Meg",
+    );
+    const theirs = BASE.replace("  cpu: 512 # units\n", "");
+    const { text = "" } = mergeYaml(BASE, mine, theirs) ?? {};
+    expect(text).toContain("# mine\n");
+    expect(text).toContain("  # also mine\n  # Megabytes.\n");
+  });
+
+  it("takes the template's new comments", () => {
+    const theirs = BASE.replace("Megabytes.", "In megabytes.").replace("# units", "# CPU units");
+    expect(mergeYaml(BASE, `${BASE}own: 1\n`, theirs)?.text).toBe(`${theirs}own: 1\n`);
+  });
+
+  it("keeps line ends and a missing one", () => {
+    const mine = `${BASE}own: 1`.replaceAll("\n", "\r\n");
+    expect(mergeYaml(BASE, mine, THEIRS)?.text).toBe(`${THEIRS}own: 1`.replaceAll("\n", "\r\n"));
+  });
+
+  it.each([
+    ["it does not parse", `${BASE}  - x: [\n`],
+    ["it has anchors", `${BASE}a: &x 1\nb: *x\n`],
+    ["it has keys of their own kind", `${BASE}? a\n: 1\n`],
+    ["it is a scalar", "text\n"],
+    ["it is empty", ""],
+  ])("has nothing to say when %s", (_, mine) => {
+    expect(mergeYaml(BASE, mine, THEIRS)).toBeUndefined();
+  });
+});
+
+describe("reading YAML", () => {
+  const all = templates.manifest.integrations.map(({ name }) => name);
+  const files = [...render(templates, answersWith({ integrations: all }))].filter(([path]) =>
+    /\.ya?ml$/.test(path),
+  );
+
+  it.each(files)("%s", (_, { bytes }) => {
+    const text = Buffer.from(bytes).toString("utf8");
+    const { root, after } = parseYaml(text);
+    expect(root.text + after).toBe(text);
+  });
+
+  it.each([
+    "a:\n- b\n- c:\n    d\n",
+    "- - a\n  - b\n-\n  c: 1\n- |\n  x\n\n  y\n- >-\n  z\n",
+    'a: {b: 1, c: [2]} # d\ne:\n\n  f: "g\n    h"\n# end\n',
+    "a:\nb: ~\n---\nc: d\n",
+  ])("%j", (text) => {
+    const { root, after } = parseYaml(text);
+    expect(root.text + after).toBe(text);
+    expect(partsOf(root)).toBe(root.text);
+  });
+});
+
+/** The text of a node, put together from those of its smallest parts. */
+function partsOf(node: ReturnType<typeof parseYaml>["root"]): string {
+  return node.layout.flow || node.entries.length === 0
+    ? node.text
+    : node.entries
+        .map(({ before, head, node: value, after }, index) => {
+          const space = index === 0 && node.layout.inline ? "" : " ".repeat(node.layout.indent);
+          return before + space + head + partsOf(value) + after;
+        })
+        .join("");
+}
