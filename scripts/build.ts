@@ -1,9 +1,11 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { brotliCompressSync } from "node:zlib";
 
 import Handlebars from "handlebars";
 import { type Plugin, rolldown } from "rolldown";
 
+import { unpack } from "../src/catalog/archive.ts";
 import { loadTemplates } from "../src/catalog/templates.ts";
 import { COMPILE_OPTIONS } from "../src/plan/compile.ts";
 import { disk } from "../src/system/disk.ts";
@@ -14,36 +16,37 @@ const TEMPLATES = join(ROOT, "templates");
 
 /**
  * The module that takes the place of src/cli/templates.ts: templates are compiled here and now, so
- * the published package needs Handlebars' small runtime only. What is copied as it is lies in one
- * file of bytes, which costs a read; as a program's text it would have to be parsed, too.
+ * making a service needs Handlebars' small runtime only. What is copied as it is lies in a file of
+ * bytes, since as a program's text it would have to be parsed; and the older versions behind it in
+ * the same compression, to which they are nearly nothing new.
  */
 async function precompiledTemplates(): Promise<string> {
   const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   const { manifest, files } = await loadTemplates(disk, TEMPLATES, version, () => () => "");
-  const bytes: Buffer[] = [];
-  let length = 0;
+  const store = new Store();
   const entries: string[] = [];
   for (const { path, executable } of files) {
     const source = await readFile(join(TEMPLATES, path));
-    let content = `template(${precompile(source.toString("utf8"))})`;
-    if (!path.endsWith(".hbs")) {
-      content = `bytes.subarray(${length}, ${length + source.length})`;
-      bytes.push(source);
-      length += source.length;
-    }
+    const content = path.endsWith(".hbs")
+      ? `template(${precompile(source.toString("utf8"))})`
+      : `bytes.subarray(${store.add(source).join(", ")})`;
     entries.push(
       `{ path: ${JSON.stringify(path)}, executable: ${executable}, content: ${content} }`,
     );
   }
-  await writeFile(join(DIST, "templates.bin"), Buffer.concat(bytes));
+  const archive = await storeArchive(store);
+  await writeFile(join(DIST, "templates.br"), store.compressed());
   await writeFile(
     join(DIST, "templates.js"),
     `import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { brotliDecompressSync } from "node:zlib";
 import handlebars from "handlebars/runtime.js";
 const template = (spec) => handlebars.template(spec);
 // The bundle is CommonJS, and this is in a chunk of it.
-const bytes = readFileSync(join(__dirname, "../templates.bin"));
+const bytes = brotliDecompressSync(readFileSync(join(__dirname, "../templates.br")));
+const text = (start, end) => bytes.toString("utf8", start, end);
+${archive}
 export const manifest = ${JSON.stringify(manifest)};
 export const changelog = ${await readFile(join(TEMPLATES, "changelog.json"), "utf8")};
 export const files = [\n${entries.join(",\n")}\n];\n`,
@@ -56,8 +59,47 @@ export async function builtInTemplates() {
   const { manifest, files } = await import(${JSON.stringify(join(DIST, "templates.js"))});
   return { version, manifest, files };
 }
+export async function builtInArchive() {
+  const [{ archive }, { openArchive }, { compileTemplate }] = await Promise.all([
+    import(${JSON.stringify(join(DIST, "templates.js"))}),
+    import(${JSON.stringify(join(ROOT, "src/catalog/archive.ts"))}),
+    import(${JSON.stringify(join(ROOT, "src/plan/compile.ts"))}),
+  ]);
+  return openArchive(archive(), compileTemplate);
+}
 export async function builtInChangelog() {
   return (await import(${JSON.stringify(join(DIST, "templates.js"))})).changelog;
+}`;
+}
+
+/** Bytes that are compressed as one, so that what is nearly the same costs nearly nothing. */
+class Store {
+  readonly #parts: Uint8Array[] = [];
+  #length = 0;
+
+  /** Returns where the bytes start and end. */
+  add(bytes: Uint8Array): [start: number, end: number] {
+    const start = this.#length;
+    this.#parts.push(bytes);
+    this.#length += bytes.length;
+    return [start, this.#length];
+  }
+
+  compressed(): Buffer {
+    return brotliCompressSync(Buffer.concat(this.#parts));
+  }
+}
+
+/** Puts the older versions into the store, as they are: JSON would quote every line's end. */
+async function storeArchive(store: Store): Promise<string> {
+  const { blobs, ...rest } = unpack(await readFile(join(ROOT, "templates-archive/templates.br")));
+  const places = blobs.map((blob) =>
+    typeof blob === "string" ? store.add(Buffer.from(blob)) : blob,
+  );
+  const index = store.add(Buffer.from(JSON.stringify({ ...rest, places })));
+  return `export function archive() {
+  const { places, ...rest } = JSON.parse(text(${index.join(", ")}));
+  return { ...rest, blobs: places.map((place) => (Array.isArray(place) ? text(...place) : place)) };
 }`;
 }
 
@@ -100,6 +142,14 @@ const bundle = await rolldown({
       resolveId: (id) => (id === "graceful-fs" ? { id: "node:fs", external: true } : undefined),
     },
     {
+      name: "handlebars-without-source-maps",
+      // It loads the library on the off chance that somebody wants a map of a compiled template.
+      resolveId: (id, importer) =>
+        id === "source-map" && importer?.includes("/handlebars/")
+          ? join(ROOT, "scripts/empty.ts")
+          : undefined,
+    },
+    {
       name: "collect-licences",
       moduleParsed: ({ id }) => {
         const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(id);
@@ -115,6 +165,7 @@ const bundle = await rolldown({
 await bundle.write({
   dir: DIST,
   format: "cjs",
+  minify: true,
   codeSplitting: {
     // One file for everything that every create needs: finding and opening a file costs, too.
     includeDependenciesRecursively: false,
@@ -122,13 +173,13 @@ await bundle.write({
       {
         name: "create",
         priority: 2,
-        test: /\/src\/(?:cli\/(?:create|collect|finish|real-host|report|wording)|answers\/(?:ask|complete|schema|words)|apply\/(?:explain|git|install|place|verify|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:blob-id|context|owner|render|state|merge\/[a-z]+)|system\/(?:disk|commands|processes))\.ts$|\/(?:fs-extra|jsonfile|universalify|zod|handlebars)\/|dist\/templates/,
+        test: /\/src\/(?:cli\/(?:create|collect|finish|real-host|report|wording)|answers\/(?:ask|complete|schema|words)|apply\/(?:explain|git|install|place|verify|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:blob-id|context|owner|render|state|merge\/[a-z]+)|system\/(?:disk|commands|processes))\.ts$|\/(?:fs-extra|jsonfile|universalify|zod)\/|\/handlebars\/(?:runtime|dist\/cjs\/handlebars(?:\.runtime|\/(?!compiler)))|dist\/templates/,
       },
       // And one for what the commands of a service share.
       {
         name: "service",
         priority: 1,
-        test: /\/src\/(?:cli\/(?:open-service|change|conflicts|next-steps|choose|read-drift)|apply|catalog|plan)|\/(?:semver|diff|node-diff3)\//,
+        test: /\/src\/(?:cli\/(?:open-service|change|conflicts|next-steps|choose|read-drift)|apply|catalog\/changelog|plan\/(?!compile))|\/(?:semver|diff|node-diff3)\//,
       },
     ],
   },

@@ -19,7 +19,7 @@ export interface Archive {
 }
 
 /** What the archive is, below its compression. Versions share the files that are the same. */
-interface Stored {
+export interface Stored {
   format: 1;
   /** Texts, and bytes that are none in base64. */
   blobs: (string | { base64: string })[];
@@ -30,7 +30,11 @@ type StoredFile = [path: string, blob: number, executable?: true];
 
 /** Opens an archive. Its templates are compiled when they are first used. */
 export function readArchive(bytes: Uint8Array, compile: Compile): Archive {
-  const { blobs, versions } = unpack(bytes);
+  return openArchive(unpack(bytes), compile);
+}
+
+/** The same for an archive that is no longer compressed. */
+export function openArchive({ blobs, versions }: Stored, compile: Compile): Archive {
   return {
     versions: Object.keys(versions),
     templates: (version) => {
@@ -98,7 +102,8 @@ function pack(versions: readonly RawTemplates[]): Uint8Array {
   });
 }
 
-function unpack(bytes: Uint8Array): Stored {
+/** What is in an archive, without its compression. */
+export function unpack(bytes: Uint8Array): Stored {
   try {
     return JSON.parse(brotliDecompressSync(bytes).toString("utf8")) as Stored;
   } catch (error) {

@@ -1,4 +1,5 @@
 import type { Templates } from "../catalog/templates.ts";
+import type { Archive } from "../catalog/archive.ts";
 import type { ChangelogEntry } from "../catalog/changelog.ts";
 import type { CommandRunner, FileSystem, Network, Processes, Prompter } from "../ports.ts";
 
@@ -14,8 +15,8 @@ export interface Host {
   signal: AbortSignal;
   readInput: () => Promise<string>;
   templates: () => Promise<Templates>;
-  /** The templates of an older version; undefined when nobody kept them. */
-  oldTemplates: (version: string) => Promise<Templates | undefined>;
+  /** The templates of older versions. */
+  archive: () => Promise<Archive>;
   changelog: () => Promise<readonly ChangelogEntry[]>;
   fs: FileSystem;
   commands: CommandRunner;

@@ -96,5 +96,5 @@ async function templatesOf(host: Host, version: string): Promise<Templates> {
     );
   }
   // Without them, the service's own files and git have to say what the template once wrote.
-  return (await host.oldTemplates(version)) ?? current;
+  return (await host.archive()).templates(version) ?? current;
 }

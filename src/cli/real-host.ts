@@ -4,7 +4,7 @@ import { commands } from "../system/commands.ts";
 import { disk } from "../system/disk.ts";
 import { processes } from "../system/processes.ts";
 import type { Host } from "./host.ts";
-import { builtInChangelog, builtInTemplates } from "./templates.ts";
+import { builtInArchive, builtInChangelog, builtInTemplates } from "./templates.ts";
 
 /** The host of a real run. */
 export function realHost(signal: AbortSignal): Host {
@@ -16,7 +16,7 @@ export function realHost(signal: AbortSignal): Host {
     signal,
     readInput: () => text(process.stdin),
     templates: () => builtInTemplates(disk),
-    oldTemplates: async () => undefined,
+    archive: builtInArchive,
     changelog: builtInChangelog,
     fs: disk,
     commands,

@@ -131,6 +131,8 @@ export class FakeNetwork implements Network {
   }
 }
 
+const NO_ARCHIVE = { versions: [], templates: () => undefined };
+
 export interface FakeRun {
   code: number;
   out: string;
@@ -165,7 +167,7 @@ export async function runFake(
     signal: new AbortController().signal,
     readInput: async () => given.input ?? "",
     templates: async () => templates,
-    oldTemplates: async () => undefined,
+    archive: async () => NO_ARCHIVE,
     changelog: async () => [],
     processes: new FakeProcesses(),
     network: async () => new FakeNetwork(),

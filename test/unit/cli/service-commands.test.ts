@@ -224,8 +224,11 @@ const CHANGELOG = [
 const nextVersion = {
   templates: async () => NEXT,
   changelog: async () => CHANGELOG,
-  oldTemplates: async (version: string) =>
-    version === templatesWithFixture.version ? templatesWithFixture : undefined,
+  archive: async () => ({
+    versions: [templatesWithFixture.version],
+    templates: (version: string) =>
+      version === templatesWithFixture.version ? templatesWithFixture : undefined,
+  }),
 };
 
 describe("update", () => {
@@ -284,7 +287,11 @@ describe("update", () => {
     const disk = serviceDisk([], { Dockerfile: edited });
     const id = JSON.parse(disk.text(`${ROOT}/.fetch-service.json`)).files.Dockerfile.blob;
     const commands = new FakeCommands();
-    const lost = { ...nextVersion, oldTemplates: async () => undefined, commands };
+    const lost = {
+      ...nextVersion,
+      archive: async () => ({ versions: [], templates: () => undefined }),
+      commands,
+    };
     const blind = await run(["update", "--dry-run"], { ...lost, disk });
     expect(blind.out).toContain("what the template once wrote here is lost");
     const old = serviceDisk().text(`${ROOT}/Dockerfile`);
