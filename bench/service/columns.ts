@@ -106,7 +106,7 @@ function serviceColumn(framework: string, run: Surroundings): Column {
     command(workers) {
       const metricsPort = run.nextPort();
       return {
-        command: ["node", "--enable-source-maps", "dist/main.js"],
+        command: ["node", "dist/main.js"],
         cwd: folderOf(framework),
         env: {
           ...contractEnvironment(run, `bench-${framework}`),

@@ -82,8 +82,14 @@ describe("the image", () => {
     await writeFile(settings, `${await readFile(settings, "utf8")}// changed\n`);
     await engine.build(directory, TAG);
     const after = await layers();
-    expect(after.slice(0, -1)).toEqual(before.slice(0, -1));
-    expect(after.at(-1)).not.toBe(before.at(-1));
+    // The compiled source, the folder for the cache of it, and the cache.
+    expect(after.slice(0, -3)).toEqual(before.slice(0, -3));
+    expect(after.at(-3)).not.toBe(before.at(-3));
+  });
+
+  it("holds what a start has compiled, for the user that starts it", async () => {
+    const cached = await inImage("find", "/app/dist/.cache", "-type", "f", "-user", "1000");
+    expect(cached.split("\n").length).toBeGreaterThan(5);
   });
 });
 

@@ -17,7 +17,7 @@ export async function startBuilt(
 ): Promise<RunningService> {
   const [port, metricsPort] = await network.freePorts(2);
   const log: string[] = [];
-  const running = commands.start("node", ["--enable-source-maps", "dist/main.js"], {
+  const running = commands.start("node", ["dist/main.js"], {
     cwd: directory,
     env: { ENVIRONMENT: "dev", PORT: String(port), METRICS_PORT: String(metricsPort), ...env },
     onLine: (line) => log.push(line),

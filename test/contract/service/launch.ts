@@ -59,7 +59,7 @@ function start(
   place: { path: string; remove(): Promise<void> },
   environment: Record<string, string>,
 ): Instance {
-  const child = spawn(process.execPath, ["--enable-source-maps", main], {
+  const child = spawn(process.execPath, [main], {
     cwd: place.path,
     env: environment,
     stdio: ["ignore", "pipe", "pipe"],

@@ -32,7 +32,7 @@ export async function generatedService(folder: string): Promise<Subject> {
     folder: service,
     command: ({ port, metricsPort }, options) => ({
       file: process.execPath,
-      args: ["--enable-source-maps", "dist/main.js"],
+      args: ["dist/main.js"],
       env: {
         ENVIRONMENT: "prod",
         PORT: `${port}`,

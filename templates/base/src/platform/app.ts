@@ -38,7 +38,7 @@ export async function assembleApp({
   const served = [...healthRoutes(settings, platform.readiness), ...routes];
   const endpoints = served.map((route) => compileRoute(route, deps));
   if (settings.ENVIRONMENT !== "prod") {
-    endpoints.push(...docsEndpoints(openApiDocument(settings.SERVICE_NAME, served)));
+    endpoints.push(...docsEndpoints(() => openApiDocument(settings.SERVICE_NAME, served)));
   }
   const fail = (exchange: Exchange, error: unknown): void =>
     exchange.send(answerError(error, log, exchange));

@@ -15,23 +15,36 @@ const TYPES: Record<string, string> = {
   js: "text/javascript; charset=utf-8",
 };
 
-/** `/openapi.json`, and the pages `/docs` (Swagger UI) and `/redoc` that show it. */
-export function docsEndpoints(document: object): Endpoint[] {
+/**
+ * `/openapi.json`, and the pages `/docs` (Swagger UI) and `/redoc` that show it.
+ * @param describe makes the OpenAPI document.
+ */
+export function docsEndpoints(describe: () => object): Endpoint[] {
   const assets = Object.keys(ASSETS).map((name) => asset(name as AssetName));
   return [
-    constant("/openapi.json", "application/json", JSON.stringify(document)),
-    constant("/docs", "text/html; charset=utf-8", SWAGGER_PAGE),
-    constant("/redoc", "text/html; charset=utf-8", REDOC_PAGE),
+    constant(
+      "/openapi.json",
+      "application/json",
+      once(() => JSON.stringify(describe())),
+    ),
+    constant("/docs", "text/html; charset=utf-8", () => SWAGGER_PAGE),
+    constant("/redoc", "text/html; charset=utf-8", () => REDOC_PAGE),
     ...assets,
   ];
 }
 
-function constant(path: string, type: string, body: string): Endpoint {
+/** The document is made when it is first asked for: a start need not wait for it. */
+function once(make: () => string): () => string {
+  let made: string | undefined;
+  return () => (made ??= make());
+}
+
+function constant(path: string, type: string, body: () => string): Endpoint {
   const headers = { "Content-Type": type, "Content-Security-Policy": POLICY };
   return {
     method: "GET",
     path,
-    answer: () => ({ status: 200, headers, body }),
+    answer: () => ({ status: 200, headers, body: body() }),
   };
 }
 
