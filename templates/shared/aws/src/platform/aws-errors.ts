@@ -40,3 +40,8 @@ export function awsFailure(error: unknown): AppError {
   }
   return new AppError("EXTERNAL_SERVICE_ERROR", "An upstream service failed", { cause: error });
 }
+
+/** For `.catch` behind a call to AWS. @throws {AppError} `awsFailure` of the error. */
+export function throwFailure(error: unknown): never {
+  throw awsFailure(error);
+}
