@@ -29,7 +29,7 @@ export interface Group extends AsyncDisposable {
 }
 
 const TABLE = "dev-receipts";
-const BUCKET = "dev-images";
+export const BUCKET = "dev-images";
 
 /** Starts all of it, with a table and a bucket. */
 export async function startSurroundings(options?: KafkaOptions): Promise<Surroundings> {
