@@ -40,7 +40,7 @@ await runCommand(HELP, OPTIONS, async ({ positionals, values }) => {
     const before = await committedOffsets(admin, group, topic);
     const offsets = await offsetsAt(admin, topic, position);
     await moveGroup(admin, group, topic, offsets);
-    for (const [partition, offset] of offsets) {
+    for (const [partition, offset] of [...offsets].toSorted(([a], [b]) => a - b)) {
       print(`${topic}/${partition}: ${before.get(partition) ?? "nothing committed"} -> ${offset}`);
     }
   });

@@ -65,13 +65,18 @@ export async function committedOffsets(
   );
 }
 
-/** Commits for a group that has no members. */
+/**
+ * Commits for a group that has no members.
+ * @throws when it has: they would go on where they are, and commit over it.
+ */
 export async function moveGroup(
   admin: Admin,
   group: string,
   topic: string,
   offsets: Map<number, bigint>,
 ): Promise<void> {
+  const members = (await admin.describeGroups({ groups: [group] })).get(group)?.members.size ?? 0;
+  if (members > 0) throw new Error(`${group} has ${members} members: stop the service first`);
   const partitionOffsets = Array.from(offsets, ([partition, offset]) => ({ partition, offset }));
   await admin.alterConsumerGroupOffsets({
     groupId: group,

@@ -1,3 +1,4 @@
+import { once } from "node:events";
 import type * as kafka from "@platformatic/kafka";
 import type { BaseOptions, Consumer, Message, MessagesStream } from "@platformatic/kafka";
 import type { KafkaSettings } from "./connection.ts";
@@ -11,6 +12,7 @@ type Stream = MessagesStream<Buffer, Buffer, Buffer, Buffer>;
 const FETCH_BYTES = 262_144;
 /** So many records wait decoded; beyond them nothing more is fetched. */
 const BUFFERED_RECORDS = 100;
+const LAG_TIMEOUT_MS = 5_000;
 /** Enters a consumer group and opens the stream of its records. */
 export async function joinGroup(
   library: Library,
@@ -114,6 +116,10 @@ class StreamMembership implements Membership {
   }
 
   async lag(): Promise<Map<number, number>> {
+    // What the group has committed is asked for in the background.
+    while (this.#stream.offsetsCommitted.size < this.#owned().length) {
+      await once(this.#stream, "offsets", { signal: AbortSignal.timeout(LAG_TIMEOUT_MS) });
+    }
     const lags = (await this.#consumer.getLag({ topics: [this.#topic] })).get(this.#topic) ?? [];
     return new Map(this.#owned().map((partition) => [partition, Number(lags[partition] ?? 0n)]));
   }

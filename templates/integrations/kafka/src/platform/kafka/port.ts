@@ -36,7 +36,7 @@ export interface Membership {
   commit(last: readonly KafkaRecord[], abandon: AbortSignal): Promise<void>;
   /** From now on `read` gives again what was not committed. */
   rewind(): Promise<void>;
-  /** Records that are not committed yet, by the partitions owned. */
+  /** Records that are not committed yet, by the partitions that are owned. */
   lag(): Promise<Map<number, number>>;
   leave(): Promise<void>;
 }
