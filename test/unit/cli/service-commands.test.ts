@@ -403,6 +403,65 @@ describe("diff", () => {
   });
 });
 
+describe("adopt", () => {
+  function lost(text?: string): MemoryDisk {
+    const disk = serviceDisk(["postbox"], {
+      "README.md": `${README}mine\n`,
+      "src/app.ts": "mine\n",
+    });
+    disk.volume.unlinkSync(`${ROOT}/.fetch-service.json`);
+    if (text !== undefined) {
+      disk.volume.writeFileSync(`${ROOT}/.fetch-service.json`, text);
+    }
+    return disk;
+  }
+
+  const state = (disk: MemoryDisk) => disk.text(`${ROOT}/.fetch-service.json`);
+
+  it.each([
+    ["lost", undefined],
+    ["broken", "{"],
+  ])("rebuilds a state file that is %s, after which all else works", async (_, text) => {
+    const disk = lost(text);
+    const { code, out } = await run(["adopt", "--yes"], { disk });
+    expect(code).toBe(0);
+    expect(out).toMatch(/integrations +postbox\n/);
+    expect(out).toMatch(/\d+ of \d+ files are exactly what that renders/);
+    expect(state(disk)).toBe(state(serviceDisk(["postbox"])));
+    expect((await run(["adopt", "--yes"], { disk })).out).toContain("Nothing to do");
+    expect((await run(["remove-integration", "postbox"], { disk })).code).toBe(0);
+    expect(disk.text(`${ROOT}/src/app.ts`)).toBe("mine\n");
+  });
+
+  it("asks before it writes, where somebody sits", async () => {
+    const disk = lost();
+    const prompter = new FakePrompter([false]);
+    const { code } = await run(["adopt"], { disk, prompter });
+    expect(code).toBe(130);
+    expect(disk.volume.existsSync(`${ROOT}/.fetch-service.json`)).toBe(false);
+  });
+
+  it("writes nothing with --dry-run, and prints data with --json", async () => {
+    const disk = lost();
+    const { out } = await run(["adopt", "--dry-run", "--json"], { disk });
+    expect(JSON.parse(out).plan.answers.integrations).toEqual(["postbox"]);
+    expect(disk.volume.existsSync(`${ROOT}/.fetch-service.json`)).toBe(false);
+  });
+
+  it("finds the version among older ones", async () => {
+    const disk = lost();
+    const { out } = await run(["adopt", "--yes"], { ...nextVersion, disk });
+    expect(out).toContain("made by version 0.1.0");
+  });
+
+  it("refuses a folder that is something else", async () => {
+    const disk = new MemoryDisk({ [`${ROOT}/package.json`]: '{"name":"other"}' });
+    const { code, err } = await run(["adopt", "--yes"], { disk });
+    expect(code).toBe(1);
+    expect(err).toContain("hardly a service of create-fetch-service's");
+  });
+});
+
 describe("undo", () => {
   it("takes an add back, and installs what was there before", async () => {
     const disk = serviceDisk();
