@@ -54,7 +54,7 @@ export async function startServer(
   return {
     port,
     bootMs: performance.now() - startedAt,
-    cpuSeconds: () => tree(pid).reduce((sum, { ticks }) => sum + ticks, 0) / TICKS,
+    cpuSeconds: () => cpuSecondsOf(pid),
     memoryMib: () =>
       tree(pid)
         .map(({ pages }) => (pages * PAGE_BYTES) / 2 ** 20)
@@ -76,6 +76,11 @@ function isHealthy(port: number): Promise<boolean> {
     resolve(response.statusCode === 200);
   }).on("error", () => resolve(false));
   return promise;
+}
+
+/** CPU seconds of a process and its descendants since they started. */
+export function cpuSecondsOf(pid: number): number {
+  return tree(pid).reduce((sum, { ticks }) => sum + ticks, 0) / TICKS;
 }
 
 /** The process and its descendants. CPU includes children that have ended and were waited for. */

@@ -19,6 +19,8 @@ export interface Kafka extends AsyncDisposable {
   iamBrokers: string;
   /** The file that NODE_EXTRA_CA_CERTS is to name. */
   certificate: string;
+  /** Of the broker that runs now. */
+  pid: () => number;
   log: () => string;
   /** SIGTERM lets it say goodbye, SIGKILL does not. */
   stop: (signal?: NodeJS.Signals) => Promise<void>;
@@ -71,6 +73,7 @@ export async function startKafka({
     port,
     iamBrokers: `localhost:${iamPort}`,
     certificate: files.certificate,
+    pid: () => server.pid,
     log: () => server.log(),
     stop: (signal) => server.stop(signal),
     start: async () => void (server = await launch()),

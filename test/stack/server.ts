@@ -19,6 +19,7 @@ export interface ServerCommand {
 
 /** A server that answers. */
 export interface Server extends AsyncDisposable {
+  pid: number;
   /** What it wrote so far. */
   log(): string;
   /** Sends a signal, and waits for its end. */
@@ -60,7 +61,7 @@ export async function startServer(options: ServerCommand): Promise<Server> {
     child.kill(signal);
     await ended;
   };
-  return { log, stop, [Symbol.asyncDispose]: () => stop("SIGKILL") };
+  return { pid: child.pid ?? 0, log, stop, [Symbol.asyncDispose]: () => stop("SIGKILL") };
 }
 
 /** A new folder for a server's data, removed when it is disposed of. */

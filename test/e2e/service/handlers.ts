@@ -1,10 +1,11 @@
 // Copied into the service under test as src/integrations/kafka/handlers.ts: they tell what they have processed.
 // @ts-nocheck -- its imports are the service's
-import { appendFileSync, existsSync } from "node:fs";
+import { existsSync, openSync, writeSync } from "node:fs";
 import { onEvent } from "../../platform/kafka/delivery.ts";
 import { receiptScanned } from "./events.ts";
 
 const processed = process.env.PROCESSED;
+const file = processed === undefined ? undefined : openSync(processed, "a");
 
 export const handlers = [
   onEvent(receiptScanned, async ({ data: { receiptId, retailer } }, { deps }) => {
@@ -18,6 +19,6 @@ export const handlers = [
       });
     }
     // Survives the process, however that ends.
-    if (processed) appendFileSync(processed, `${receiptId}\n`);
+    if (file !== undefined) writeSync(file, `${receiptId}\n`);
   }),
 ];

@@ -1,0 +1,150 @@
+// The consumer of a generated service beside one on aiokafka that does the same work, on the same broker and topic.
+//   npm run bench:kafka -- [--rounds 5] [--records 200000]
+// Needs Linux, taskset, python3 and what test/stack needs. The consumer has CPU 0; the broker shares CPU 1 with this.
+import { randomUUID } from "node:crypto";
+import { existsSync } from "node:fs";
+import { rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
+import { parseArgs } from "node:util";
+
+import { execa } from "execa";
+
+import { network } from "../../src/system/network.ts";
+import { newEvents } from "../../test/e2e/events.ts";
+import { createTopic, openPublisher } from "../../test/e2e/kafka-client.ts";
+import { buildService } from "../../test/e2e/service/build.ts";
+import { startKafka } from "../../test/stack/kafka.ts";
+import { cpuSecondsOf } from "../service/processes.ts";
+import { median } from "../service/report.ts";
+
+const HERE = import.meta.dirname;
+const CONSUMER_CPU = "0";
+const BROKER_CPU = "1";
+const GOAL = 1.5;
+/** An id and its line end, which a handler writes for each record. */
+const LINE_BYTES = 37;
+const POLL_MS = 5;
+
+const { values } = parseArgs({
+  options: {
+    rounds: { type: "string", default: "5" },
+    records: { type: "string", default: "200000" },
+  },
+});
+const records = Number(values.records);
+
+interface Consumer {
+  name: string;
+  command: string[];
+  cwd: string;
+  env: Record<string, string>;
+}
+
+interface Round {
+  /** From the first record to the last. */
+  perSecond: number;
+  cpuUs: number;
+}
+
+const consumers: Consumer[] = [await generatedService(), await aiokafka()];
+await using kafka = await startKafka({ jvm: ["-Xmx512m", "-XX:+UseSerialGC"] });
+await execa("taskset", ["--all-tasks", "--cpu-list", "--pid", BROKER_CPU, `${kafka.pid()}`]);
+const topic = await createTopic(kafka.brokers);
+await fill();
+const rounds = new Map<string, Round[]>(consumers.map(({ name }) => [name, []]));
+for (let round = 0; round < Number(values.rounds); round += 1) {
+  for (const consumer of consumers) rounds.get(consumer.name)?.push(await consume(consumer));
+}
+process.exitCode = report() ? 0 : 1;
+
+async function generatedService(): Promise<Consumer> {
+  const [port, metricsPort] = await network.freePorts(2);
+  return {
+    name: "generated service",
+    command: [process.execPath, "--enable-source-maps", "dist/main.js"],
+    cwd: await buildService("fastify"),
+    env: {
+      ENVIRONMENT: "dev",
+      USE_MSK_IAM: "false",
+      WEB_CONCURRENCY: "1",
+      PORT: `${port}`,
+      METRICS_PORT: `${metricsPort}`,
+    },
+  };
+}
+
+async function aiokafka(): Promise<Consumer> {
+  const venv = join(tmpdir(), "create-fetch-service-aiokafka");
+  const python = join(venv, "bin/python");
+  if (!existsSync(python)) await execa("python3", ["-m", "venv", venv]);
+  const requirements = join(HERE, "aiokafka/requirements.txt");
+  await execa(python, ["-m", "pip", "install", "--quiet", "-r", requirements]);
+  return {
+    name: "aiokafka",
+    command: [python, join(HERE, "aiokafka/consumer.py")],
+    cwd: HERE,
+    env: {},
+  };
+}
+
+async function fill(): Promise<void> {
+  await using publisher = openPublisher(kafka.brokers, topic);
+  await publisher.publish(newEvents(records).map(({ message }) => message));
+}
+
+/** Lets a consumer read the whole topic, in a group of its own. */
+async function consume({ command, cwd, env }: Consumer): Promise<Round> {
+  const processed = join(tmpdir(), `bench-kafka-${randomUUID()}`);
+  const child = execa("taskset", ["--cpu-list", CONSUMER_CPU, ...command], {
+    cwd,
+    env: {
+      ...env,
+      KAFKA_BROKERS: kafka.brokers,
+      KAFKA_TOPIC: topic,
+      KAFKA_CONSUMER_GROUP: randomUUID(),
+      PROCESSED: processed,
+    },
+    reject: false,
+    stdin: "ignore",
+    stdout: "ignore",
+    stderr: "inherit",
+  });
+  const pid = child.pid ?? 0;
+  await untilBytes(processed, 1);
+  const start = performance.now();
+  const cpuBefore = cpuSecondsOf(pid);
+  const already = (await stat(processed)).size;
+  await untilBytes(processed, records * LINE_BYTES);
+  const seconds = (performance.now() - start) / 1000;
+  const cpu = cpuSecondsOf(pid) - cpuBefore;
+  child.kill("SIGTERM");
+  await child;
+  await rm(processed);
+  const read = records - already / LINE_BYTES;
+  return { perSecond: read / seconds, cpuUs: (cpu / read) * 1e6 };
+}
+
+async function untilBytes(file: string, bytes: number): Promise<void> {
+  const size = (): Promise<number> =>
+    stat(file).then(
+      ({ size: now }) => now,
+      () => 0,
+    );
+  while ((await size()) < bytes) await delay(POLL_MS);
+}
+
+/** @returns whether the goal is reached. */
+function report(): boolean {
+  console.log(`\n${records} records`.padEnd(21), "records/s   CPU µs/record");
+  for (const [name, own] of rounds) {
+    const speed = median(own.map(({ perSecond }) => perSecond)).toFixed(0);
+    const cpu = median(own.map(({ cpuUs }) => cpuUs)).toFixed(1);
+    console.log(name.padEnd(20), speed.padStart(9), cpu.padStart(15));
+  }
+  const [ours = [], theirs = []] = rounds.values();
+  const ratio = median(ours.map(({ perSecond }, index) => perSecond / theirs[index]!.perSecond));
+  console.log(`\n${ratio.toFixed(2)} times as fast as aiokafka; the goal is ${GOAL}`);
+  return ratio >= GOAL;
+}
