@@ -1,0 +1,55 @@
+import type { TemplateFile, Templates } from "../../src/catalog/templates.ts";
+
+/** A version to come: every kind of change that a template can go through, beside each other. */
+export function nextOf(templates: Templates, version = "98.0.0"): Templates {
+  const files = templates.files.flatMap((file): TemplateFile[] => {
+    const change = CHANGES[file.path.replace(/\.hbs$/, "")];
+    return change ? change(file) : [file];
+  });
+  const added = { path: "base/src/platform/news.ts", executable: true, content: NEWS };
+  return { ...templates, version, files: [...files, added] };
+}
+
+const NEWS = Buffer.from('/** What is new. */\nexport const news = "nothing";\n');
+
+const CHANGES: Record<string, (file: TemplateFile) => TemplateFile[]> = {
+  // Lines changed, lines new, and lines gone.
+  "base/src/platform/errors.ts": edit((text) =>
+    text
+      .replace(/^import /m, 'import "./news.ts";\nimport ')
+      .replace(/^}\n/m, "  // The end.\n}\n"),
+  ),
+  "base/src/app.ts": edit((text) => `// Of the next version.\n${text}`),
+  "base/README.md": edit((text) => `${text}\n## News\n\nThere are some.\n`),
+  "base/tsconfig.json": edit((text) => text.replace("{", '{\n  "display": "next",')),
+  "base/package.json": edit((text) =>
+    text
+      .replace(/"zod": "[^"]+"/, '"zod": "9.9.9"')
+      .replace('"dependencies": {', '"dependencies": {\n    "a-new-one": "1.0.0",'),
+  ),
+  "base/fsd.yml": edit((text) =>
+    text.replace("cpu: 512", "cpu: 1024").replace("dns_ttl: 10", "dns_ttl: 20"),
+  ),
+  "base/.env.example": edit((text) => `${text}\n# Of the next version\nNEWS=1\n`),
+  "base/_gitignore": edit((text) => `news/\n${text}`),
+  // Deleted, and moved.
+  "base/test/readme.test.ts": () => [],
+  "base/src/platform/headers.ts": (file) => [
+    { ...file, path: "base/src/platform/http/headers.ts" },
+  ],
+};
+
+function edit(change: (text: string) => string) {
+  return (file: TemplateFile): TemplateFile[] => {
+    const { content } = file;
+    return [
+      {
+        ...file,
+        content:
+          typeof content === "function"
+            ? (context) => change(content(context))
+            : Buffer.from(change(Buffer.from(content).toString("utf8"))),
+      },
+    ];
+  };
+}
