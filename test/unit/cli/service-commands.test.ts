@@ -403,21 +403,21 @@ describe("diff", () => {
   });
 });
 
-describe("adopt", () => {
-  function lost(text?: string): MemoryDisk {
-    const disk = serviceDisk(["postbox"], {
-      "README.md": `${README}mine\n`,
-      "src/app.ts": "mine\n",
-    });
-    disk.volume.unlinkSync(`${ROOT}/.fetch-service.json`);
-    if (text !== undefined) {
-      disk.volume.writeFileSync(`${ROOT}/.fetch-service.json`, text);
-    }
-    return disk;
+function lost(text?: string): MemoryDisk {
+  const disk = serviceDisk(["postbox"], {
+    "README.md": `${README}mine\n`,
+    "src/app.ts": "mine\n",
+  });
+  disk.volume.unlinkSync(`${ROOT}/.fetch-service.json`);
+  if (text !== undefined) {
+    disk.volume.writeFileSync(`${ROOT}/.fetch-service.json`, text);
   }
+  return disk;
+}
 
-  const state = (disk: MemoryDisk) => disk.text(`${ROOT}/.fetch-service.json`);
+const state = (disk: MemoryDisk) => disk.text(`${ROOT}/.fetch-service.json`);
 
+describe("adopt", () => {
   it.each([
     ["lost", undefined],
     ["broken", "{"],
