@@ -62,20 +62,23 @@ export class BucketStore implements ContentStore {
 
   async #putSmall(part: Buffer, type: string, { sha256, bytes }: Digest): Promise<Content> {
     const key = sha256.toString("hex");
-    const created = await unlessThere(() =>
-      this.#bucket.s3.putObject(
-        {
-          Bucket: this.#bucket.name,
-          Key: key,
-          Body: part,
-          ContentType: type,
-          ChecksumSHA256: sha256.toString("base64"),
-          IfNoneMatch: "*",
-        },
-        within(undefined, PUT_TIMEOUT_MS),
-      ),
-    );
-    return { sha256: key, bytes, created };
+    if (await this.#has(key)) return { sha256: key, bytes, created: false };
+    const input = {
+      Bucket: this.#bucket.name,
+      Key: key,
+      Body: part,
+      ContentType: type,
+      ChecksumSHA256: sha256.toString("base64"),
+      IfNoneMatch: "*",
+    };
+    try {
+      const put = () => this.#bucket.s3.putObject(input, within(undefined, PUT_TIMEOUT_MS));
+      return { sha256: key, bytes, created: await unlessThere(put) };
+    } catch (error) {
+      // S3 may refuse before it has read all, and its refusal get lost with the connection.
+      if (!(await this.#has(key))) throw error;
+      return { sha256: key, bytes, created: false };
+    }
   }
 
   async #putLarge(

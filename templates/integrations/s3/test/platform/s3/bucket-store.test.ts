@@ -95,6 +95,16 @@ describe("when S3 fails", () => {
     expect(await store.put(body(Buffer.from("x")))).toMatchObject({ created: true });
   });
 
+  test("to answer that the bytes are there, they are there all the same", async () => {
+    const { bucket, store } = failing("");
+    bucket.onCall = async (operation, { Key }) => {
+      if (operation !== "putObject") return;
+      bucket.objects.set(Key, Buffer.from("x"));
+      throw awsError("TimeoutError");
+    };
+    expect(await store.put(body(Buffer.from("x")))).toMatchObject({ created: false });
+  });
+
   test("to answer that it has completed, that is no failure", async () => {
     const { bucket, store } = failing("");
     bucket.onCall = (operation, { Key }) => {
