@@ -3,10 +3,15 @@ import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { parseArgs } from "node:util";
 
-import { addToArchive, type RawTemplates, readArchive } from "../src/catalog/archive.ts";
+import { addToArchive, readArchive } from "../src/catalog/archive.ts";
 import { compileTemplate } from "../src/plan/compile.ts";
-import { disk } from "../src/system/disk.ts";
-import { ARCHIVE, recordedTreeIds, TREE_IDS, treeIds } from "../test/support/archive.ts";
+import {
+  ARCHIVE,
+  rawTemplates,
+  recordedTreeIds,
+  TREE_IDS,
+  treeIds,
+} from "../test/support/archive.ts";
 
 // Run right before the version in package.json is raised: what was released stays renderable.
 const ROOT = join(import.meta.dirname, "..");
@@ -35,22 +40,6 @@ await mkdir(dirname(ARCHIVE), { recursive: true });
 await writeFile(ARCHIVE, after);
 await writeFile(TREE_IDS, `${JSON.stringify({ ...known, [raw.version]: ids }, null, 2)}\n`);
 console.log(`${raw.version} archived; ${archive.versions.length} versions, ${after.length} bytes`);
-
-async function rawTemplates(root: string, version: string): Promise<RawTemplates> {
-  const paths = await disk.filesUnder(root);
-  const files = await Promise.all(
-    // Files beside the folders, such as the changelog, are about all versions and no templates.
-    paths
-      .filter((path) => path.includes("/"))
-      .map(async (path) => ({
-        path,
-        executable: await disk.isExecutable(join(root, path)),
-        bytes: await disk.readFile(join(root, path)),
-      })),
-  );
-  const manifest = JSON.parse(await readFile(join(root, "manifest.json"), "utf8"));
-  return { version, manifest, files };
-}
 
 function sameIds(one: object | undefined, two: object): boolean {
   return JSON.stringify(one) === JSON.stringify(two);

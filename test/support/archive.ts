@@ -1,10 +1,13 @@
 import { existsSync, readFileSync } from "node:fs";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
+import type { RawTemplates } from "../../src/catalog/archive.ts";
 import type { Templates } from "../../src/catalog/templates.ts";
 import { blobId } from "../../src/plan/blob-id.ts";
 import { render } from "../../src/plan/render.ts";
 import type { Tree } from "../../src/plan/tree.ts";
+import { disk } from "../../src/system/disk.ts";
 import { allVariants, titleOf } from "./templates.ts";
 
 const FOLDER = join(import.meta.dirname, "../../templates-archive");
@@ -36,4 +39,21 @@ function treeId(tree: Tree): string {
     ([path, { bytes, mode }]) => `${mode.toString(8)} ${blobId(bytes)} ${path}\n`,
   );
   return blobId(Buffer.from(lines.join("")));
+}
+
+/** The templates of a folder as they are stored in the archive. */
+export async function rawTemplates(root: string, version: string): Promise<RawTemplates> {
+  const paths = await disk.filesUnder(root);
+  const files = await Promise.all(
+    // Files beside the folders, such as the changelog, are about all versions and no templates.
+    paths
+      .filter((path) => path.includes("/"))
+      .map(async (path) => ({
+        path,
+        executable: await disk.isExecutable(join(root, path)),
+        bytes: await disk.readFile(join(root, path)),
+      })),
+  );
+  const manifest = JSON.parse(await readFile(join(root, "manifest.json"), "utf8"));
+  return { version, manifest, files };
 }

@@ -2,6 +2,9 @@ import { cpSync, mkdtempSync, readFileSync, symlinkSync, writeFileSync } from "n
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
+import { addToArchive } from "../../../src/catalog/archive.ts";
+import { ARCHIVE, rawTemplates } from "../../support/archive.ts";
+
 const ROOT = join(import.meta.dirname, "../../..");
 
 /** Changes of the templates that stand beside what the team has changed, and one on the same line. */
@@ -13,13 +16,19 @@ const CHANGES: readonly [path: string, find: string, put: string][] = [
   ["base/.env.example.hbs", "CORS_ORIGINS=\n", "CORS_ORIGINS=\nCORS_MAX_AGE=600\n"],
 ];
 
-/** A checkout of the version after this one. Returns its command. */
-export function nextVersion(version: string): string {
+/** A checkout of the version after this one, which has this one in its archive. Returns its command. */
+export async function nextVersion(version: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), "next-version-"));
-  for (const part of ["bin", "src", "templates", "package.json"]) {
+  for (const part of ["bin", "src", "templates", "templates-archive", "package.json"]) {
     cpSync(join(ROOT, part), join(folder, part), { recursive: true });
   }
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
+  const { version: current } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
+  const raw = await rawTemplates(join(ROOT, "templates"), current);
+  writeFileSync(
+    join(folder, "templates-archive/templates.br"),
+    addToArchive(readFileSync(ARCHIVE), raw),
+  );
   edit(join(folder, "package.json"), /"version": "[^"]+"/, `"version": "${version}"`);
   for (const [path, find, put] of CHANGES) {
     edit(join(folder, "templates", path), find, put);

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { runScript } from "../../support/generated.ts";
 import { nextVersion } from "./next-version.ts";
-import { lostEdits, makeTeamEdits } from "./team-edits.ts";
+import { lostEdits, makeTeamEdits } from "../../support/team-edits.ts";
 
 const CLI = join(import.meta.dirname, "../../../bin/create-fetch-service.js");
 const NEXT = "99.0.0";
@@ -16,10 +16,10 @@ let home: string;
 let service: string;
 let next: string;
 
-beforeAll(() => {
+beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), "story-"));
   service = join(home, "receipts");
-  next = nextVersion(NEXT);
+  next = await nextVersion(NEXT);
 });
 
 afterAll(() => {
