@@ -403,7 +403,7 @@ describe("diff", () => {
   });
 });
 
-function lost(text?: string): MemoryDisk {
+function lostState(text?: string): MemoryDisk {
   const disk = serviceDisk(["postbox"], {
     "README.md": `${README}mine\n`,
     "src/app.ts": "mine\n",
@@ -422,7 +422,7 @@ describe("adopt", () => {
     ["lost", undefined],
     ["broken", "{"],
   ])("rebuilds a state file that is %s, after which all else works", async (_, text) => {
-    const disk = lost(text);
+    const disk = lostState(text);
     const { code, out } = await run(["adopt", "--yes"], { disk });
     expect(code).toBe(0);
     expect(out).toMatch(/integrations +postbox\n/);
@@ -434,7 +434,7 @@ describe("adopt", () => {
   });
 
   it("asks before it writes, where somebody sits", async () => {
-    const disk = lost();
+    const disk = lostState();
     const prompter = new FakePrompter([false]);
     const { code } = await run(["adopt"], { disk, prompter });
     expect(code).toBe(130);
@@ -442,14 +442,14 @@ describe("adopt", () => {
   });
 
   it("writes nothing with --dry-run, and prints data with --json", async () => {
-    const disk = lost();
+    const disk = lostState();
     const { out } = await run(["adopt", "--dry-run", "--json"], { disk });
     expect(JSON.parse(out).plan.answers.integrations).toEqual(["postbox"]);
     expect(disk.volume.existsSync(`${ROOT}/.fetch-service.json`)).toBe(false);
   });
 
   it("finds the version among older ones", async () => {
-    const disk = lost();
+    const disk = lostState();
     const { out } = await run(["adopt", "--yes"], { ...nextVersion, disk });
     expect(out).toContain("made by version 0.1.0");
   });
