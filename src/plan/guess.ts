@@ -15,12 +15,12 @@ export function guessAnswers(manifest: Manifest, mine: DiskTree): Guess | undefi
   const npm = readOrNothing(() => JSON.parse(text("package.json")));
   const env = (name: string) =>
     Number(new RegExp(`^${name}=(\\d+)`, "m").exec(text(".env.example"))?.[1]);
-  const firstGood = <Value>(key: AnswerKey, ...values: unknown[]) =>
-    values.find((value) => problemOf(manifest, key, value) === undefined) as Value;
+  const firstGood = <Key extends AnswerKey>(key: Key, ...values: unknown[]) =>
+    values.find((value) => problemOf(manifest, key, value) === undefined) as Answers[Key];
   const defaults = defaultAnswers(manifest);
-  const name = firstGood<string | undefined>("name", at(npm, "name"), at(fsd, "name"));
-  const port = firstGood<number>("port", env("PORT"), at(fsd, "networking", "port"), defaults.port);
-  const metricsPort = firstGood<number>(
+  const name = firstGood("name", at(npm, "name"), at(fsd, "name")) as string | undefined;
+  const port = firstGood("port", env("PORT"), at(fsd, "networking", "port"), defaults.port);
+  const metricsPort = firstGood(
     "metricsPort",
     ...[
       env("METRICS_PORT"),
@@ -30,8 +30,8 @@ export function guessAnswers(manifest: Manifest, mine: DiskTree): Guess | undefi
     port + 1,
   );
   const descriptions = [at(npm, "description"), at(fsd, "description"), defaults.description];
-  const description = firstGood<string>("description", ...descriptions);
-  const team = firstGood<string>("team", at(fsd, "team"), defaults.team);
+  const description = firstGood("description", ...descriptions);
+  const team = firstGood("team", at(fsd, "team"), defaults.team);
   return name === undefined ? undefined : { name, description, team, port, metricsPort };
 }
 

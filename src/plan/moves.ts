@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 
-import { blobId } from "./blob-id.ts";
+import { equal } from "./draft.ts";
 import { decode } from "./merge/three-way/encoding.ts";
 
 /** Where a file is now that stood elsewhere. */
@@ -23,25 +23,25 @@ export function movesOf(gone: Files, fresh: Files): Map<string, Move> {
   const moves = new Map<string, Move>();
   const left = new Map(fresh);
   for (const [path, { bytes }] of gone) {
-    const id = bytes.length > 0 ? blobId(bytes) : undefined;
-    const equals = [...left].filter(([, file]) => blobId(file.bytes) === id);
-    const equal = equals.find(([to]) => posix.basename(to) === posix.basename(path)) ?? equals[0];
-    if (equal && (equals.length === 1 || posix.basename(equal[0]) === posix.basename(path))) {
-      moves.set(path, { to: equal[0], certain: true });
-      left.delete(equal[0]);
+    const twins = [...left].filter(([, file]) => bytes.length > 0 && equal(file.bytes, bytes));
+    const namesakes = twins.filter(([to]) => posix.basename(to) === posix.basename(path));
+    const [twin] = twins.length === 1 ? twins : namesakes;
+    if (twin) {
+      moves.set(path, { to: twin[0], certain: true });
+      left.delete(twin[0]);
     }
   }
   const pairs = pairsOf(
     [...gone].filter(([path]) => !moves.has(path)),
     [...left],
   );
-  for (const { from, to, likeness } of pairs) {
+  for (const { from, to, likeness: near } of pairs) {
     const taken = [...moves.values()].some((move) => move.to === to);
     if (!moves.has(from) && !taken) {
       const rival = pairs.some(
-        (pair) => (pair.from === from) !== (pair.to === to) && pair.likeness > likeness - 0.1,
+        (pair) => (pair.from === from) !== (pair.to === to) && pair.likeness > near - 0.1,
       );
-      moves.set(from, { to, certain: likeness >= CERTAIN && !rival });
+      moves.set(from, { to, certain: near >= CERTAIN && !rival });
     }
   }
   return moves;

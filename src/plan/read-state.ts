@@ -1,6 +1,6 @@
 import * as z from "zod/mini";
 
-import { type AnswerKey, type Answers, answersSchema } from "../answers/schema.ts";
+import { type Answers, answersSchema } from "../answers/schema.ts";
 import { show } from "../answers/words.ts";
 import type { Manifest } from "../catalog/manifest.ts";
 import { messageOf, UserError } from "../errors.ts";
@@ -56,8 +56,7 @@ export function readState(bytes: Uint8Array | undefined): State {
   }
   const result = stateSchema.safeParse(data);
   if (!result.success) {
-    const [issue] = result.error.issues;
-    throw broken(`${issue?.path.join(": ") || "it"}: ${issue?.message}`);
+    throw broken(describe(result.error.issues[0]));
   }
   return { ...result.data, files: new Map(Object.entries(result.data.files)) };
 }
@@ -69,9 +68,7 @@ export function readState(bytes: Uint8Array | undefined): State {
 export function recordedAnswers({ answers }: State, manifest: Manifest): Answers {
   const result = answersSchema(manifest).safeParse(answers);
   if (!result.success) {
-    const [issue] = result.error.issues;
-    const key = String(issue?.path[0] ?? "answers") as AnswerKey;
-    throw broken(`the answer ${key}: ${issue?.message}`);
+    throw broken(`the answers: ${describe(result.error.issues[0])}`);
   }
   return result.data;
 }
@@ -92,6 +89,15 @@ function parse(text: string | undefined): Record<string, unknown> {
     throw broken("it is no JSON object");
   }
   return { ...data };
+}
+
+/** What is wrong, and where. */
+function describe(issue: z.core.$ZodIssue | undefined): string {
+  if (issue?.code === "unrecognized_keys") {
+    return `${[...issue.path, issue.keys.join(", ")].join(": ")} is unknown`;
+  }
+  const inner = issue?.code === "invalid_key" ? issue.issues[0]?.message : undefined;
+  return [...(issue?.path ?? []), inner ?? issue?.message].join(": ");
 }
 
 function broken(problem: string): UserError {

@@ -29,10 +29,10 @@ describe("the archive of old templates", () => {
   });
 
   it("has templates by version", () => {
-    const { versions, templates: templatesOf } = readArchive(archive, compile);
-    expect(versions).toEqual(["1.0.0", "1.1.0"]);
-    expect(templatesOf("1.0.0")).toMatchObject({ version: "1.0.0", manifest });
-    expect(templatesOf("9.9.9")).toBeUndefined();
+    const opened = readArchive(archive, compile);
+    expect(opened.versions).toEqual(["1.0.0", "1.1.0"]);
+    expect(opened.templates("1.0.0")).toMatchObject({ version: "1.0.0", manifest });
+    expect(opened.templates("9.9.9")).toBeUndefined();
   });
 
   it("compiles what is to be rendered, and nothing else", () => {

@@ -37,8 +37,7 @@ function differences(before: string[], after: string[]) {
     return [];
   }
   if (Math.max(before.length, after.length) > SEARCH_LIMIT) {
-    const whole = (lines: string[]): [number, number] => [0, lines.length];
-    return [{ buffer1: whole(before), buffer2: whole(after) }];
+    return [{ buffer1: [0, before.length] as const, buffer2: [0, after.length] as const }];
   }
   return diffIndices(before, after);
 }

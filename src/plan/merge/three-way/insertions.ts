@@ -24,13 +24,16 @@ export function keepProse({ base, mine, theirs }: Clash): string[] | undefined {
 /** Both sides put entries of the same depth at one place of a YAML file: both stay. */
 export function keepYaml({ base, mine, theirs }: Clash): string[] | undefined {
   const [own, other] = [mine, theirs].map((lines) => lines.find((line) => /^ *[^\s#]/.test(line)));
-  const depth = (line = "") => line.search(/[^ ]/);
   const entries = [own, other].every(
     (line) => line !== undefined && /^ *(?:- |[\w.-]+:)/.test(line),
   );
-  return base.length === 0 && entries && depth(own) === depth(other)
+  return base.length === 0 && entries && depthOf(own) === depthOf(other)
     ? [...mine, ...theirs]
     : undefined;
+}
+
+function depthOf(line = ""): number {
+  return line.search(/[^ ]/);
 }
 
 function union(mine: readonly string[], theirs: readonly string[]): string[] {

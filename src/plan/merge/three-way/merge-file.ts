@@ -36,12 +36,11 @@ export function mergeFile(
   bytes: { base: Uint8Array; mine: Uint8Array; theirs: Uint8Array },
   labels: Labels,
 ): (Omit<Merged, "text"> & { bytes: Uint8Array }) | undefined {
-  const unchanged = (result: Uint8Array) => ({ bytes: result, conflicts: 0, notes: [] });
   if (equal(bytes.base, bytes.theirs) || equal(bytes.mine, bytes.theirs)) {
-    return unchanged(bytes.mine);
+    return { bytes: bytes.mine, conflicts: 0, notes: [] };
   }
   if (equal(bytes.base, bytes.mine)) {
-    return unchanged(bytes.theirs);
+    return { bytes: bytes.theirs, conflicts: 0, notes: [] };
   }
   const [base, mine, theirs] = [bytes.base, bytes.mine, bytes.theirs].map(decode);
   if (base === undefined || mine === undefined || theirs === undefined) {

@@ -136,14 +136,20 @@ function settle(
     return;
   }
   const head = commonHead(mine, theirs);
-  const tail = commonHead(mine.slice(head).reverse(), theirs.slice(head).reverse());
+  const tail = commonHead(mine.slice(head).toReversed(), theirs.slice(head).toReversed());
   const [own, other] = [mine, theirs].map((lines) => lines.slice(head, lines.length - tail));
   out.keep(head);
-  mark(out, base.length, own ?? [], other ?? [], labels);
+  writeClash(out, base.length, own ?? [], other ?? [], labels);
   out.keep(tail);
 }
 
-function mark(out: Output, replaced: number, mine: string[], theirs: string[], labels: Labels) {
+function writeClash(
+  out: Output,
+  replaced: number,
+  mine: string[],
+  theirs: string[],
+  labels: Labels,
+) {
   // One side inserted what the other did, and more.
   if (replaced === 0 && (mine.length === 0 || theirs.length === 0)) {
     out.keep(mine.length);
@@ -170,11 +176,15 @@ function linesOf({ lines }: Text, cluster: Cluster, hunks: readonly Hunk[]): str
 }
 
 function finish(out: Output, { base, mine, theirs }: Record<"base" | "mine" | "theirs", Text>) {
-  const closed = ({ lines, ends }: Text) => ends.length >= lines.length;
   const pick = <Style>(of: (text: Text) => Style) =>
     of(mine) === of(base) ? of(theirs) : of(mine);
   const text = out.lines.map((line, index) => line + (out.ends[index] ?? "")).join("");
-  return pick(({ mark }) => mark) + (pick(closed) ? text : text.replace(/\r?\n$/, ""));
+  return pick(({ mark }) => mark) + (pick(isClosed) ? text : text.replace(/\r?\n$/, ""));
+}
+
+/** Its last line ends as all others do. */
+function isClosed({ lines, ends }: Text): boolean {
+  return ends.length >= lines.length;
 }
 
 function commonHead(one: readonly string[], two: readonly string[]): number {

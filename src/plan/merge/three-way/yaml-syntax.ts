@@ -4,7 +4,6 @@ import {
   isCollection,
   isMap,
   isScalar,
-  type Pair,
   parseDocument,
   visit,
   type YAMLMap,
@@ -36,7 +35,7 @@ export function parseYaml(source: string): YamlText {
   if (!isCollection(contents) || contents.flow) {
     throw new Unsupported("no block at the top");
   }
-  const { node, end } = new Reader(source, document).block(contents as Block, 0);
+  const { node, end } = new Reader(source, document).block(contents, 0);
   return { root: node, after: source.slice(end) };
 }
 
@@ -71,52 +70,46 @@ class Reader {
 
   /** Reads a map or list that has a line, or more, for each entry. */
   block(block: Block, from: number): Read {
-    const starts = isMap(block) ? block.items.map(keyStart) : dashes(block);
-    const first = starts[0] ?? 0;
+    const items = itemsOf(block);
+    const first = items[0]?.start ?? 0;
     const line = this.#lineStart(first);
     const inline = line < from;
     const indent = first - line;
     const entries: Entry[] = [];
     let end = from;
-    starts.forEach((start, index) => {
-      const lineStart = index === 0 && inline ? from : this.#lineStart(start);
-      if (!(index === 0 && inline) && this.#source.slice(lineStart, start) !== " ".repeat(indent)) {
+    for (const item of items) {
+      const goesOn = inline && entries.length === 0;
+      const lineStart = goesOn ? from : this.#lineStart(item.start);
+      if (!goesOn && this.#source.slice(lineStart, item.start) !== " ".repeat(indent)) {
         throw new Unsupported("entries that do not stand below each other");
       }
-      const before = this.#source.slice(end, lineStart);
-      const read = this.#entry(block, index, start);
-      entries.push({ ...read.entry, before });
+      const read = this.#entry(item);
+      entries.push({ ...read.entry, before: this.#source.slice(end, lineStart) });
       end = read.end;
-    });
+    }
     const text = this.#source.slice(from, end);
     const layout = { flow: false, indent, inline, open: "", close: "" };
     return { node: { ...this.#describe(block), text, entries, layout }, end };
   }
 
-  #entry(block: Block, index: number, start: number): { entry: Entry; end: number } {
-    const item = block.items[index];
-    const value = isMap(block) ? (item as Pair).value : item;
-    const name = isMap(block) ? String((item as Pair<{ value: unknown }>).key.value) : undefined;
-    const { head, node, end } =
+  #entry({ name, start, value }: Item): { entry: Entry; end: number } {
+    const read =
       isCollection(value) && !value.flow
-        ? this.#nested(
-            value as Block,
-            start,
-            name === undefined ? start + 1 : this.#colon(item as Pair),
-          )
+        ? this.#nested(value, start, name)
         : this.#plain(value, start);
-    const key = name ?? identityOf(node.value);
+    const { head, node, end } = read;
     // The text of a block ends with its last line; what follows a short value belongs to its line.
     const lineEnd = this.#source[end - 1] === "\n" ? end : this.#lineEnd(end);
     const after = this.#source.slice(end, lineEnd);
+    const key = name?.text ?? identityOf(node.value);
     return { entry: { key, before: "", head, node, after }, end: lineEnd };
   }
 
   /** A value that is a block of its own, in the same line or below it. */
-  #nested(value: Block, start: number, marker: number): Read & { head: string } {
-    const first = isMap(value) ? keyStart(value.items[0] as Pair) : (dashes(value)[0] ?? 0);
-    const sameLine = first < this.#lineEnd(marker);
-    const from = sameLine ? first : this.#lineEnd(marker);
+  #nested(value: Block, start: number, name: Item["name"]): Read & { head: string } {
+    const first = itemsOf(value)[0]?.start ?? 0;
+    const lineEnd = this.#lineEnd(name ? this.#source.indexOf(":", name.end) : start);
+    const from = first < lineEnd ? first : lineEnd;
     return { ...this.block(value, from), head: this.#source.slice(start, from) };
   }
 
@@ -133,20 +126,13 @@ class Reader {
     if (!isCollection(value) || /[\n#]/.test(text)) {
       return { kind: "scalar", value: this.#json(value), text, entries: [], layout };
     }
-    const entries = value.items.map((item): Entry => {
-      const node = this.#value(isMap(value) ? (item as Pair).value : item);
-      const start = isMap(value) ? keyStart(item as Pair) : rangeOf(item)[0];
-      const head = this.#source.slice(
-        start,
-        rangeOf(isMap(value) ? (item as Pair).value : item)[0],
-      );
-      const key = isMap(value)
-        ? String((item as Pair<{ value: unknown }>).key.value)
-        : identityOf(node.value);
-      return { key, before: "", head, node, after: "" };
+    const entries = itemsOf(value).map(({ name, start, value: inner }): Entry => {
+      const node = this.#value(inner);
+      const head = this.#source.slice(start, rangeOf(inner)[0]);
+      return { key: name?.text ?? identityOf(node.value), before: "", head, node, after: "" };
     });
     const [open = "", close = ""] = isMap(value) ? ["{ ", " }"] : ["[", "]"];
-    return { ...this.#describe(value as Block), text, entries, layout: { ...layout, open, close } };
+    return { ...this.#describe(value), text, entries, layout: { ...layout, open, close } };
   }
 
   #describe(block: Block) {
@@ -155,10 +141,6 @@ class Reader {
 
   #json(value: unknown): unknown {
     return isScalar(value) || isCollection(value) ? value.toJS(this.#document) : null;
-  }
-
-  #colon({ key }: Pair): number {
-    return this.#source.indexOf(":", rangeOf(key)[1]);
   }
 
   #lineStart(position: number): number {
@@ -171,18 +153,30 @@ class Reader {
   }
 }
 
-function keyStart(pair: Pair): number {
-  return rangeOf(pair.key)[0];
+/** An entry of a map, or an item of a list. */
+interface Item {
+  name: { text: string; end: number } | undefined;
+  /** Where its key is, or its dash, or, between brackets, the item itself. */
+  start: number;
+  value: unknown;
 }
 
-function dashes(list: YAMLSeq): number[] {
-  const token = list.srcToken;
-  if (token?.type !== "block-seq") {
-    throw new Unsupported("a list without dashes");
+function itemsOf(block: Block): Item[] {
+  if (isMap(block)) {
+    return block.items.map(({ key, value }) => {
+      const [start, end] = rangeOf(key);
+      return { name: { text: String(isScalar(key) ? key.value : key), end }, start, value };
+    });
   }
-  return token.items.flatMap(
-    ({ start }) => start.find(({ type }) => type === "seq-item-ind")?.offset ?? [],
-  );
+  const token = block.srcToken;
+  const dashes =
+    token?.type === "block-seq"
+      ? token.items.map(({ start }) => start.find(({ type }) => type === "seq-item-ind")?.offset)
+      : [];
+  return block.items.map((value, index) => {
+    const start = dashes[index] ?? rangeOf(value)[0];
+    return { name: undefined, start, value };
+  });
 }
 
 function rangeOf(value: unknown): [start: number, end: number] {

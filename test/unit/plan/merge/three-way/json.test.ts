@@ -9,6 +9,8 @@ const json = (value: unknown, indent: number | string = 2) =>
 const BASE = { name: "x", scripts: { a: "1" }, dependencies: { b: "1.0.0", d: "1.0.0" } };
 const THEIRS = { ...BASE, dependencies: { b: "1.0.0", c: "1.0.0", d: "1.0.0" } };
 
+const panel = (id: number, title: string, span = 1) => ({ id, title, span });
+
 describe("JSON", () => {
   it("takes the template's new keys beside the user's", () => {
     const mine = { ...BASE, dependencies: { ...BASE.dependencies, e: "2.0.0" }, own: true };
@@ -73,7 +75,6 @@ describe("JSON", () => {
   });
 
   it("merges lists by their items", () => {
-    const panel = (id: number, title: string, span = 1) => ({ id, title, span });
     const base = { panels: [panel(1, "a"), panel(2, "b")], tags: ["x"] };
     const mine = { panels: [panel(1, "mine"), panel(2, "b"), panel(9, "own")], tags: ["x", "m"] };
     const theirs = { panels: [panel(1, "a", 2), panel(5, "new"), panel(2, "b")], tags: ["x", "t"] };
@@ -100,13 +101,15 @@ describe("JSON", () => {
   });
 });
 
-describe("package.json", () => {
-  const versions = (mine: string, theirs: string) => {
-    const file = (b: string) => json({ dependencies: { b } });
-    const merged = mergePackageJson(file("1.0.0"), file(mine), file(theirs));
-    return [JSON.parse(merged?.text ?? "").dependencies.b, ...(merged?.notes ?? [])];
-  };
+const withVersion = (b: string) => json({ dependencies: { b } });
 
+function versions(mine: string, theirs: string) {
+  const texts = [withVersion("1.0.0"), withVersion(mine), withVersion(theirs)] as const;
+  const merged = mergePackageJson(...texts);
+  return [JSON.parse(merged?.text ?? "").dependencies.b, ...(merged?.notes ?? [])];
+}
+
+describe("package.json", () => {
   it.each([
     ["1.2.0", "1.3.0", "1.3.0", "version"],
     ["1.4.0", "1.3.0", "1.4.0", "version"],

@@ -15,6 +15,8 @@ function merge(base: string, mine: string, theirs: string, resolve?: Resolve) {
   return { ...merged, text: merged.text.trimEnd().replaceAll("\n", " ") };
 }
 
+const keepAll: Resolve = ({ base, mine, theirs }) => [...base, ...mine, ...theirs];
+
 describe("changes of lines", () => {
   it.each([
     ["apart from each other", "a b c d", "A b c d", "a b c D", "A b c D"],
@@ -52,8 +54,7 @@ describe("changes of the same lines", () => {
   });
 
   it("may be decided", () => {
-    const resolve: Resolve = ({ base, mine, theirs }) => [...base, ...mine, ...theirs];
-    expect(merge("a b c", "a m c", "a t c", resolve)).toEqual({
+    expect(merge("a b c", "a m c", "a t c", keepAll)).toEqual({
       text: "a b m t c",
       conflicts: 0,
     });
