@@ -1,4 +1,4 @@
-import { cpSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { execa } from "execa";
@@ -46,6 +46,7 @@ export async function thisTool(integration: string): Promise<Tool> {
 export async function copier(integration: string): Promise<Tool> {
   const program = await installCopier();
   const template = join(WORK, "template");
+  rmSync(template, { recursive: true, force: true });
   for (const name of ["none", integration]) {
     writeTree(join(template, name), renderedTree(name === "none" ? [] : [name]));
     writeFileSync(
