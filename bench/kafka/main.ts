@@ -1,7 +1,8 @@
-// The consumer of a generated service beside one on aiokafka that does the same work, on the same broker and topic.
+// The consumer of a generated service beside one on aiokafka that does the same work, on the same broker and topic:
+// events with ids and trace contexts in their headers, a tenth of them sampled, checked by a schema and handled.
 //   npm run bench:kafka -- [--rounds 5] [--records 200000]
 // Needs Linux, taskset, python3 and what test/stack needs. The consumer has CPU 0; the broker shares CPU 1 with this.
-import { randomUUID } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
 import { rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -12,6 +13,7 @@ import { parseArgs } from "node:util";
 import { execa } from "execa";
 
 import { network } from "../../src/system/network.ts";
+import { withCollector } from "../../test/contract/otlp/collector.ts";
 import { newEvents } from "../../test/e2e/events.ts";
 import { createTopic, openPublisher } from "../../test/e2e/kafka-client.ts";
 import { buildService } from "../../test/e2e/service/build.ts";
@@ -23,6 +25,7 @@ const HERE = import.meta.dirname;
 const CONSUMER_CPU = "0";
 const BROKER_CPU = "1";
 const GOAL = 1.5;
+const EVERY_SAMPLED = 10;
 /** An id and its line end, which a handler writes for each record. */
 const LINE_BYTES = 37;
 const POLL_MS = 5;
@@ -49,14 +52,18 @@ interface Round {
 }
 
 const consumers: Consumer[] = [await generatedService(), await aiokafka()];
+const rounds = new Map<string, Round[]>(consumers.map(({ name }) => [name, []]));
 await using kafka = await startKafka({ jvm: ["-Xmx512m", "-XX:+UseSerialGC"] });
 await execa("taskset", ["--all-tasks", "--cpu-list", "--pid", BROKER_CPU, `${kafka.pid()}`]);
 const topic = await createTopic(kafka.brokers);
 await fill();
-const rounds = new Map<string, Round[]>(consumers.map(({ name }) => [name, []]));
-for (let round = 0; round < Number(values.rounds); round += 1) {
-  for (const consumer of consumers) rounds.get(consumer.name)?.push(await consume(consumer));
-}
+await withCollector(async ({ endpoint }) => {
+  for (let round = 0; round < Number(values.rounds); round += 1) {
+    for (const consumer of consumers) {
+      rounds.get(consumer.name)?.push(await consume(consumer, endpoint));
+    }
+  }
+});
 process.exitCode = report() ? 0 : 1;
 
 async function generatedService(): Promise<Consumer> {
@@ -91,11 +98,23 @@ async function aiokafka(): Promise<Consumer> {
 
 async function fill(): Promise<void> {
   await using publisher = openPublisher(kafka.brokers, topic);
-  await publisher.publish(newEvents(records).map(({ message }) => message));
+  const messages = newEvents(records).map(({ message }, index) => ({
+    ...message,
+    headers: headersOf(index),
+  }));
+  await publisher.publish(messages);
+}
+
+/** What a publisher in the middle of a request writes. */
+function headersOf(index: number): Record<string, string> {
+  const id = randomUUID();
+  const trace = `${randomBytes(16).toString("hex")}-${randomBytes(8).toString("hex")}`;
+  const traceparent = `00-${trace}-${index % EVERY_SAMPLED === 0 ? "01" : "00"}`;
+  return { "x-request-id": id, "x-correlation-id": id, traceparent };
 }
 
 /** Lets a consumer read the whole topic, in a group of its own. */
-async function consume({ command, cwd, env }: Consumer): Promise<Round> {
+async function consume({ name, command, cwd, env }: Consumer, collector: string): Promise<Round> {
   const processed = join(tmpdir(), `bench-kafka-${randomUUID()}`);
   const child = execa("taskset", ["--cpu-list", CONSUMER_CPU, ...command], {
     cwd,
@@ -105,6 +124,9 @@ async function consume({ command, cwd, env }: Consumer): Promise<Round> {
       KAFKA_TOPIC: topic,
       KAFKA_CONSUMER_GROUP: randomUUID(),
       PROCESSED: processed,
+      SERVICE_NAME: name.replaceAll(" ", "-"),
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector,
+      OTEL_TRACES_SAMPLER_ARG: `${1 / EVERY_SAMPLED}`,
     },
     reject: false,
     stdin: "ignore",

@@ -1,20 +1,48 @@
-"""The consumer of the generated service as a Python service would have it: batches of at most 500 records or five
-seconds, partitions in order and side by side, events checked by a schema, offsets committed when a batch is done."""
+"""The consumer of the generated service, the way a Python team writes it: batches of at most 500 records or five
+seconds, partitions in order and side by side, events checked by a schema, each handled with the ids and within the
+trace of whoever published it, three retries, offsets committed when a batch is done."""
 
 import asyncio
 import os
+import random
+import re
+import uuid
+from contextvars import ContextVar
 from datetime import datetime
 from typing import Annotated, Literal
 
+import uvloop
 from aiokafka import AIOKafkaConsumer
+from opentelemetry import propagate, trace
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
 from prometheus_client import Counter, Histogram
 from pydantic import BaseModel, Field, StringConstraints
 
 BATCH = 500
 BATCH_MS = 5_000
+RETRIES = 3
+TOPIC, GROUP = os.environ["KAFKA_TOPIC"], os.environ["KAFKA_CONSUMER_GROUP"]
+SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
-consumed = Counter("kafka_consumed_records", "Records done with.", ["topic", "outcome"])
-batch_size = Histogram("kafka_consumer_batch_size_records", "Records in a batch.", ["topic"])
+provider = TracerProvider(
+    sampler=ParentBasedTraceIdRatio(float(os.environ["OTEL_TRACES_SAMPLER_ARG"])),
+    resource=Resource.create({"service.name": os.environ["SERVICE_NAME"]}),
+)
+provider.add_span_processor(
+    BatchSpanProcessor(OTLPSpanExporter(endpoint=os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"], insecure=True))
+)
+trace.set_tracer_provider(provider)
+tracer = trace.get_tracer("kafka")
+
+consumed = Counter("kafka_consumed_records", "Records done with.", ["topic", "outcome"]).labels(TOPIC, "processed")
+retried = Counter("kafka_consumer_retries", "Handler calls that were repeated.", ["topic"]).labels(TOPIC)
+batch_size = Histogram("kafka_consumer_batch_size_records", "Records in a batch.", ["topic"]).labels(TOPIC)
+request_id: ContextVar[str] = ContextVar("request_id")
+correlation_id: ContextVar[str] = ContextVar("correlation_id")
 
 
 class ReceiptScanned(BaseModel):
@@ -37,18 +65,49 @@ async def handle(event: Event) -> None:
     os.write(processed, f"{event.data.receiptId}\n".encode())
 
 
-async def in_order(topic: str, records: list) -> None:
+async def deliver(record) -> None:
+    headers = {name.lower(): value.decode() for name, value in record.headers}
+    given = headers.get("x-request-id", "")
+    request_id.set(given if SANE_ID.fullmatch(given) else str(uuid.uuid4()))
+    given = headers.get("x-correlation-id", "")
+    correlation_id.set(given if SANE_ID.fullmatch(given) else request_id.get())
+    attributes = {
+        "messaging.system": "kafka",
+        "messaging.destination.name": TOPIC,
+        "messaging.operation.name": "process",
+        "messaging.consumer.group.name": GROUP,
+        "messaging.destination.partition.id": str(record.partition),
+        "messaging.kafka.offset": record.offset,
+    }
+    with tracer.start_as_current_span(
+        f"process {TOPIC}",
+        context=propagate.extract(headers),
+        kind=trace.SpanKind.CONSUMER,
+        attributes=attributes,
+    ):
+        event = Event.model_validate_json(record.value)
+        for attempt in range(RETRIES + 1):
+            try:
+                await handle(event)
+                break
+            except Exception:
+                if attempt == RETRIES:
+                    raise
+                retried.inc()
+                await asyncio.sleep(0.25 * 2**attempt * (0.5 + random.random() / 2))
+    consumed.inc()
+
+
+async def in_order(records: list) -> None:
     for record in records:
-        await handle(Event.model_validate_json(record.value))
-        consumed.labels(topic, "processed").inc()
+        await deliver(record)
 
 
 async def main() -> None:
-    topic = os.environ["KAFKA_TOPIC"]
     consumer = AIOKafkaConsumer(
-        topic,
+        TOPIC,
         bootstrap_servers=os.environ["KAFKA_BROKERS"],
-        group_id=os.environ["KAFKA_CONSUMER_GROUP"],
+        group_id=GROUP,
         auto_offset_reset="earliest",
         enable_auto_commit=False,
         session_timeout_ms=45_000,
@@ -59,11 +118,11 @@ async def main() -> None:
         while True:
             batch = await consumer.getmany(timeout_ms=BATCH_MS, max_records=BATCH)
             if batch:
-                await asyncio.gather(*(in_order(topic, records) for records in batch.values()))
+                await asyncio.gather(*(in_order(records) for records in batch.values()))
                 await consumer.commit()
-                batch_size.labels(topic).observe(sum(map(len, batch.values())))
+                batch_size.observe(sum(map(len, batch.values())))
     finally:
         await consumer.stop()
 
 
-asyncio.run(main())
+uvloop.run(main())
