@@ -4,6 +4,7 @@ import { within } from "../aws.ts";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import type { Bucket } from "./bucket.ts";
+import { BufferPool } from "./buffer-pool.ts";
 import type { Content, ContentBody, ContentStore, PresignedUrl } from "./content-store.ts";
 import { MultipartUpload } from "./multipart.ts";
 import { PART_BYTES, partsOf } from "./parts.ts";
@@ -25,6 +26,7 @@ interface Digest {
 export class BucketStore implements ContentStore {
   readonly #bucket: Bucket;
   readonly #log: Logger;
+  readonly #pool = new BufferPool(PART_BYTES);
 
   constructor(bucket: Bucket, log: Logger) {
     this.#bucket = bucket;
@@ -42,7 +44,8 @@ export class BucketStore implements ContentStore {
         yield chunk;
       }
     }
-    const parts = partsOf(hashed(), PART_BYTES);
+    using buffers = this.#pool.lend();
+    const parts = partsOf(hashed(), buffers);
     try {
       const first = await parts.next();
       if (first.done === true) throw new AppError("VALIDATION_ERROR", "The body is empty");
