@@ -1,4 +1,5 @@
-import { type Draft, equal } from "./draft.ts";
+import type { Draft } from "./draft.ts";
+import { sameText } from "./merge/three-way/encoding.ts";
 import { mergeFile } from "./merge/three-way/merge-file.ts";
 import { mergeMode } from "./mode.ts";
 import { likeness, linesOf, type Move } from "./moves.ts";
@@ -101,7 +102,7 @@ function decideDropped(
   }
   const successor = successorOf(situation, path);
   const wanted = theirs.get(successor ?? "");
-  if (equal(own.bytes, was.bytes)) {
+  if (sameText(own.bytes, was.bytes)) {
     draft.delete(path);
   } else if (successor !== undefined && wanted?.owner === "merged" && !mine.has(successor)) {
     mergeInto(situation, successor, { was, wanted, own }, successor);
@@ -123,13 +124,13 @@ function decideNew(
   const [from] = [...situation.replaced].find(([, move]) => move.certain && move.to === path) ?? [];
   const before = from === undefined ? undefined : mine.get(from);
   const old = base.get(from ?? "");
-  if (own && equal(own.bytes, wanted.bytes)) {
+  if (own && sameText(own.bytes, wanted.bytes)) {
     draft.write(path, { bytes: own.bytes, mode: mergeMode(own.mode, own.mode, wanted.mode) });
   } else if (own) {
     keepBoth(situation, path, wanted, "taken", "you have a file here, and so has the template");
   } else if (from !== undefined && !before && !situation.restore.has(path)) {
     draft.find(path, "stays-deleted", `you deleted it when it was called ${from}`);
-  } else if (!before || !old || equal(before.bytes, old.bytes) || wanted.owner !== "merged") {
+  } else if (!before || !old || sameText(before.bytes, old.bytes) || wanted.owner !== "merged") {
     draft.write(path, wanted);
   }
   // Otherwise the user's edits come with the file that it replaces.
@@ -151,7 +152,7 @@ function decideUnknown(
     draft.find(path, "kept-edited", "the template has dropped it; it stays because it was edited");
   } else if (wanted.owner === "once") {
     draft.find(path, "kept-yours", "it is yours, so it stays as it is");
-  } else if (!equal(own.bytes, wanted.bytes)) {
+  } else if (!sameText(own.bytes, wanted.bytes)) {
     const message =
       "what the template once wrote here is lost, so your edits cannot be told from it";
     keepBoth(situation, path, wanted, "unknown-base", message);
@@ -193,8 +194,8 @@ function mergeInto(situation: Situation, path: string, three: Three, to: string)
   const { draft, labels } = situation;
   const { was, wanted, own } = three;
   const mode = mergeMode(was.mode, own.mode, wanted.mode);
-  if (wanted.owner === "once" && !equal(own.bytes, was.bytes)) {
-    if (!same(was, wanted) && !equal(own.bytes, wanted.bytes)) {
+  if (wanted.owner === "once" && !sameText(own.bytes, was.bytes)) {
+    if (!same(was, wanted) && !sameText(own.bytes, wanted.bytes)) {
       draft.find(to, "kept-yours", "the template's has changed; yours stays, because it is yours");
     }
     return;
@@ -245,5 +246,5 @@ function successorOf({ replaced }: Situation, path: string): string | undefined 
 }
 
 function same(one: TreeFile, two: TreeFile): boolean {
-  return equal(one.bytes, two.bytes) && one.mode === two.mode;
+  return one.mode === two.mode && Buffer.compare(one.bytes, two.bytes) === 0;
 }

@@ -1,4 +1,4 @@
-import { equal } from "./draft.ts";
+import { sameText } from "./merge/three-way/encoding.ts";
 import { isExecutable } from "./mode.ts";
 import type { DiskTree } from "./plan.ts";
 import { STATE_FILE } from "./state.ts";
@@ -42,7 +42,7 @@ function kindOf(
   if (!own) {
     return obstacles.has(path) ? "blocked" : "deleted";
   }
-  if (!equal(own.bytes, file.bytes)) {
+  if (!sameText(own.bytes, file.bytes)) {
     return hasMarks(own.bytes) && !hasMarks(file.bytes) ? "conflict" : "edited";
   }
   return isExecutable(own.mode) === isExecutable(file.mode) ? undefined : "mode";

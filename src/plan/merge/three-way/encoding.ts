@@ -41,6 +41,15 @@ export function plain(source: string): string {
     .join("");
 }
 
+/** Whether two files say the same, however their lines end: git may rewrite ends on every checkout. */
+export function sameText(one: Uint8Array, two: Uint8Array): boolean {
+  if (Buffer.compare(one, two) === 0) {
+    return true;
+  }
+  const [first, second] = [one, two].map(decode);
+  return first !== undefined && second !== undefined && plain(first) === plain(second);
+}
+
 /**
  * Gives plain text the mark, the line ends and the last newline that it shall have: the user's, unless
  * only the template changed them.
