@@ -30,14 +30,18 @@ export interface CommandWords {
   load: () => Promise<ServiceCommand>;
 }
 
-type Option = readonly [flags: string, help: string];
+type Option = readonly [flags: string, help: string, repeatable?: "repeatable"];
 
 const DIRECTORY: Option = ["--directory <path>", "folder of the service (default: this one)"];
 const JSON: Option = ["--json", "print one JSON document, and ask nothing"];
 const DRY_RUN: Option = ["--dry-run", "print what would change, and write nothing"];
 const YES: Option = ["-y, --yes", "ask nothing"];
 const NO_INSTALL: Option = ["--no-install", "leave the dependencies as they are"];
-const RESTORE: Option = ["--restore <path...>", "bring back a file that you deleted"];
+const RESTORE: Option = [
+  "--restore <path>",
+  "bring back a file that you deleted; may be repeated",
+  "repeatable",
+];
 
 const WRITING = [DIRECTORY, DRY_RUN, NO_INSTALL, YES, JSON];
 

@@ -73,7 +73,8 @@ export function createProgram(
     .action((name: string | undefined, options: CreateOptions) =>
       actions.create({ ...options, ...(name !== undefined && { name }) }),
     );
-  SERVICE_COMMANDS.forEach((words) => addServiceCommand(program, words, actions));
+  const names = catalogue.integrations.map(({ name }) => name).join(", ");
+  SERVICE_COMMANDS.forEach((words) => addServiceCommand(program, words, names, actions));
   program
     .command("completion")
     .description("print a script that completes command lines in bash, fish or zsh")
@@ -83,12 +84,24 @@ export function createProgram(
   return program;
 }
 
-function addServiceCommand(program: Command, words: CommandWords, actions: Actions): void {
+function addServiceCommand(
+  program: Command,
+  words: CommandWords,
+  integrations: string,
+  actions: Actions,
+): void {
   const command = program.command(words.name).description(words.summary);
   if (words.argument !== undefined) {
-    command.argument(words.argument);
+    command.argument(words.argument, words.argument === "[names...]" ? integrations : "");
   }
-  words.options.forEach(([flags, help]) => command.option(flags, help));
+  for (const [flags, help, repeatable] of words.options) {
+    const collect = (value: string, before: string[] = []) => [...before, value];
+    if (repeatable) {
+      command.option(flags, help, collect);
+    } else {
+      command.option(flags, help);
+    }
+  }
   command.allowExcessArguments(false).action(() => {
     const options = { ...program.opts(), ...command.opts<Omit<ServiceOptions, "names">>() };
     return actions.service(words, { ...options, names: command.args });

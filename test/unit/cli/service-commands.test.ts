@@ -101,6 +101,17 @@ describe("add-integration", () => {
     expect(out).toContain(`the template's is in ${path}.new`);
   });
 
+  it("brings back what was deleted, on request", async () => {
+    const disk = serviceDisk();
+    disk.volume.unlinkSync(`${ROOT}/Dockerfile`);
+    disk.volume.unlinkSync(`${ROOT}/fsd.yml`);
+    const { out } = await run(["add-integration", "postbox", "--no-install"], { disk });
+    expect(out).toContain("- Dockerfile: you deleted it, so it stays deleted");
+    const restored = ["--restore", "Dockerfile", "--restore", "fsd.yml", "postbox"];
+    expect((await run(["add-integration", ...restored], { disk })).code).toBe(0);
+    expect(filesOf(disk)).toEqual(filesOf(serviceDisk(["postbox"])));
+  });
+
   it("asks which, where somebody sits and none is named", async () => {
     const prompter = new FakePrompter([["postbox"], true]);
     const { code, disk } = await run(["add-integration"], { prompter });
@@ -214,11 +225,12 @@ const NEXT: Templates = {
   }),
 };
 
+const CURRENT = templatesWithFixture.version;
 const END = 'CMD ["start"]';
 
 const CHANGELOG = [
   { version: "0.9.0", changes: ["Another end for the Dockerfile"] },
-  { version: "0.1.0", changes: ["The first version"] },
+  { version: CURRENT, changes: ["What is there now"] },
 ];
 
 const nextVersion = {
@@ -238,7 +250,7 @@ describe("update", () => {
     expect(disk.text(`${ROOT}/Dockerfile`)).toMatch(/\nCMD \["start"\]\n$/);
     expect(JSON.parse(disk.text(`${ROOT}/.fetch-service.json`)).templateVersion).toBe("0.9.0");
     expect(out).toMatch(/Templates 0\.9\.0:\n {2}- Another end for the Dockerfile\n/);
-    expect(out).not.toContain("The first version");
+    expect(out).not.toContain("What is there now");
     expect((await run(["update"], { ...nextVersion, disk })).out).toContain("Nothing to do");
   });
 
@@ -348,7 +360,7 @@ describe("status", () => {
 
   it("says that a later version is there", async () => {
     const { out } = await run(["status"], nextVersion);
-    expect(out).toContain("templates 0.1.0; 0.9.0 is there: create-fetch-service update");
+    expect(out).toContain(`templates ${CURRENT}; 0.9.0 is there: create-fetch-service update`);
   });
 
   it("prints data", async () => {
@@ -451,7 +463,7 @@ describe("adopt", () => {
   it("finds the version among older ones", async () => {
     const disk = lostState();
     const { out } = await run(["adopt", "--yes"], { ...nextVersion, disk });
-    expect(out).toContain("made by version 0.1.0");
+    expect(out).toContain(`made by version ${CURRENT}`);
   });
 
   it("refuses a folder that is something else", async () => {
