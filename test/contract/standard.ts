@@ -3,7 +3,7 @@ export const STANDARD = {
   health:
     'GET /health: 200 {"status":"healthy","version":"1.2.3"}; under 100 ms, never touches a dependency.',
   ready:
-    'GET /health/ready: 200 {"status":"ready","checks":{"kafka":"healthy","dynamodb":"healthy"}}; 503 {"status":"not_ready","checks":{…"unhealthy"}} when a critical dependency fails.',
+    'GET /health/ready: 200 {"status":"ready","checks":{"kafka":"healthy","dynamodb":"healthy"}}; 503 {"status":"not_ready","checks":{…"unhealthy"}} when a critical dependency fails. Optional dependencies are reported, never fail it.',
   notReady: "Also 503 while starting and while draining.",
   version: 'GET /health/version: {"service","version","environment"}',
   metrics:

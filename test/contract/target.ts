@@ -17,6 +17,17 @@ export interface Target {
   output?: () => Promise<string[]>;
   /** Starts one more process group of the same service. */
   launch?: Launch;
+  /** All that the service depends on. */
+  dependencies?: Dependency[];
+}
+
+/** An outside system that can be taken away from the service and given back. */
+export interface Dependency {
+  /** As in the answer of /health/ready. */
+  name: string;
+  critical: boolean;
+  stop: () => Promise<void>;
+  start: () => Promise<void>;
 }
 
 /** Routes made for the suite, because a sound service has none like them. */

@@ -14,8 +14,6 @@ export interface Surroundings extends AsyncDisposable {
   s3: S3;
   /** Settings with which a service finds them. */
   environment: Record<string, string>;
-  /** After all were stopped. */
-  startAll: () => Promise<void>;
   /** A topic, a consumer group and a place for what the group has processed, for one test. */
   newGroup: () => Promise<Group>;
 }
@@ -52,11 +50,6 @@ export async function startSurroundings(options?: KafkaOptions): Promise<Surroun
   const resources = stack.move();
   return {
     ...{ kafka, dynamoDb, s3, environment },
-    startAll: async () => {
-      await Promise.all([kafka.start(), s3.start(), dynamoDb.start()]);
-      // What was in it was in memory.
-      await createTable(dynamoDb);
-    },
     newGroup: () => newGroup(kafka, environment),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };

@@ -8,7 +8,7 @@ import { answers, scratchFolder, startServer } from "./server.ts";
 
 const VERSION = "3.2.0";
 
-/** A DynamoDB: dynoxide, in memory. */
+/** A DynamoDB: dynoxide. */
 export interface DynamoDb extends AsyncDisposable {
   /** What AWS_ENDPOINT_URL_DYNAMODB is to be. */
   endpoint: string;
@@ -16,7 +16,7 @@ export interface DynamoDb extends AsyncDisposable {
   /** Calls an operation of the API, such as CreateTable. */
   call: (operation: string, input: object) => Promise<Record<string, unknown>>;
   stop: () => Promise<void>;
-  /** Starts it again, on the same port and without data. */
+  /** Starts it again, on the same port and data. */
   start: () => Promise<void>;
 }
 
@@ -54,7 +54,10 @@ export async function startDynamoDb(): Promise<DynamoDb> {
   const launch = () =>
     startServer({
       name: "dynamodb",
-      command: [program, "serve", "--host", "127.0.0.1", "--port", `${port}`],
+      command: [
+        ...([program, "serve", "--host", "127.0.0.1", "--port", `${port}`] as const),
+        ...["--db-path", join(folder.path, "data")],
+      ],
       folder: folder.path,
       ready: () => answers(endpoint, 200, requestOf("ListTables", {})),
     });

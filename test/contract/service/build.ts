@@ -35,7 +35,8 @@ export async function buildService(framework: string): Promise<string> {
   return folder;
 }
 
-async function addProbes(folder: string): Promise<void> {
+/** Adds the suite's probes to the routes of a service. */
+export async function addProbes(folder: string): Promise<void> {
   await writeFile(join(folder, "src/routes/probes.ts"), PROBES_SOURCE);
   const app = join(folder, "src/app.ts");
   const edited = (await readFile(app, "utf8"))

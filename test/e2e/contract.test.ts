@@ -1,0 +1,62 @@
+import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
+
+import { runCheck } from "../contract/check.ts";
+import { dependencyChecks } from "../contract/checks/dependencies.ts";
+import { CHECKS } from "../contract/run-contract.ts";
+import { launcherOf } from "../contract/service/launch.ts";
+import { PROBES } from "../contract/service/probes.ts";
+import { RECEIPT } from "../contract/service/receipt.ts";
+import { fuzz } from "../contract/service/schemathesis.ts";
+import type { Dependency, Instance, Launch, Target } from "../contract/target.ts";
+import { startSurroundings, type Surroundings } from "./surroundings.ts";
+
+let surroundings: Surroundings;
+beforeAll(async () => {
+  surroundings = await startSurroundings();
+});
+afterAll(() => surroundings?.[Symbol.asyncDispose]());
+
+describe.each(Object.entries(inject("services")))(
+  "the contract of %s with every integration",
+  (_name, directory) => {
+    let launch: Launch;
+    let instance: Instance | undefined;
+    let target: Target;
+
+    beforeAll(async () => {
+      await using group = await surroundings.newGroup();
+      const launcher = launcherOf(directory);
+      launch = (options) =>
+        launcher({ ...options, environment: { ...group.environment, ...options?.environment } });
+      instance = await launch({ workers: 2 });
+      target = {
+        url: instance.url,
+        metricsUrl: instance.metricsUrl,
+        jsonRoute: { path: "/api/v1/receipts/points", valid: RECEIPT },
+        receiptsPath: "/api/v1/receipts",
+        probes: PROBES,
+        output: instance.output,
+        launch,
+        dependencies: dependenciesOf(surroundings),
+      };
+    });
+    afterAll(() => instance?.stop());
+
+    test.each([...CHECKS, ...dependencyChecks])("$id", async (check) => {
+      const { sentence, outcome, note } = await runCheck(check, target);
+      expect(outcome, `${note}\nthe standard: ${sentence}`).toBe("passed");
+    });
+
+    test("fuzzed from its openapi.json", async (context) => {
+      await fuzz(launch, context);
+    });
+  },
+);
+
+function dependenciesOf({ kafka, dynamoDb, s3 }: Surroundings): Dependency[] {
+  return [
+    { name: "kafka", critical: true, stop: () => kafka.stop(), start: kafka.start },
+    { name: "dynamodb", critical: true, stop: dynamoDb.stop, start: dynamoDb.start },
+    { name: "s3", critical: false, stop: s3.stop, start: s3.start },
+  ];
+}
