@@ -95,7 +95,6 @@ function addServiceCommand(
     command.argument(words.argument, words.argument === "[names...]" ? integrations : "");
   }
   for (const [flags, help, repeatable] of words.options) {
-    const collect = (value: string, before: string[] = []) => [...before, value];
     if (repeatable) {
       command.option(flags, help, collect);
     } else {
@@ -106,6 +105,10 @@ function addServiceCommand(
     const options = { ...program.opts(), ...command.opts<Omit<ServiceOptions, "names">>() };
     return actions.service(words, { ...options, names: command.args });
   });
+}
+
+function collect(value: string, before: string[] = []): string[] {
+  return [...before, value];
 }
 
 function helpOf(key: string, catalogue: Names): string {

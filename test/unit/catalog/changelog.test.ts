@@ -5,7 +5,9 @@ import { changesBetween } from "../../../src/catalog/changelog.ts";
 import { builtInArchive, builtInChangelog, version } from "../../../src/cli/templates.ts";
 
 const changelog = await builtInChangelog();
-const versions = changelog.map((entry) => entry.version);
+const versions = changelog.map((one) => one.version);
+
+const entry = (name: string) => ({ version: name, changes: [name] });
 
 describe("the changelog of the templates", () => {
   it("has an entry for this version, and for each one in the archive, the newest first", async () => {
@@ -15,7 +17,6 @@ describe("the changelog of the templates", () => {
   });
 
   it("tells what changed between two versions", () => {
-    const entry = (name: string) => ({ version: name, changes: [name] });
     const all = ["0.9.0", "0.10.0", "1.0.0", "1.1.0"].map(entry);
     expect(changesBetween(all, "0.9.0", "1.0.0")).toEqual([entry("1.0.0"), entry("0.10.0")]);
     expect(changesBetween(all, "1.1.0", "1.1.0")).toEqual([]);
