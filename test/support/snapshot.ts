@@ -10,15 +10,35 @@ const ROOT = join(import.meta.dirname, "../snapshots/trees");
 // No tool may take an approved file for one of the project's own.
 const SUFFIX = ".snap";
 
-/** The services of which every byte is approved: the plain one of each framework. */
-export const APPROVED: readonly { title: string; answers: Answers }[] =
-  templates.manifest.frameworks.map(({ name }) => ({
+export interface Approved {
+  title: string;
+  answers: Answers;
+  /** The service of which this one is a variant: what they have in common is approved there. */
+  beside?: Answers;
+}
+
+/** The services of which every byte is approved: the plain one of each framework, and one with every integration. */
+export const APPROVED: readonly Approved[] = [
+  ...templates.manifest.frameworks.map(({ name }) => ({
     title: name,
     answers: answersWith({ framework: name }),
-  }));
+  })),
+  {
+    title: "all-integrations",
+    answers: answersWith({ integrations: templates.manifest.integrations.map(({ name }) => name) }),
+    beside: answersWith({}),
+  },
+];
 
-/** A service's files as they are rendered now. */
-export function currentTree(answers: Answers): Map<string, string> {
+/** A service's files as they are rendered now, without those that are the same in the one beside it. */
+export function currentTree({ answers, beside }: Approved): Map<string, string> {
+  const tree = textsOf(answers);
+  if (beside === undefined) return tree;
+  const common = textsOf(beside);
+  return new Map([...tree].filter(([path, text]) => common.get(path) !== text));
+}
+
+function textsOf(answers: Answers): Map<string, string> {
   return new Map(
     [...render(templates, answers)].map(([path, { bytes, mode }]) => [
       // The mode is part of what is approved.
