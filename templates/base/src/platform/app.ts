@@ -8,7 +8,7 @@ import { createListener } from "./http/adapter.ts";
 import { openApiDocument } from "./openapi.ts";
 import type { Exchange, Requests } from "./requests.ts";
 import type { Route } from "./route.ts";
-import { explainUnmatched } from "./unmatched.ts";
+import { explainUnmatched, refuseMissingMethods } from "./unmatched.ts";
 
 /** Runs before the framework sees a request: answers it, throws, or calls `next` (at once or later). */
 export type Middleware = (exchange: Exchange, next: () => void) => void | Promise<void>;
@@ -53,11 +53,11 @@ export async function assembleApp({
       fail(exchange, error);
     }
   };
-  const framework = await createListener(endpoints, {
-    serve,
-    fail,
-    explainUnmatched: explainUnmatched(endpoints),
-  });
+  const explain = explainUnmatched(endpoints);
+  const framework = await createListener(
+    [...endpoints, ...refuseMissingMethods(endpoints, explain)],
+    { serve, fail, explainUnmatched: explain },
+  );
   return platform.requests.track(chain([requireOneHost, ...middleware], framework, fail));
 }
 

@@ -55,6 +55,19 @@ describe("a path", () => {
   });
 
   test.each([
+    { method: "DELETE", url: "/items/fixed", allow: "GET, HEAD" },
+    { method: "PUT", url: "/items/fixed", allow: "GET, HEAD" },
+    { method: "DELETE", url: "/items/1/parts/2", allow: "GET, HEAD" },
+  ] as const)(
+    "with fixed text keeps its methods from one with a parameter: $method $url",
+    async ({ method, url, allow }) => {
+      const headers = { "content-type": "text/plain" };
+      const response = await ask({ method, url, headers, payload: "no matter what" });
+      expect([response.statusCode, response.headers.allow]).toEqual([405, allow]);
+    },
+  );
+
+  test.each([
     "/items",
     "/items/",
     "/items/1/",
