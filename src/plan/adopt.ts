@@ -1,4 +1,4 @@
-import type { Answers } from "../answers/schema.ts";
+import { type Answers, defaultAnswers } from "../answers/schema.ts";
 import { entryNamed, type Manifest } from "../catalog/manifest.ts";
 import type { Templates } from "../catalog/templates.ts";
 import { equal } from "./draft.ts";
@@ -7,7 +7,6 @@ import { likeness, linesOf } from "./moves.ts";
 import type { DiskTree } from "./plan.ts";
 import { render } from "./render.ts";
 import { STATE_FILE } from "./state.ts";
-import type { Tree } from "./tree.ts";
 
 /** The answers and the version from which a service was most likely made. */
 export interface Adoption {
@@ -21,6 +20,7 @@ export interface Adoption {
 // Below this, it is some other project that happens to have a package.json.
 const ENOUGH = 0.3;
 const MISSING = -0.25;
+const ALIKE = 0.9;
 
 /**
  * Finds out how a service was made that has lost its record of it: of all renders, the one that comes
@@ -28,21 +28,12 @@ const MISSING = -0.25;
  */
 export function adopt(versions: readonly Templates[], mine: DiskTree): Adoption | undefined {
   const compare = comparison(mine);
-  const candidates = versions.flatMap((templates) =>
-    possibleAnswers(templates.manifest, mine).map((answers) => {
-      const tree = new Map(render(templates, answers));
-      tree.delete(STATE_FILE);
-      const { lockfile } = entryNamed(templates.manifest.packageManagers, answers.packageManager);
-      const { score, equal: equals } = compare(tree);
-      // Files tell little of the package manager; what it has left behind does.
-      const likely = mine.has(lockfile) ? score + 1 : score;
-      return { answers, templates, total: tree.size, equal: equals, score: likely };
-    }),
-  );
-  const best = candidates.reduce<(typeof candidates)[number] | undefined>(
-    (nearest, candidate) => (!nearest || candidate.score > nearest.score ? candidate : nearest),
-    undefined,
-  );
+  const nearest = versions.flatMap((templates) => {
+    const guess = guessAnswers(templates.manifest, mine);
+    const first = guess && { ...defaultAnswers(templates.manifest), ...guess };
+    return first ? climb(first, templates, compare) : [];
+  });
+  const [best] = nearest.sort((a, b) => b.score - a.score);
   if (!best || best.score < best.total * ENOUGH) {
     return undefined;
   }
@@ -50,50 +41,74 @@ export function adopt(versions: readonly Templates[], mine: DiskTree): Adoption 
   return adoption;
 }
 
-/** What the files say, with every choice of what they do not. */
-function possibleAnswers(manifest: Manifest, mine: DiskTree): Answers[] {
-  const guess = guessAnswers(manifest, mine);
-  const subsets = manifest.integrations.reduce<string[][]>(
-    (sets, { name }) => [...sets, ...sets.map((set) => [...set, name])],
-    [[]],
-  );
-  return manifest.frameworks.flatMap((framework) =>
-    manifest.packageManagers.flatMap((packageManager) =>
-      subsets.flatMap((integrations) =>
-        guess
-          ? {
-              ...guess,
-              framework: framework.name,
-              packageManager: packageManager.name,
-              integrations,
-            }
-          : [],
-      ),
-    ),
-  );
+interface Candidate extends Adoption {
+  score: number;
 }
 
-/** Says how near a tree comes: a point for an equal file, a part of one for a file that is alike. */
-function comparison(mine: DiskTree) {
-  const known = new Map<string, string[]>();
-  const linesAt = (path: string, bytes: Uint8Array) => {
-    const lines = known.get(path) ?? linesOf(bytes);
-    known.set(path, lines);
-    return lines;
-  };
-  return (tree: Tree): { score: number; equal: number } => {
-    let [score, equals] = [0, 0];
-    for (const [path, { bytes }] of tree) {
+/** Changes one answer after the other, as long as that brings the render nearer. */
+function climb(first: Answers, templates: Templates, compare: Compare): Candidate {
+  let best = compare(templates, first);
+  for (let nearer: Candidate | undefined = best; nearer;) {
+    best = nearer;
+    const others = neighbours(templates.manifest, best.answers);
+    const [next] = others
+      .map((answers) => compare(templates, answers))
+      .sort((a, b) => b.score - a.score);
+    nearer = next && next.score > best.score ? next : undefined;
+  }
+  return best;
+}
+
+/** All answers that differ in one choice. */
+function neighbours(manifest: Manifest, answers: Answers): Answers[] {
+  const { integrations } = answers;
+  return [
+    ...manifest.frameworks.map(({ name }) => ({ ...answers, framework: name })),
+    ...manifest.packageManagers.map(({ name }) => ({ ...answers, packageManager: name })),
+    ...manifest.integrations.map(({ name }) => ({
+      ...answers,
+      integrations: integrations.includes(name)
+        ? integrations.filter((other) => other !== name)
+        : manifest.integrations
+            .map((entry) => entry.name)
+            .filter((other) => other === name || integrations.includes(other)),
+    })),
+  ];
+}
+
+type Compare = (templates: Templates, answers: Answers) => Candidate;
+
+/** Says how near a render comes: a point for an equal file, a part of one for a file that is alike. */
+function comparison(mine: DiskTree): Compare {
+  const lines = new Map([...mine].map(([path, { bytes }]) => [path, lazy(() => linesOf(bytes))]));
+  const scores = new Map<string, Candidate>();
+  return (templates, answers) => {
+    const key = JSON.stringify([templates.version, answers]);
+    const known = scores.get(key);
+    if (known) {
+      return known;
+    }
+    const tree = [...render(templates, answers)].filter(([path]) => path !== STATE_FILE);
+    const points = tree.map(([path, { bytes }]) => {
       const own = mine.get(path);
       if (!own) {
-        score += MISSING;
-      } else if (equal(own.bytes, bytes)) {
-        score += 1;
-        equals += 1;
-      } else {
-        score += likeness(linesAt(path, own.bytes), linesOf(bytes)) * 0.9;
+        return MISSING;
       }
-    }
-    return { score, equal: equals };
+      return equal(own.bytes, bytes)
+        ? 1
+        : likeness(lines.get(path)?.() ?? [], linesOf(bytes)) * ALIKE;
+    });
+    const { lockfile } = entryNamed(templates.manifest.packageManagers, answers.packageManager);
+    // Files tell little of the package manager; what it has left behind does.
+    const score = points.reduce((sum, point) => sum + point, mine.has(lockfile) ? 1 : 0);
+    const equals = points.filter((point) => point === 1).length;
+    const candidate = { answers, templates, equal: equals, total: tree.length, score };
+    scores.set(key, candidate);
+    return candidate;
   };
+}
+
+function lazy<Value>(make: () => Value): () => Value {
+  let made: { value: Value } | undefined;
+  return () => (made ??= { value: make() }).value;
 }
