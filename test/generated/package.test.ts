@@ -1,11 +1,21 @@
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
+import { builtInArchive } from "../../src/cli/templates.ts";
 import { render } from "../../src/plan/render.ts";
+import type { Tree } from "../../src/plan/tree.ts";
 import { answersWith, templates } from "../support/templates.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
@@ -53,4 +63,47 @@ describe("the package that is published", () => {
       }
     },
   );
+
+  it("updates a service of every archived version to what it makes itself", async () => {
+    const archive = await builtInArchive();
+    expect(archive.versions).not.toEqual([]);
+    for (const version of archive.versions) {
+      const directory = join(folder, `from-${version}`);
+      const old = archive.templates(version) ?? templates;
+      writeTree(directory, render(old, answersWith({}, old.manifest)));
+      const args = ["update", "--no-install", "--directory", directory];
+      const output = execFileSync(join(folder, "bin/create-fetch-service"), args, {
+        encoding: "utf8",
+      });
+      expect(output).toContain(`Templates ${templates.version}:`);
+      for (const [path, { bytes }] of render(templates, answersWith())) {
+        expect(readFileSync(join(directory, path)).equals(Buffer.from(bytes)), path).toBe(true);
+      }
+    }
+  });
+
+  it("adopts, adds, takes out and undoes", () => {
+    const cli = (...args: string[]) =>
+      execFileSync(join(folder, "bin/create-fetch-service"), args, {
+        cwd: join(folder, "worked-on"),
+        encoding: "utf8",
+      });
+    const name = templates.manifest.integrations[0]?.name ?? "";
+    writeTree(join(folder, "worked-on"), render(templates, answersWith()));
+    rmSync(join(folder, "worked-on/.fetch-service.json"));
+    expect(cli("adopt", "--yes")).toContain(`made by version ${templates.version}`);
+    expect(cli("add-integration", name, "--no-install")).toContain("created");
+    expect(cli("status", "--check")).toContain("no of");
+    expect(cli("remove-integration", name, "--no-install")).toContain("deleted");
+    expect(cli("undo", "--no-install")).toContain(`Undid remove-integration ${name}`);
+    expect(cli("diff")).toBe("");
+    expect(cli("completion", "bash")).toContain("add-integration");
+  });
 });
+
+function writeTree(directory: string, tree: Tree): void {
+  for (const [path, { bytes, mode }] of tree) {
+    mkdirSync(dirname(join(directory, path)), { recursive: true });
+    writeFileSync(join(directory, path), bytes, { mode });
+  }
+}
