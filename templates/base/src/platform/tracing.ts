@@ -3,8 +3,7 @@ import type { IncomingHttpHeaders } from "node:http";
 import {
   type Attributes,
   createContextKey,
-  defaultTextMapGetter,
-  propagation,
+  createTraceState,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
@@ -13,6 +12,7 @@ import {
   TraceFlags,
   type TraceState,
 } from "@opentelemetry/api";
+import { parseTraceParent } from "@opentelemetry/core";
 
 /** The place of a request in its trace. */
 export interface TracePosition {
@@ -66,7 +66,12 @@ export function createTracing(ratio: number): Tracing {
 
 /** The span that `headers` name as the parent. */
 export function parentOf(headers: IncomingHttpHeaders): SpanContext | undefined {
-  return trace.getSpanContext(propagation.extract(ROOT_CONTEXT, headers, defaultTextMapGetter));
+  const parent = parseTraceParent(headers.traceparent as string);
+  if (parent === null) return undefined;
+  parent.isRemote = true;
+  if (headers.tracestate !== undefined)
+    parent.traceState = createTraceState(headers.tracestate.toString());
+  return parent;
 }
 
 export function isSampled(parent: SpanContext): boolean {

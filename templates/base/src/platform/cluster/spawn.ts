@@ -8,6 +8,8 @@ import type { Pool } from "./pool.ts";
 import type { Cluster, Worker } from "./state.ts";
 
 const DEFAULT_INSPECT_PORT = 9_229;
+/** MiB. */
+const YOUNG_SPACE = 32;
 
 /** Starts one more worker of a pool. It counts as booting until it says that it is ready. */
 export async function spawn(cluster: Cluster, pool: Pool): Promise<void> {
@@ -23,6 +25,7 @@ export async function spawn(cluster: Cluster, pool: Pool): Promise<void> {
     execArgv: [
       ...workerFlags(process.execArgv, slot, inspectPort),
       ...(heap === undefined ? [] : [`--max-old-space-size=${heap}`]),
+      ...(pool.role === "background" ? youngSpaceFlags(heap) : []),
     ],
     stdio: ["ignore", "inherit", "inherit", "ipc", ...(inherits ? [cluster.socket.fd()] : [])],
   });
@@ -89,6 +92,15 @@ function workerFlags(flags: readonly string[], slot: number, inspectPort: number
   const debug = flags.some((flag) => /^--inspect(-brk|-wait)?(=|$)/.test(flag));
   if (debug) return [...kept, `--inspect=${DEFAULT_INSPECT_PORT + slot}`];
   return [...kept, `--inspect-port=${inspectPort}`, "--inspect-publish-uid=http"];
+}
+
+/**
+ * A consumer makes many objects that live as long as a batch. In the space that V8 gives to young ones they take each
+ * other for old, and collecting them costs a third of the throughput.
+ */
+function youngSpaceFlags(heap = Infinity): string[] {
+  const mib = Math.max(1, Math.min(YOUNG_SPACE, Math.floor(heap / 10)));
+  return [`--min-semi-space-size=${mib}`, `--max-semi-space-size=${mib}`];
 }
 
 /** A port that is free now. Should another program take it before a hang, the report lacks the stack. */

@@ -54,6 +54,8 @@ export interface DeliveryOptions {
 /** Processes one record to its end. Throws only when its dead letter cannot be written: then it is not done. */
 export type Deliver = (record: KafkaRecord) => Promise<void>;
 
+type Call = () => Promise<void> | void;
+
 const RETRIES = 3;
 const FIRST_RETRY_MS = 250;
 
@@ -67,6 +69,7 @@ export function createDelivery({
   retryMs = FIRST_RETRY_MS,
 }: DeliveryOptions): Deliver {
   const { log, settings } = deps;
+  const context = { deps, log };
   const ratio = settings.OTEL_TRACES_SAMPLER_ARG;
   const byType = new Map(
     handlers.map(({ definition, handle }) => [
@@ -75,39 +78,37 @@ export function createDelivery({
     ]),
   );
 
-  function check(value: Buffer): () => Promise<void> | void {
+  function check(value: Buffer): Call {
     const envelope = readEnvelope(value);
     const known = byType.get(envelope.type);
     if (known === undefined) {
       throw new PoisonError("unknown_type", `no handler for events of the type ${envelope.type}`);
     }
     const checked = known.schema.safeParse(envelope);
-    if (checked.success) return () => known.handle(checked.data as Event<never>, { deps, log });
+    if (checked.success) return () => known.handle(checked.data as Event<never>, context);
     throw new PoisonError("malformed", "the event breaks its schema", { cause: checked.error });
   }
 
-  /** @returns why the record has to be given up; undefined when it is processed. */
-  async function attempt(topic: string, value: Buffer): Promise<Verdict | undefined> {
-    let handle: () => Promise<void> | void;
-    try {
-      handle = check(value);
-    } catch (error) {
-      if (!(error instanceof PoisonError)) throw error;
-      return { reason: error.reason, error, attempts: 0 };
-    }
-    for (let attempts = 1; ; attempts += 1) {
+  /** Calls a handler that has failed three times more. @returns why the record has to be given up, if so. */
+  async function repeat(
+    handle: Call,
+    topic: string,
+    thrown: unknown,
+  ): Promise<Verdict | undefined> {
+    let error = asError(thrown);
+    for (let attempts = 1; attempts <= RETRIES; attempts += 1) {
+      log.warn({ error, attempts }, "event handler failed; it is called again");
+      metrics.retries.inc({ topic });
+      // Half of it by chance, so that those that failed together do not come back together.
+      await delay(retryMs * 2 ** (attempts - 1) * (0.5 + Math.random() / 2));
       try {
         await handle();
         return undefined;
-      } catch (thrown) {
-        const error = thrown instanceof Error ? thrown : new Error(String(thrown));
-        if (attempts > RETRIES) return { reason: "handler_failed", error, attempts };
-        log.warn({ error, attempts }, "event handler failed; it is called again");
-        metrics.retries.inc({ topic });
+      } catch (again) {
+        error = asError(again);
       }
-      // Half of it by chance, so that those that failed together do not come back together.
-      await delay(retryMs * 2 ** (attempts - 1) * (0.5 + Math.random() / 2));
     }
+    return { reason: "handler_failed", error, attempts: RETRIES + 1 };
   }
 
   async function bury(record: KafkaRecord, verdict: Verdict): Promise<void> {
@@ -122,16 +123,29 @@ export function createDelivery({
     );
   }
 
+  async function process(
+    record: KafkaRecord,
+    value: Buffer,
+    surroundings: RecordContext,
+  ): Promise<void> {
+    let verdict: Verdict | undefined;
+    let handle: Call | undefined;
+    try {
+      handle = check(value);
+      await handle();
+    } catch (error) {
+      verdict = handle === undefined ? poison(error) : await repeat(handle, record.topic, error);
+    }
+    endSpan(surroundings, verdict);
+    if (verdict === undefined) metrics.consumed.inc({ topic: record.topic, outcome: "processed" });
+    else await bury(record, verdict);
+  }
+
   return async (record) => {
     const { topic, value } = record;
     if (value === undefined) return metrics.consumed.inc({ topic, outcome: "tombstone" });
-    const context = contextOf(record, group, ratio);
-    await runInRequest(context, async () => {
-      const verdict = await attempt(topic, value);
-      endSpan(context, verdict);
-      if (verdict !== undefined) await bury(record, verdict);
-      else metrics.consumed.inc({ topic, outcome: "processed" });
-    });
+    const surroundings = contextOf(record, group, ratio);
+    return runInRequest(surroundings, process, record, value, surroundings);
   };
 }
 
@@ -142,4 +156,13 @@ function endSpan({ span }: RecordContext, verdict: Verdict | undefined): void {
     span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.error.message });
   }
   span.end();
+}
+
+function poison(error: unknown): Verdict {
+  if (!(error instanceof PoisonError)) throw error;
+  return { reason: error.reason, error, attempts: 0 };
+}
+
+function asError(thrown: unknown): Error {
+  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }

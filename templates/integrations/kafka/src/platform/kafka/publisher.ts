@@ -66,7 +66,7 @@ export function createPublisher(
         topic,
         key: key === undefined ? undefined : Buffer.from(key),
         value: Buffer.from(JSON.stringify(event)),
-        headers: new Map([["content-type", "application/json"]]),
+        headers: new Map(),
       };
       if (sizeOf(record) > MAX_RECORD_BYTES) {
         throw new AppError("PAYLOAD_TOO_LARGE", "The event is too large");

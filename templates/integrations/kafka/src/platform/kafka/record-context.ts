@@ -62,17 +62,12 @@ export function textHeaders({ headerEntries }: KafkaRecord): Record<string, stri
  */
 export function contextOf(record: KafkaRecord, group: string, ratio: number): RecordContext {
   const headers = textHeaders(record);
-  const ids = requestIds(headers);
+  const { requestId, correlationId } = requestIds(headers);
   const parent = headers["traceparent"] === undefined ? undefined : parentOf(headers);
+  const traceState = parent?.traceState;
   if (!(parent === undefined ? Math.random() < ratio : isSampled(parent))) {
     const traceId = parent?.traceId ?? randomHex(16);
-    return {
-      ...ids,
-      traceId,
-      spanId: randomHex(8),
-      traceState: parent?.traceState,
-      span: undefined,
-    };
+    return { requestId, correlationId, traceId, spanId: randomHex(8), traceState, span: undefined };
   }
   const above = parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
   const span = tracer().startSpan(
@@ -80,8 +75,8 @@ export function contextOf(record: KafkaRecord, group: string, ratio: number): Re
     { kind: SpanKind.CONSUMER, attributes: attributesOf(record, group) },
     above.setValue(SAMPLED, true),
   );
-  const { traceId, spanId, traceState } = span.spanContext();
-  return { ...ids, traceId, spanId, traceState, span };
+  const { traceId, spanId } = span.spanContext();
+  return { requestId, correlationId, traceId, spanId, traceState, span };
 }
 
 function attributesOf(record: KafkaRecord, group: string): Attributes {
