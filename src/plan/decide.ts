@@ -1,20 +1,10 @@
-import type { Draft } from "./draft.ts";
 import { sameText } from "./merge/three-way/encoding.ts";
-import { mergeFile } from "./merge/three-way/merge-file.ts";
+import { keepBoth, mergeInto } from "./merge-into.ts";
 import { mergeMode } from "./mode.ts";
-import { likeness, linesOf, type Move } from "./moves.ts";
-import type { Conflict, DiskFile } from "./plan.ts";
+import type { Move } from "./moves.ts";
+import type { DiskFile } from "./plan.ts";
+import { blockerOf, same, type Situation, successorOf } from "./situation.ts";
 import type { TreeFile } from "./tree.ts";
-import type { Update } from "./update.ts";
-
-/** All that is known when a path is decided. */
-export interface Situation extends Update {
-  /** Where the user moved files of the template's. */
-  moved: ReadonlyMap<string, Move>;
-  /** Where the template moved its own files. */
-  replaced: ReadonlyMap<string, Move>;
-  draft: Draft;
-}
 
 /** Decides what becomes of one path. */
 export function decide(situation: Situation, path: string): void {
@@ -172,79 +162,4 @@ function decideBlocked(situation: Situation, path: string, blocker: string): voi
     const message = `${blocker} is in the way: no file can be written there`;
     situation.draft.conflict({ path, kind: "blocked", message, beside });
   }
-}
-
-/** What stands in the way of a file at this path: something else there, or a file above it. */
-function blockerOf({ mine, obstacles }: Situation, path: string): string | undefined {
-  const parts = path.split("/");
-  const above = parts.slice(1).map((_, index) => parts.slice(0, index + 1).join("/"));
-  const isWall = (folder: string) =>
-    mine.has(folder) || (obstacles.get(folder) ?? "folder") !== "folder";
-  return above.find(isWall) ?? (obstacles.has(path) ? path : undefined);
-}
-
-interface Three {
-  was: TreeFile;
-  wanted: TreeFile;
-  own: DiskFile;
-}
-
-/** Merges a file and writes it to a path, which may not be the one that it had. */
-function mergeInto(situation: Situation, path: string, three: Three, to: string): void {
-  const { draft, labels } = situation;
-  const { was, wanted, own } = three;
-  const mode = mergeMode(was.mode, own.mode, wanted.mode);
-  if (wanted.owner === "once" && !sameText(own.bytes, was.bytes)) {
-    if (!same(was, wanted) && !sameText(own.bytes, wanted.bytes)) {
-      draft.find(to, "kept-yours", "the template's has changed; yours stays, because it is yours");
-    }
-    return;
-  }
-  const bytes = { base: was.bytes, mine: own.bytes, theirs: wanted.bytes };
-  const merged = mergeFile(path, bytes, labels);
-  if (!merged) {
-    const message = "both of you changed it, and its format does not let that be merged";
-    keepBoth(situation, to, wanted, "unmergeable", message, was);
-    return;
-  }
-  if (merged.conflicts > 0 && areStrangers(own, was)) {
-    const message = "yours has hardly anything in common with the template's";
-    keepBoth(situation, to, wanted, "taken", message, was);
-    return;
-  }
-  for (const { kind, message } of merged.notes) {
-    draft.find(to, kind, message);
-  }
-  if (merged.conflicts > 0) {
-    draft.conflict({ path: to, kind: "marked", message: "both of you changed the same lines" });
-  }
-  const notes = merged.notes.map(({ message }) => message);
-  draft.write(to, { bytes: merged.bytes, mode }, { conflicts: merged.conflicts, notes });
-}
-
-function keepBoth(
-  { draft }: Situation,
-  path: string,
-  wanted: TreeFile,
-  kind: Conflict["kind"],
-  message: string,
-  was?: TreeFile,
-): void {
-  draft.conflict({ path, kind, message, beside: draft.writeBeside(path, wanted, was?.bytes) });
-}
-
-const STRANGERS = 0.2;
-
-function areStrangers(own: DiskFile, was: TreeFile): boolean {
-  return likeness(linesOf(own.bytes), linesOf(was.bytes)) < STRANGERS;
-}
-
-/** Where the template certainly has this file now. */
-function successorOf({ replaced }: Situation, path: string): string | undefined {
-  const move = replaced.get(path);
-  return move?.certain ? move.to : undefined;
-}
-
-function same(one: TreeFile, two: TreeFile): boolean {
-  return one.mode === two.mode && Buffer.compare(one.bytes, two.bytes) === 0;
 }

@@ -1,9 +1,10 @@
 import { UserError } from "../errors.ts";
-import { decide, type Situation } from "./decide.ts";
+import { decide } from "./decide.ts";
 import { Draft } from "./draft.ts";
 import { decode } from "./merge/three-way/encoding.ts";
 import { movesOf } from "./moves.ts";
 import type { DiskTree, Plan } from "./plan.ts";
+import type { Situation } from "./situation.ts";
 import { STATE_FILE } from "./state.ts";
 import type { Tree } from "./tree.ts";
 

@@ -47,25 +47,30 @@ const EDITS = [
 ] as const;
 type Edit = (typeof EDITS)[number];
 
-describe("a checkout with the line ends of Windows", () => {
-  const windows = (text: string) => text.replaceAll("\n", "\r\n");
-  const inWindows = (service: Service) =>
-    [...service.files.keys()].reduce((now, path) => edited(now, path, windows), service);
-  const texts = (service: Service) =>
-    [...service.files.keys()]
-      .sort()
-      .map((path) => `${path}\n${textOf(service, path).replaceAll("\r", "")}`);
+const windows = (text: string) => text.replaceAll("\n", "\r\n");
 
+function inWindows(service: Service): Service {
+  return [...service.files.keys()].reduce((now, path) => edited(now, path, windows), service);
+}
+
+/** What stands in its files, however their lines end. */
+function textsIn(service: Service): string[] {
+  return [...service.files.keys()]
+    .sort()
+    .map((path) => `${path}\n${textOf(service, path).replaceAll("\r", "")}`);
+}
+
+describe("a checkout with the line ends of Windows", () => {
   it("is brought to the same service, and back", () => {
     const service = inWindows(created(templates, answersWith()));
     const added = changed(service, { integrations: names, templates: next });
     expect(added.plan).toMatchObject({ conflicts: [], findings: [] });
     const wanted = created(next, answersWith({ integrations: names }));
-    expect(texts(added.service)).toEqual(texts(wanted));
+    expect(textsIn(added.service)).toEqual(textsIn(wanted));
     expect(textOf(added.service, "package.json")).toMatch(/\r\n$/);
     const removed = changed(inWindows(wanted), { integrations: [] });
     expect(removed.plan).toMatchObject({ conflicts: [], findings: [] });
-    expect(texts(removed.service)).toEqual(texts(created(next, answersWith())));
+    expect(textsIn(removed.service)).toEqual(textsIn(created(next, answersWith())));
   });
 });
 

@@ -2,59 +2,8 @@ import { isDeepStrictEqual } from "node:util";
 
 import { alignItems } from "./items.ts";
 import type { Note } from "./merged.ts";
-
-/** A value in a text, with the very text that it stands as. */
-export interface Node {
-  kind: "map" | "list" | "scalar";
-  value: unknown;
-  text: string;
-  /** The parts of a map or list; its text is made of them. */
-  entries: readonly Entry[];
-  /** What the format needs to know to write this node anew. */
-  layout: Layout;
-}
-
-/** A key with its value, or an item of a list. Its text is before + head + node + after. */
-export interface Entry {
-  /** The key, or, in a list, what tells the item from others. */
-  key: string;
-  /** Comments, blank lines and spaces before it. */
-  before: string;
-  /** The key as it is written, up to the value. */
-  head: string;
-  node: Node;
-  /** What follows the value in its line. */
-  after: string;
-}
-
-export interface Layout {
-  /** Between brackets, and not one entry a line. */
-  flow: boolean;
-  /** How deep the entries of a block are indented. */
-  indent: number;
-  /** The first entry goes on in the line of its parent. */
-  inline: boolean;
-  open: string;
-  close: string;
-}
-
-/** How a format is written. */
-export interface Syntax {
-  /** The node with these entries, in the layout of the given one, and comments after the last. */
-  rebuild(like: Node, entries: readonly Entry[], rest: string): Node;
-  /** The entry as it would be written in another node. */
-  transplant(entry: Entry, from: Node, into: Node): Entry;
-  /** What is left of the user's own comments when an entry goes. */
-  commentsOf(mine: Entry, base: Entry): string;
-  /** The first of two values that both sides changed; undefined when it is no version. */
-  choose(path: readonly string[], mine: unknown, theirs: unknown): Choice | undefined;
-}
-
-/** A decision between two values. */
-export interface Choice {
-  take: "mine" | "theirs";
-  why: string;
-}
+import type { Entry, Node, Syntax } from "./node.ts";
+import { orderOf } from "./order.ts";
 
 interface Three {
   base: Node | undefined;
@@ -205,41 +154,4 @@ function keysOf(node: Node | undefined): string[] {
 
 function byKey(node: Node | undefined): Map<string, Entry> {
   return new Map(node?.entries.map((entry) => [entry.key, entry]));
-}
-
-/** The template's order, unless the user has another; what only one has comes after its neighbour. */
-function orderOf(
-  { base, mine, theirs }: Record<"base" | "mine" | "theirs", string[]>,
-  kind: Node["kind"],
-): string[] {
-  if (kind === "map" && theirs.length > 1) {
-    const sort = SORTS.find((compare) => isSorted(mine, compare) && isSorted(theirs, compare));
-    if (sort) {
-      return [...new Set([...mine, ...theirs])].sort(sort);
-    }
-  }
-  const common = mine.filter((key) => base.includes(key));
-  const reordered = common.join("\n") !== base.filter((key) => mine.includes(key)).join("\n");
-  return reordered ? weave(mine, theirs) : weave(theirs, mine);
-}
-
-const SORTS = [
-  (a: string, b: string) => a.localeCompare(b, "en"),
-  (a: string, b: string) => (a < b ? -1 : Number(a > b)),
-];
-
-function isSorted(keys: readonly string[], compare: (a: string, b: string) => number): boolean {
-  return keys.every((key, index) => index === 0 || compare(keys[index - 1] ?? "", key) < 0);
-}
-
-/** All of one order, and the rest of the other, each after the one that it follows there. */
-function weave(main: readonly string[], other: readonly string[]): string[] {
-  const woven = [...main];
-  other.forEach((key, index) => {
-    if (!main.includes(key)) {
-      const neighbour = other[index - 1];
-      woven.splice(neighbour === undefined ? 0 : woven.indexOf(neighbour) + 1, 0, key);
-    }
-  });
-  return woven;
 }

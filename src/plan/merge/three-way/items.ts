@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 
-import type { Entry, Node } from "./document.ts";
+import type { Entry, Node } from "./node.ts";
 
 /** Gives the items of three lists the same key where they are the same item, edited or not. */
 export function alignItems(

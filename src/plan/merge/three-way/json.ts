@@ -1,9 +1,11 @@
 import { isDeepStrictEqual } from "node:util";
 
-import { type Choice, mergeNodes } from "./document.ts";
+import { mergeNodes } from "./document.ts";
 import { plain, restyle } from "./encoding.ts";
-import { indentOf, jsonSyntax, parseJson, reindent } from "./json-syntax.ts";
+import { parseJson } from "./json-reader.ts";
+import { indentOf, jsonSyntax, reindent } from "./json-syntax.ts";
 import type { Merged, Note } from "./merged.ts";
+import type { Choice } from "./node.ts";
 import { chooseVersion } from "./versions.ts";
 
 /**

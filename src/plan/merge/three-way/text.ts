@@ -1,5 +1,7 @@
-import { type Text, split, usualEnd } from "./encoding.ts";
+import { type Cluster, clustersOf } from "./clusters.ts";
+import { split, type Text, usualEnd } from "./encoding.ts";
 import { type Hunk, hunksOf } from "./hunks.ts";
+import { Output } from "./output.ts";
 
 /** Who is who at the marks of a conflict. */
 export interface Labels {
@@ -48,71 +50,6 @@ export function mergeText(
   }
   out.keep(texts.base.lines.length - position);
   return { text: finish(out, texts), conflicts: out.conflicts };
-}
-
-/** Base lines that at least one side changed, and the changes of each. */
-interface Cluster {
-  start: number;
-  end: number;
-  mine: Hunk[];
-  theirs: Hunk[];
-}
-
-function clustersOf(mine: readonly Hunk[], theirs: readonly Hunk[]): Cluster[] {
-  const hunks = [
-    ...mine.map((hunk) => ({ hunk, side: "mine" as const })),
-    ...theirs.map((hunk) => ({ hunk, side: "theirs" as const })),
-  ].sort((a, b) => a.hunk.start - b.hunk.start || a.hunk.end - b.hunk.end);
-  const clusters: Cluster[] = [];
-  for (const { hunk, side } of hunks) {
-    let cluster = clusters.at(-1);
-    if (!cluster || !overlaps(cluster, hunk)) {
-      cluster = { start: hunk.start, end: hunk.end, mine: [], theirs: [] };
-      clusters.push(cluster);
-    }
-    cluster.end = Math.max(cluster.end, hunk.end);
-    cluster[side].push(hunk);
-  }
-  return clusters;
-}
-
-/** Two insertions at one place have no order, so they overlap; an insertion beside a change does not. */
-function overlaps(cluster: Cluster, hunk: Hunk): boolean {
-  const bothInsert = cluster.start === cluster.end && hunk.start === hunk.end;
-  return hunk.start < cluster.end || (bothInsert && hunk.start === cluster.end);
-}
-
-/** The result so far. Lines of the user's keep their own ends. */
-class Output {
-  readonly lines: string[] = [];
-  readonly ends: string[] = [];
-  conflicts = 0;
-  readonly #mine: Text;
-  readonly #end: string;
-  #position = 0;
-
-  constructor(mine: Text, end: string) {
-    this.#mine = mine;
-    this.#end = end;
-  }
-
-  /** Takes the next lines of the user's. */
-  keep(count: number): void {
-    const upTo = this.#position + count;
-    for (; this.#position < upTo; this.#position += 1) {
-      this.lines.push(this.#mine.lines[this.#position] ?? "");
-      this.ends.push(this.#mine.ends[this.#position] ?? this.#end);
-    }
-  }
-
-  skip(count: number): void {
-    this.#position += count;
-  }
-
-  add(lines: readonly string[]): void {
-    this.lines.push(...lines);
-    this.ends.push(...lines.map(() => this.#end));
-  }
 }
 
 function settle(

@@ -1,6 +1,6 @@
 import semver from "semver";
 
-import type { Choice } from "./document.ts";
+import type { Choice } from "./node.ts";
 
 /** The higher of two version ranges; undefined when one of them is none. */
 export function chooseVersion(mine: unknown, theirs: unknown): Choice | undefined {

@@ -10,7 +10,7 @@ import {
   type YAMLSeq,
 } from "yaml";
 
-import type { Entry, Node } from "./document.ts";
+import type { Entry, Node } from "./node.ts";
 import { identityOf } from "./items.ts";
 
 /** YAML that is written in a way that cannot be merged by key. */

@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from "node:util";
 
-import { type Entry, mergeNodes, type Node, type Syntax } from "./document.ts";
+import { mergeNodes } from "./document.ts";
 import { plain, restyle } from "./encoding.ts";
 import type { Merged, Note } from "./merged.ts";
+import { type Entry, type Node, type Syntax, valueOf } from "./node.ts";
 import { parseYaml, Unsupported } from "./yaml-syntax.ts";
 
 /**
@@ -37,10 +38,7 @@ const SYNTAX: Syntax = { rebuild, transplant, commentsOf, choose: () => undefine
 function rebuild(like: Node, entries: readonly Entry[], rest: string): Node {
   const { layout } = like;
   const kind = like.kind === "list" ? "list" : "map";
-  const value =
-    kind === "list"
-      ? entries.map(({ node }) => node.value)
-      : Object.fromEntries(entries.map(({ key, node }) => [key, node.value]));
+  const value = valueOf(kind, entries);
   if (layout.flow) {
     const parts = entries.map(({ head, node }) => head + node.text);
     const text = layout.open + parts.join(", ") + layout.close;
