@@ -9,12 +9,18 @@ export const addIntegration: ServiceCommand = async (host, report, options) => {
   const service = await openService(host, report, options.directory);
   const { answers, templates } = service;
   const { integrations } = templates.manifest;
+  const { manifest: latest } = await host.templates();
   const { names, asked } = await chooseIntegrations(
     host,
-    "Integrations to add",
-    "add-integration",
-    integrations,
-    integrations.filter(({ name }) => !answers.integrations.includes(name)),
+    {
+      command: "add-integration",
+      message: "Integrations to add",
+      known: integrations,
+      choices: integrations.filter(({ name }) => !answers.integrations.includes(name)),
+      later: latest.integrations.filter(
+        ({ name }) => !integrations.some((integration) => integration.name === name),
+      ),
+    },
     options,
   );
   const wanted = [...answers.integrations, ...names];

@@ -4,20 +4,29 @@ import { UserError } from "../errors.ts";
 import type { ServiceOptions } from "./commands.ts";
 import type { Host } from "./host.ts";
 
+export interface Choosing {
+  /** The command that asks, and its question. */
+  command: string;
+  message: string;
+  /** Those that the service's version has, and those of them that make sense here. */
+  known: readonly Integration[];
+  choices: readonly Integration[];
+  /** Those that only a later version has. */
+  later: readonly Integration[];
+}
+
 /** Which integrations a command is about: those on the command line, else those that are ticked. */
 export async function chooseIntegrations(
   host: Host,
-  message: string,
-  command: string,
-  known: readonly Integration[],
-  choices: readonly Integration[],
+  { command, message, known, choices, later }: Choosing,
   { names, yes, json }: ServiceOptions,
 ): Promise<{ names: string[]; asked: boolean }> {
   if (names.length > 0) {
-    names.forEach((name) => refuseUnknown(name, known));
+    names.forEach((name) => refuseUnknown(name, known, later));
     return { names: [...new Set(names)], asked: false };
   }
   if (choices.length === 0) {
+    later.forEach(({ name }) => refuseUnknown(name, known, later));
     return { names: [], asked: false };
   }
   if (!host.interactive || yes || json) {
@@ -39,14 +48,27 @@ export async function chooseIntegrations(
   return { names: ticked, asked: true };
 }
 
-function refuseUnknown(name: string, known: readonly Integration[]): void {
-  const all = known.map((integration) => integration.name);
-  if (!all.includes(name)) {
-    const guess = closest(name, all);
+function refuseUnknown(
+  name: string,
+  known: readonly Integration[],
+  later: readonly Integration[],
+): void {
+  const namesOf = (list: readonly Integration[]) => list.map((integration) => integration.name);
+  if (namesOf(known).includes(name)) {
+    return;
+  }
+  if (namesOf(later).includes(name)) {
     throw new UserError(
       "INVALID_ANSWER",
-      `there is no integration ${JSON.stringify(name)}`,
-      guess ? `did you mean ${guess}?` : `there are ${all.join(", ") || "none yet"}`,
+      `the integration ${name} came with a later version than this service's`,
+      "create-fetch-service update, then add it",
     );
   }
+  const all = namesOf([...known, ...later]);
+  const guess = closest(name, all);
+  throw new UserError(
+    "INVALID_ANSWER",
+    `there is no integration ${JSON.stringify(name)}`,
+    guess ? `did you mean ${guess}?` : `there are ${all.join(", ") || "none yet"}`,
+  );
 }

@@ -11,10 +11,13 @@ export const removeIntegration: ServiceCommand = async (host, report, options) =
   const { integrations } = templates.manifest;
   const { names, asked } = await chooseIntegrations(
     host,
-    "Integrations to take out",
-    "remove-integration",
-    integrations,
-    integrations.filter(({ name }) => answers.integrations.includes(name)),
+    {
+      command: "remove-integration",
+      message: "Integrations to take out",
+      known: integrations,
+      choices: integrations.filter(({ name }) => answers.integrations.includes(name)),
+      later: [],
+    },
     options,
   );
   return await change(

@@ -43,7 +43,6 @@ async function check(): Promise<void> {
   // Its packages are its own: whatever package.json names was installed by the command.
   expect(existsSync(join(service, "node_modules"))).toBe(true);
   await runScript(service, "typecheck");
-  await runScript(service, "lint");
   // The cluster's tests are run elsewhere, and take longest.
   await runScript(service, "test", ["--exclude", "test/cluster/**"]);
 }

@@ -330,6 +330,20 @@ describe("add-integration on a service of an older version", () => {
     expect(code).toBe(0);
     expect(filesOf(disk)).toEqual(filesOf(serviceDisk(["postbox"])));
   });
+
+  it.each([["add-integration"], ["add-integration postbox"]])(
+    "%s says to update first for what only a later version has",
+    async (command) => {
+      const early = {
+        ...templatesWithFixture,
+        manifest: { ...templatesWithFixture.manifest, integrations: [] },
+      };
+      const archive = async () => ({ versions: [early.version], templates: () => early });
+      const { code, err } = await run(command.split(" "), { ...nextVersion, archive });
+      expect(code).toBe(2);
+      expect(err).toMatch(/came with a later version than this service's\nhint: .* update, then/);
+    },
+  );
 });
 
 describe("status", () => {
