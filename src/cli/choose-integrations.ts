@@ -53,7 +53,6 @@ function refuseUnknown(
   known: readonly Integration[],
   later: readonly Integration[],
 ): void {
-  const namesOf = (list: readonly Integration[]) => list.map((integration) => integration.name);
   if (namesOf(known).includes(name)) {
     return;
   }
@@ -71,4 +70,8 @@ function refuseUnknown(
     `there is no integration ${JSON.stringify(name)}`,
     guess ? `did you mean ${guess}?` : `there are ${all.join(", ") || "none yet"}`,
   );
+}
+
+function namesOf(integrations: readonly Integration[]): string[] {
+  return integrations.map(({ name }) => name);
 }
