@@ -7,10 +7,10 @@ import type { Bucket } from "./bucket.ts";
 import { BufferPool } from "./buffer-pool.ts";
 import type { Content, ContentBody, ContentStore, PresignedUrl } from "./content-store.ts";
 import { MultipartUpload } from "./multipart.ts";
-import { PART_BYTES, partsOf } from "./parts.ts";
+import { type Part, PART_BYTES, partsOf } from "./parts.ts";
 
-const PUT_TIMEOUT_MS = 30_000;
-const COPY_TIMEOUT_MS = 120_000;
+const PUT_TIMEOUT_MS = 10_000;
+const COPY_TIMEOUT_MS = 60_000;
 const CONFLICT_TRIES = 3;
 
 /** What is known of a body once it was read. */
@@ -44,16 +44,14 @@ export class BucketStore implements ContentStore {
         yield chunk;
       }
     }
-    using buffers = this.#pool.lend();
-    const parts = partsOf(hashed(), buffers);
+    using loan = this.#pool.lend();
+    const parts = partsOf(hashed(), loan.buffer);
     try {
       const first = await parts.next();
       if (first.done === true) throw new AppError("VALIDATION_ERROR", "The body is empty");
-      const second = await parts.next();
-      if (second.done === true)
-        return await this.#putSmall(first.value, body.contentType, digest());
-      const all = chain([first.value, second.value], parts);
-      return await this.#putLarge(all, body.contentType, digest, signal);
+      return first.value.last
+        ? await this.#putSmall(first.value.bytes, body.contentType, digest())
+        : await this.#putLarge(chain(first.value, parts), body.contentType, digest, signal);
     } finally {
       await parts.return(undefined);
     }
@@ -85,7 +83,7 @@ export class BucketStore implements ContentStore {
   }
 
   async #putLarge(
-    parts: AsyncIterable<Buffer>,
+    parts: AsyncIterable<Part>,
     type: string,
     digest: () => Digest,
     signal: AbortSignal | undefined,
@@ -170,7 +168,7 @@ async function unlessThere(store: () => Promise<unknown>): Promise<boolean> {
   }
 }
 
-async function* chain(head: Buffer[], rest: AsyncIterable<Buffer>): AsyncGenerator<Buffer> {
-  yield* head;
+async function* chain(first: Part, rest: AsyncIterable<Part>): AsyncGenerator<Part> {
+  yield first;
   yield* rest;
 }

@@ -2,9 +2,10 @@ import type { CompletedPart } from "@aws-sdk/client-s3";
 import { awsErrorName, throwFailure } from "../aws-errors.ts";
 import { within } from "../aws.ts";
 import type { Bucket } from "./bucket.ts";
+import type { Part } from "./parts.ts";
 
-const PART_TIMEOUT_MS = 30_000;
-const COMPLETE_TIMEOUT_MS = 60_000;
+const PART_TIMEOUT_MS = 10_000;
+const COMPLETE_TIMEOUT_MS = 30_000;
 
 /** An upload in parts, of which nothing stays unless it is completed. */
 export class MultipartUpload {
@@ -31,21 +32,21 @@ export class MultipartUpload {
     return new MultipartUpload(bucket, key, UploadId!);
   }
 
-  /** Uploads one part while the next one is read. S3 checks what arrives against the checksum that the SDK makes. */
-  async send(parts: AsyncIterable<Buffer>, signal?: AbortSignal): Promise<void> {
-    let sending = Promise.resolve();
-    try {
-      for await (const part of parts) {
-        await sending;
-        sending = this.#sendPart(part, signal);
-        // It is waited for above; until then a failure is nobody's surprise.
-        sending.catch(() => {});
-      }
-    } finally {
-      // A part under way could arrive after the abort.
-      await Promise.allSettled([sending]);
+  /** Uploads the parts one by one. S3 checks each against the checksum that the SDK makes. */
+  async send(parts: AsyncIterable<Part>, signal?: AbortSignal): Promise<void> {
+    for await (const { bytes } of parts) {
+      const PartNumber = this.#parts.length + 1;
+      const input = {
+        ...this.#upload,
+        PartNumber,
+        Body: bytes,
+        ChecksumAlgorithm: "CRC32",
+      } as const;
+      const { ETag, ChecksumCRC32 } = await this.#bucket.s3
+        .uploadPart(input, within(signal, PART_TIMEOUT_MS))
+        .catch(throwFailure);
+      this.#parts.push({ PartNumber, ETag, ChecksumCRC32 });
     }
-    await sending;
   }
 
   async complete(): Promise<void> {
@@ -70,16 +71,5 @@ export class MultipartUpload {
 
   get #upload() {
     return { Bucket: this.#bucket.name, Key: this.key, UploadId: this.#id };
-  }
-
-  async #sendPart(part: Buffer, signal: AbortSignal | undefined): Promise<void> {
-    const PartNumber = this.#parts.length + 1;
-    const sent: CompletedPart = { PartNumber };
-    this.#parts.push(sent);
-    const input = { ...this.#upload, PartNumber, Body: part, ChecksumAlgorithm: "CRC32" } as const;
-    const { ETag, ChecksumCRC32 } = await this.#bucket.s3
-      .uploadPart(input, within(signal, PART_TIMEOUT_MS))
-      .catch(throwFailure);
-    Object.assign(sent, { ETag, ChecksumCRC32 });
   }
 }
