@@ -32,9 +32,9 @@ export function startConsumer(options: ConsumerOptions): Background {
 
 class BatchConsumer implements Background {
   readonly #options: Required<ConsumerOptions>;
+  readonly #stop = new AbortController();
   readonly #abandon = new AbortController();
   readonly #running: Promise<void>;
-  #stopping = false;
   #membership: Membership | undefined;
   #failure: unknown;
   /** Why a partition goes no further, by partition. */
@@ -50,11 +50,15 @@ class BatchConsumer implements Background {
   }
 
   async stop(): Promise<void> {
-    this.#stopping = true;
+    this.#stop.abort();
     this.#membership?.wake();
     const timer = setTimeout(() => this.#abandon.abort(), ABANDON_MS);
     await this.#running;
     clearTimeout(timer);
+  }
+
+  get #stopping(): boolean {
+    return this.#stop.signal.aborted;
   }
 
   async #run(): Promise<void> {
@@ -62,7 +66,7 @@ class BatchConsumer implements Background {
       try {
         await this.#takePart(() => (failures = 0));
       } catch (error) {
-        this.#report(error);
+        if (!this.#stopping) this.#report(error);
         await this.#pause(failures);
         failures += 1;
       }
@@ -72,7 +76,7 @@ class BatchConsumer implements Background {
   /** One membership of the group, from the first to the last batch. */
   async #takePart(onProgress: () => void): Promise<void> {
     const { port, group, topic } = this.#options;
-    const membership = await port.join(group, topic);
+    const membership = await port.join(group, topic, this.#stop.signal);
     this.#membership = membership;
     this.#stuck.clear();
     const lag = setInterval(() => void this.#measureLag(membership), LAG_INTERVAL_MS);
@@ -173,8 +177,8 @@ class BatchConsumer implements Background {
   }
 
   async #pause(failures: number): Promise<void> {
-    if (this.#stopping) return;
     const ms = Math.min(FIRST_RESTART_MS * 2 ** failures, LONGEST_RESTART_MS);
-    await delay(ms * (0.5 + Math.random() / 2), undefined, { ref: false });
+    const { signal } = this.#stop;
+    await delay(ms * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
   }
 }

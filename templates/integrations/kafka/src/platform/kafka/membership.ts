@@ -13,13 +13,18 @@ const FETCH_BYTES = 262_144;
 /** So many records wait decoded; beyond them nothing more is fetched. */
 const BUFFERED_RECORDS = 100;
 const LAG_TIMEOUT_MS = 5_000;
+interface JoinOptions {
+  options: BaseOptions;
+  settings: KafkaSettings;
+  group: string;
+  topic: string;
+  signal: AbortSignal;
+}
+
 /** Enters a consumer group and opens the stream of its records. */
 export async function joinGroup(
   library: Library,
-  options: BaseOptions,
-  settings: KafkaSettings,
-  group: string,
-  topic: string,
+  { options, settings, group, topic, signal }: JoinOptions,
 ): Promise<Membership> {
   const sessionTimeout = settings.KAFKA_SESSION_TIMEOUT * 1_000;
   const consumer = new library.Consumer({
@@ -33,12 +38,14 @@ export async function joinGroup(
     rebalanceTimeout: Math.max(60_000, sessionTimeout),
     heartbeatInterval: settings.KAFKA_HEARTBEAT_INTERVAL * 1_000,
   });
-  const open = (): Promise<Stream> =>
-    consumer.consume({
+  const open = (): Promise<Stream> => {
+    const opening = consumer.consume({
       topics: [topic],
       mode: library.MessagesStreamModes.COMMITTED,
       fallbackMode: library.MessagesStreamFallbackModes.EARLIEST,
     });
+    return unlessAborted(opening, signal);
+  };
   try {
     return new StreamMembership(library, consumer, topic, await open(), open);
   } catch (error) {

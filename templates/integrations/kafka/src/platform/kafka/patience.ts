@@ -4,11 +4,15 @@ import { addAbortListener } from "node:events";
 const LIMIT_MS = 2_000;
 
 /** Waits for `work`, but gives up with `signal`. */
-export async function unlessAborted(work: Promise<unknown>, signal: AbortSignal): Promise<void> {
+export async function unlessAborted<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  work.catch(() => {}); // Nobody may be left to hear of it.
   signal.throwIfAborted();
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   using _listener = addAbortListener(signal, () => reject(signal.reason as Error));
-  await Promise.race([work, aborted]);
+  return await Promise.race([work, aborted]);
 }
 
 /** Waits for `work`, whatever becomes of it, and not for long. */

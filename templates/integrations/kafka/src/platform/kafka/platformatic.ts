@@ -38,7 +38,9 @@ export function connectKafka(settings: KafkaSettings): KafkaPort {
         throw error;
       }
     },
-    join: async (group, topic) => joinGroup(await library, options, settings, group, topic),
+    async join(group, topic, signal) {
+      return joinGroup(await library, { options, settings, group, topic, signal });
+    },
     async check(topic) {
       const kafka = await library;
       admin ??= new kafka.Admin({

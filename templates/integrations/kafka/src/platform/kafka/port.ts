@@ -45,8 +45,11 @@ export interface Membership {
 export interface KafkaPort {
   /** Resolves when every in-sync replica has all records. */
   send(records: readonly OutgoingRecord[]): Promise<void>;
-  /** Enters a consumer group; what the group has not committed is read from the earliest on. */
-  join(group: string, topic: string): Promise<Membership>;
+  /**
+   * Enters a consumer group; what the group has not committed is read from the earliest on.
+   * @param signal ends the wait for a broker, which can take long.
+   */
+  join(group: string, topic: string, signal: AbortSignal): Promise<Membership>;
   /** Rejects when the topic cannot be reached. */
   check(topic: string): Promise<void>;
   close(): Promise<void>;

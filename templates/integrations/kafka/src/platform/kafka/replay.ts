@@ -13,6 +13,8 @@ export interface DeadLetterOptions {
 const BATCH = 100;
 /** Nothing came for so long: what is missing was deleted meanwhile. */
 const PATIENCE_MS = 10_000;
+/** Another replay that was killed is waited for. */
+const JOIN_LIMIT_MS = 60_000;
 
 /** Describes the dead letters that were not replayed, oldest first in each partition. @returns how many. */
 export function listDeadLetters(
@@ -25,11 +27,10 @@ export function listDeadLetters(
 
 /** Sends the dead letters that were not replayed back to where they came from. @returns how many. */
 export function replayDeadLetters(port: KafkaPort, options: DeadLetterOptions): Promise<number> {
-  const { signal } = new AbortController();
   return visit(port, options, async (letters, membership) => {
     await port.send(letters.map(toReplay));
     const last = new Map(letters.map((letter) => [letter.partition, letter]));
-    await membership.commit([...last.values()], signal);
+    await membership.commit([...last.values()], AbortSignal.timeout(PATIENCE_MS));
   });
 }
 
@@ -38,7 +39,11 @@ async function visit(
   { topic, group, limit }: DeadLetterOptions,
   look: (letters: KafkaRecord[], membership: Membership) => Promise<void>,
 ): Promise<number> {
-  const membership = await port.join(`${group}-dlq-replay`, deadLetterTopic(topic));
+  const membership = await port.join(
+    `${group}-dlq-replay`,
+    deadLetterTopic(topic),
+    AbortSignal.timeout(JOIN_LIMIT_MS),
+  );
   try {
     const waiting = (await membership.lag()).values().reduce((sum, lag) => sum + lag, 0);
     const wanted = Math.min(waiting, limit);

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test, vi } from "vitest";
+import type { Membership } from "../../../src/platform/kafka/port.ts";
 import { MemoryBroker } from "./memory-broker.ts";
 import { counted, startConsumer, TOPIC } from "./running-consumer.ts";
 
@@ -79,6 +80,20 @@ test("a broker that is down is logged once, and consumed from again when it is b
   const messages = consumer.logs.map(({ message }) => message);
   expect(messages.filter((message) => String(message).includes("held up"))).toHaveLength(1);
   expect(messages).toContain("the consumer of events goes on");
+});
+
+test("a consumer that waits for its broker stops at once", async () => {
+  const broker = new MemoryBroker();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  broker.join = (_group, _topic, signal): Promise<Membership> =>
+    new Promise((_, reject) => {
+      signal.addEventListener("abort", () => reject(new Error("given up")));
+      resolve();
+    });
+  const consumer = await startConsumer({ broker });
+  await promise;
+  await consumer.work.stop();
+  expect(consumer.logs).toEqual([]);
 });
 
 test("a partition whose dead letter cannot be written waits; the others go on", async () => {

@@ -50,7 +50,8 @@ export class MemoryBroker implements KafkaPort {
     );
   }
 
-  async join(group: string, topic: string): Promise<Membership> {
+  async join(group: string, topic: string, signal: AbortSignal): Promise<Membership> {
+    signal.throwIfAborted();
     this.refuseWhenDown();
     const member = new MemoryMembership(this, group, topic);
     this.#members.add(member);
