@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { readArchive } from "../../src/catalog/archive.ts";
 import { compileTemplate } from "../../src/plan/compile.ts";
 import { ARCHIVE } from "../support/archive.ts";
-import { changed, created, onDisk } from "../support/service.ts";
+import { changed, created, edited, onDisk, textOf } from "../support/service.ts";
 import { render } from "../../src/plan/render.ts";
 import { allVariants, answersWith, templatesWithFixture, titleOf } from "../support/templates.ts";
 
@@ -67,6 +67,31 @@ describe.each(archive.versions)("a service of %s", (version) => {
       expect(sorted(updated.service.files)).toEqual(sorted(onDisk(render(templates, answers))));
     },
   );
+});
+
+describe("a service of 0.1.0 that a team has worked on", () => {
+  const old = archive.templates("0.1.0") ?? templates;
+  const service = [
+    ["src/settings.ts", /^( *)SERVICE_NAME/m, "$1STORE_URL: z.url(),\n$&"],
+    ["src/deps.ts", /^( *)\.\.\.\(await/m, "$1store: createStore(settings),\n$&"],
+    ["src/app.ts", /cors\(deps.*\)/, "$&, limits()"],
+  ].reduce(
+    (now, [path, line, edit]) =>
+      edited(now, String(path), (text) => text.replace(line ?? "", String(edit))),
+    created(old, answersWith()),
+  );
+
+  it("is brought up to date, with its own lines where they were", () => {
+    const { service: now, plan } = changed(service, { templates, integrations: ["kafka"] });
+    expect(plan).toMatchObject({ conflicts: [], findings: [] });
+    expect(textOf(now, "src/settings.ts")).toMatch(
+      /integrations\/settings\.ts[^]* STORE_URL: z\.url\(\)/,
+    );
+    expect(textOf(now, "src/deps.ts")).toMatch(
+      / store: createStore\(settings\),\n.*openAll\(.*metrics/,
+    );
+    expect(textOf(now, "src/app.ts")).toMatch(/limits\(\)[^]*\.\.\.integrationRoutes/);
+  });
 });
 
 function sorted(files: ReadonlyMap<string, { bytes: Uint8Array; mode: number }>) {

@@ -79,12 +79,15 @@ describe("add-integration", () => {
   });
 
   it("keeps the user's edits, and leaves out the install on request", async () => {
-    const disk = serviceDisk([], { "README.md": `${README}\r\nours\r\n`, "src/app.ts": "mine\n" });
+    const disk = serviceDisk([], {
+      "README.md": `${README}\r\nours\r\n`,
+      "src/routes/receipts.ts": "mine\n",
+    });
     const args = ["add-integration", "postbox", "--no-install"];
     const { code, out, commands } = await run(args, { disk });
     expect(code).toBe(0);
     expect(disk.text(`${ROOT}/README.md`)).toContain("ours\r\n");
-    expect(disk.text(`${ROOT}/src/app.ts`)).toBe("mine\n");
+    expect(disk.text(`${ROOT}/src/routes/receipts.ts`)).toBe("mine\n");
     expect(commands.calls).toEqual([]);
     expect(out).toContain("  npm install\n");
   });
@@ -355,7 +358,7 @@ describe("status", () => {
   });
 
   it("lists what differs, and exits with 4 on request", async () => {
-    const disk = serviceDisk([], { "README.md": "mine\n", "src/app.ts": "mine\n" });
+    const disk = serviceDisk([], { "README.md": "mine\n", "src/routes/receipts.ts": "mine\n" });
     disk.volume.unlinkSync(`${ROOT}/Dockerfile`);
     disk.volume.writeFileSync(`${ROOT}/fsd.yml.new`, "x");
     expect((await run(["status"], { disk })).code).toBe(0);
@@ -368,7 +371,7 @@ describe("status", () => {
   });
 
   it("takes a file that is the user's for no drift", async () => {
-    const disk = serviceDisk([], { "src/app.ts": "mine\n" });
+    const disk = serviceDisk([], { "src/routes/receipts.ts": "mine\n" });
     expect((await run(["status", "--check"], { disk })).code).toBe(0);
   });
 
@@ -404,7 +407,11 @@ describe("status", () => {
 });
 
 const editedDisk = () =>
-  serviceDisk([], { "README.md": `${README}mine\n`, "src/app.ts": "mine\n", "fsd.yml": "\0" });
+  serviceDisk([], {
+    "README.md": `${README}mine\n`,
+    "src/routes/receipts.ts": "mine\n",
+    "fsd.yml": "\0",
+  });
 
 describe("diff", () => {
   it("shows what is not the template's, as git would", async () => {
@@ -413,12 +420,12 @@ describe("diff", () => {
     expect(out).toMatch(/^--- template\/README\.md\n\+\+\+ README\.md\n@@ /m);
     expect(out).toMatch(/^\+mine$/m);
     expect(out).toContain("--- template/fsd.yml\n+++ fsd.yml\nthe bytes differ\n");
-    expect(out).not.toContain("src/app.ts");
+    expect(out).not.toContain("src/routes/receipts.ts");
   });
 
   it("of a path shows that path only, also when it is the user's own", async () => {
     const { out } = await run(["diff", "src/"], { disk: editedDisk() });
-    expect(out).toMatch(/^--- template\/src\/app\.ts$/m);
+    expect(out).toMatch(/^--- template\/src\/routes\/receipts\.ts$/m);
     expect(out).not.toContain("README");
   });
 
@@ -432,7 +439,7 @@ describe("diff", () => {
 function lostState(text?: string): MemoryDisk {
   const disk = serviceDisk(["postbox"], {
     "README.md": `${README}mine\n`,
-    "src/app.ts": "mine\n",
+    "src/routes/receipts.ts": "mine\n",
   });
   disk.volume.unlinkSync(`${ROOT}/.fetch-service.json`);
   if (text !== undefined) {
@@ -456,7 +463,7 @@ describe("adopt", () => {
     expect(state(disk)).toBe(state(serviceDisk(["postbox"])));
     expect((await run(["adopt", "--yes"], { disk })).out).toContain("Nothing to do");
     expect((await run(["remove-integration", "postbox"], { disk })).code).toBe(0);
-    expect(disk.text(`${ROOT}/src/app.ts`)).toBe("mine\n");
+    expect(disk.text(`${ROOT}/src/routes/receipts.ts`)).toBe("mine\n");
   });
 
   it("asks before it writes, where somebody sits", async () => {

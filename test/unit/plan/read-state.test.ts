@@ -27,7 +27,7 @@ describe("a good state file", () => {
     const state = read(good);
     expect(state.templateVersion).toBe(templates.version);
     expect(recordedAnswers(state, templates.manifest)).toEqual(answersWith());
-    expect(state.files.get("src/app.ts")).toMatchObject({ owner: "once" });
+    expect(state.files.get("src/routes/receipts.ts")).toMatchObject({ owner: "once" });
     expect(state.files.get("package-lock.json")).toEqual({ owner: "managed" });
   });
 });

@@ -23,7 +23,7 @@ describe("the state file", () => {
   });
 
   it("knows the user's own files", () => {
-    expect(state.files["src/app.ts"].owner).toBe("once");
+    expect(state.files["src/routes/receipts.ts"].owner).toBe("once");
     expect(state.files["src/main.ts"].owner).toBe("merged");
   });
 
