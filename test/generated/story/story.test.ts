@@ -6,29 +6,31 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { runScript } from "../../support/generated.ts";
-import { nextVersion } from "./next-version.ts";
+import { nextVersion, thisVersion } from "./checkouts.ts";
 import { lostEdits, makeTeamEdits } from "../../support/team-edits.ts";
 
-const CLI = join(import.meta.dirname, "../../../bin/create-fetch-service.js");
 const NEXT = "99.0.0";
 
 let home: string;
 let service: string;
+let now: string;
 let next: string;
 
 beforeAll(async () => {
   home = mkdtempSync(join(tmpdir(), "story-"));
   service = join(home, "receipts");
-  next = await nextVersion(NEXT);
+  now = thisVersion();
+  next = await nextVersion(now, NEXT);
 });
 
 afterAll(() => {
-  for (const folder of [home, next && join(next, "../..")]) {
+  for (const folder of [home, now, next].filter(Boolean)) {
     rmSync(folder, { recursive: true, force: true });
   }
 });
 
-function run(cli: string, cwd: string, ...args: string[]): string {
+function run(checkout: string, cwd: string, ...args: string[]): string {
+  const cli = join(checkout, "bin/create-fetch-service.js");
   const { status, stdout, stderr } = spawnSync(process.execPath, [cli, ...args], {
     cwd,
     encoding: "utf8",
@@ -52,14 +54,14 @@ const state = () => JSON.parse(readFileSync(join(service, ".fetch-service.json")
 // Each step goes on where the one before it ended.
 describe("a service over the years", () => {
   it("is made, and the team works on it", async () => {
-    run(CLI, home, "receipts", "--yes", "--no-git");
+    run(now, home, "receipts", "--yes", "--no-git");
     makeTeamEdits(service);
     spawnSync("npm", ["install", "--no-audit"], { cwd: service });
     await check();
   });
 
   it("gets Kafka", async () => {
-    const out = run(CLI, service, "add-integration", "kafka");
+    const out = run(now, service, "add-integration", "kafka");
     expect(out).toContain("KAFKA_BROKERS");
     expect(out).toContain("observability/alerts.yml: you deleted it");
     expect(out).not.toContain("✗");
@@ -67,7 +69,7 @@ describe("a service over the years", () => {
   });
 
   it("gets DynamoDB", async () => {
-    run(CLI, service, "add-integration", "dynamodb");
+    run(now, service, "add-integration", "dynamodb");
     expect(state().answers.integrations).toEqual(["kafka", "dynamodb"]);
     await check();
   });

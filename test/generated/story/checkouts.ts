@@ -16,15 +16,22 @@ const CHANGES: readonly [path: string, find: string, put: string][] = [
   ["base/.env.example.hbs", "CORS_ORIGINS=\n", "CORS_ORIGINS=\nCORS_MAX_AGE=600\n"],
 ];
 
-/** A checkout of the version after this one, which has this one in its archive. Returns its command. */
-export async function nextVersion(version: string): Promise<string> {
-  const folder = mkdtempSync(join(tmpdir(), "next-version-"));
+/** A copy of this checkout, which stays as it is whatever becomes of this one. */
+export function thisVersion(): string {
+  const folder = mkdtempSync(join(tmpdir(), "checkout-"));
   for (const part of ["bin", "src", "templates", "templates-archive", "package.json"]) {
     cpSync(join(ROOT, part), join(folder, part), { recursive: true });
   }
   symlinkSync(join(ROOT, "node_modules"), join(folder, "node_modules"));
-  const { version: current } = JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8"));
-  const raw = await rawTemplates(join(ROOT, "templates"), current);
+  return folder;
+}
+
+/** A checkout of the version after one, which has that one in its archive. */
+export async function nextVersion(before: string, version: string): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "checkout-"));
+  cpSync(before, folder, { recursive: true, verbatimSymlinks: true });
+  const { version: current } = JSON.parse(readFileSync(join(before, "package.json"), "utf8"));
+  const raw = await rawTemplates(join(before, "templates"), current);
   writeFileSync(
     join(folder, "templates-archive/templates.br"),
     addToArchive(readFileSync(ARCHIVE), raw),
@@ -35,7 +42,7 @@ export async function nextVersion(version: string): Promise<string> {
   }
   const changelog = [{ version, changes: ["Health checks every 20 seconds"] }];
   writeFileSync(join(folder, "templates/changelog.json"), JSON.stringify(changelog));
-  return join(folder, "bin/create-fetch-service.js");
+  return folder;
 }
 
 function edit(path: string, find: string | RegExp, put: string): void {
