@@ -64,6 +64,7 @@ await withCollector(async ({ endpoint }) => {
     }
   }
 });
+await rm(consumers[0]!.cwd, { recursive: true });
 process.exitCode = report() ? 0 : 1;
 
 async function generatedService(): Promise<Consumer> {

@@ -71,7 +71,6 @@ function withIam(environment: Record<string, string>): Record<string, string> {
     USE_MSK_IAM: "true",
     KAFKA_BROKERS: iamBrokers,
     NODE_EXTRA_CA_CERTS: certificate,
-    PAGE_CURSOR_KEY: "0123456789abcdef0123456789abcdef",
   };
 }
 

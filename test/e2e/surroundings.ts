@@ -42,6 +42,7 @@ export async function startSurroundings(options?: KafkaOptions): Promise<Surroun
     KAFKA_BROKERS: kafka.brokers,
     USE_MSK_IAM: "false",
     DYNAMODB_TABLE: TABLE,
+    PAGE_CURSOR_KEY: "0123456789abcdef0123456789abcdef",
     AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.endpoint,
     S3_BUCKET: BUCKET,
     AWS_ENDPOINT_URL_S3: s3.endpoint,

@@ -83,7 +83,7 @@ function start(
     pid,
     output: async () => wholeLines(text.output),
     allOutput: () => text.all,
-    workerPids: () => childrenOf(pid),
+    workerPids: () => webWorkersOf(pid),
     signal: (signal) => void child.kill(signal),
     exited,
     async stop() {
@@ -120,12 +120,14 @@ function wholeLines(text: string): string[] {
   return text.split("\n").slice(0, -1);
 }
 
-function childrenOf(parent: number): number[] {
-  const table = execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat="], { encoding: "utf8" });
+/** The living children; without the one for background work, which serves no requests. */
+function webWorkersOf(parent: number): number[] {
+  const table = execFileSync("ps", ["-A", "-o", "pid=,ppid=,stat=,args="], { encoding: "utf8" });
   return table
     .split("\n")
     .map((row) => row.trim().split(/\s+/))
     .filter(([, ppid, state]) => Number(ppid) === parent && !state?.startsWith("Z"))
+    .filter(([, , , name]) => name !== "background")
     .map(([pid]) => Number(pid));
 }
 

@@ -13,7 +13,8 @@ import { templates } from "../../support/templates.ts";
 export async function buildService(framework: string): Promise<string> {
   const integrations = templates.manifest.integrations.map(({ name }) => name).join();
   const flags = ["--framework", framework, "--integrations", integrations];
-  const directory = await createService(`e2e-${framework}`, flags);
+  // Another run at the same time has its own.
+  const directory = await createService(`e2e-${framework}-${process.pid}`, flags);
   await cp(
     join(import.meta.dirname, "handlers.ts"),
     join(directory, "src/integrations/kafka/handlers.ts"),

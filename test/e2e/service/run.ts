@@ -8,7 +8,7 @@ import { until } from "../until.ts";
 export interface Service extends AsyncDisposable {
   url: string;
   metricsUrl: string;
-  /** The processes beside the primary. */
+  /** The processes that serve requests. */
   workerPids: () => number[];
   /** Its log so far. */
   lines: () => Promise<LogLine[]>;
