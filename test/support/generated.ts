@@ -60,9 +60,14 @@ export async function createService(name: string, flags: string[]): Promise<stri
 }
 
 /** Runs one of the service's own scripts; gives its output, and throws with it when it fails. */
-export async function runScript(directory: string, script: string): Promise<string> {
+export async function runScript(
+  directory: string,
+  script: string,
+  args: string[] = [],
+): Promise<string> {
   try {
-    const { stdout, stderr } = await run("npm", ["run", "--silent", script], { cwd: directory });
+    const command = ["run", "--silent", script, "--", ...args];
+    const { stdout, stderr } = await run("npm", command, { cwd: directory });
     return `${stdout}${stderr}`;
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };
