@@ -41,15 +41,19 @@ describe.each(Object.entries(inject("services")))("%s: images", (name, directory
   });
 
   it.each([
-    ["small", MEGABYTE / 10],
-    ["large", 20 * MEGABYTE],
-  ])("that are equal and %s are stored once, though ten come at once", async (_size, bytes) => {
+    { size: "small", bytes: MEGABYTE / 10, creators: 1 },
+    // They are copied to their name, and this S3 does not know conditions of copies.
+    { size: "large", bytes: 20 * MEGABYTE, creators: RACERS },
+  ])("that are equal and $size are stored once, though ten come at once", async (race) => {
+    const { bytes, creators } = race;
     const image = newImage(bytes);
     const before = await surroundings.s3.keys(BUCKET);
     const answers = await Promise.all(Array.from({ length: RACERS }, () => upload(image)));
     expect(new Set(answers.map(({ sha256 }) => sha256))).toEqual(new Set([image.sha256]));
-    const statuses = answers.map(({ status }) => status).toSorted((a, b) => b - a);
-    expect(statuses).toEqual([201, ...Array.from({ length: RACERS - 1 }, () => 200)]);
+    const created = answers.filter(({ status }) => status === 201);
+    expect(created.length).toBeGreaterThanOrEqual(1);
+    expect(created.length).toBeLessThanOrEqual(creators);
+    expect(answers.filter(({ status }) => status === 200).length).toBe(RACERS - created.length);
     const after = await surroundings.s3.keys(BUCKET);
     expect(after.length - before.length).toBe(1);
     expect(await surroundings.s3.openUploads(BUCKET)).toEqual([]);
