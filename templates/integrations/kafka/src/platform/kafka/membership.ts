@@ -13,6 +13,7 @@ const FETCH_BYTES = 262_144;
 /** So many records wait decoded; beyond them nothing more is fetched. */
 const BUFFERED_RECORDS = 100;
 const LAG_TIMEOUT_MS = 5_000;
+
 interface JoinOptions {
   options: BaseOptions;
   settings: KafkaSettings;
