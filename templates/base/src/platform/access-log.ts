@@ -83,16 +83,21 @@ function quote(text: string): string {
   return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }
 
+let nowMs = 0;
+let nowText = "";
 let second = 0;
 let untilSecond = "";
 
-/** The time as ISO 8601; all but the milliseconds is made once a second. */
+/** The time as ISO 8601, made once a millisecond, and all but the milliseconds once a second. */
 function now(): string {
   const ms = Date.now();
+  if (ms === nowMs) return nowText;
+  nowMs = ms;
   const rest = ms % 1_000;
   if (ms - rest !== second) {
     second = ms - rest;
     untilSecond = new Date(second).toISOString().slice(0, -4);
   }
-  return `${untilSecond}${String(rest).padStart(3, "0")}Z`;
+  nowText = `${untilSecond}${String(rest).padStart(3, "0")}Z`;
+  return nowText;
 }

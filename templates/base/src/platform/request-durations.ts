@@ -17,36 +17,49 @@ export class RequestDurations {
   readonly help = "Duration of HTTP requests.";
   readonly type = "histogram";
   readonly aggregator = "sum";
-  readonly #series = new Map<string, Series>();
+  // By route, then by status and method: no key has to be made for a request.
+  readonly #routes = new Map<string, Map<number, Map<string, Series>>>();
 
   /** @param route the template of the route; empty when none matched. */
   observe(method: string, route: string, status: number, seconds: number): void {
-    const key = `${method}${status}${route}`;
-    let series = this.#series.get(key);
-    if (series === undefined) {
-      const labels = {
-        http_request_method: method,
-        http_route: route,
-        http_response_status_code: String(status),
-      };
-      series = { labels, counts: new Float64Array(BOUNDS.length + 1), sum: 0 };
-      this.#series.set(key, series);
-    }
-    let bound = 0;
-    while (bound < BOUNDS.length && seconds > BOUNDS[bound]!) bound += 1;
-    series.counts[bound]! += 1;
-    series.sum += seconds;
+    const series = this.#routes.get(route)?.get(status)?.get(method);
+    record(series ?? this.#add(method, route, status), seconds);
   }
 
   /** What the registry asks for. */
   async get(): Promise<object> {
     const { name, help, type, aggregator } = this;
-    return { name, help, type, aggregator, values: [...this.#series.values()].flatMap(valuesOf) };
+    return { name, help, type, aggregator, values: this.#all().flatMap(valuesOf) };
   }
 
   reset(): void {
-    this.#series.clear();
+    this.#routes.clear();
   }
+
+  #add(method: string, route: string, status: number): Series {
+    const labels = {
+      http_request_method: method,
+      http_route: route,
+      http_response_status_code: String(status),
+    };
+    const series = { labels, counts: new Float64Array(BOUNDS.length + 1), sum: 0 };
+    const statuses = this.#routes.get(route) ?? new Map<number, Map<string, Series>>();
+    const methods = statuses.get(status) ?? new Map<string, Series>();
+    this.#routes.set(route, statuses.set(status, methods.set(method, series)));
+    return series;
+  }
+
+  #all(): Series[] {
+    const statuses = [...this.#routes.values()].flatMap((byStatus) => [...byStatus.values()]);
+    return statuses.flatMap((byMethod) => [...byMethod.values()]);
+  }
+}
+
+function record(series: Series, seconds: number): void {
+  let bound = 0;
+  while (bound < BOUNDS.length && seconds > BOUNDS[bound]!) bound += 1;
+  series.counts[bound]! += 1;
+  series.sum += seconds;
 }
 
 function valuesOf({ labels, counts, sum }: Series): object[] {

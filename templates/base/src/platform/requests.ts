@@ -1,4 +1,5 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { type Attributes, SpanStatusCode } from "@opentelemetry/api";
 import type { AccessLog } from "./access-log.ts";
 import { type RequestContext, runInRequest } from "./context.ts";
@@ -31,6 +32,13 @@ export interface Requests {
 // A property and no WeakMap: the garbage collector would go through an entry for every request, again and again.
 const EXCHANGE = Symbol("exchange");
 type Tagged = IncomingMessage & { [EXCHANGE]?: Exchange };
+
+const ADDRESS = Symbol("address");
+
+/** The address of the other end, asked for once per connection. */
+function addressOf(socket: Socket & { [ADDRESS]?: string }): string {
+  return (socket[ADDRESS] ??= socket.remoteAddress ?? "");
+}
 
 /** The exchange that a request of Node's belongs to: a framework hands back no more than that. */
 export function exchangeOf(req: IncomingMessage): Exchange {
@@ -89,7 +97,7 @@ export class Exchange implements RequestContext, TracePosition {
   get remoteAddress(): string {
     const forwarded = this.req.headers["x-forwarded-for"];
     const last = typeof forwarded === "string" ? forwarded.split(",").at(-1)?.trim() : undefined;
-    return last || (this.req.socket.remoteAddress ?? "");
+    return last || addressOf(this.req.socket);
   }
 
   /** Answers the request, once; then it is over: logged, counted, and its span ended. */

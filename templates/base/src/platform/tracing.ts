@@ -47,8 +47,14 @@ export function createTracing(ratio: number): Tracing {
       const parent = headers.traceparent === undefined ? undefined : parentOf(headers);
       const sampled = parent === undefined ? Math.random() < ratio : isSampled(parent);
       if (!sampled || path.startsWith("/health")) {
-        const traceId = parent?.traceId ?? randomHex(16);
-        return { traceId, spanId: randomHex(8), traceState: parent?.traceState, span: undefined };
+        const hex = randomHex(24);
+        const traceId = parent?.traceId ?? hex.slice(16);
+        return {
+          traceId,
+          spanId: hex.slice(0, 16),
+          traceState: parent?.traceState,
+          span: undefined,
+        };
       }
       const context = (
         parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent)

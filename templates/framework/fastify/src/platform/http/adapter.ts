@@ -69,10 +69,12 @@ export async function createListener(
     frameworkErrors: refuse,
   });
   fastify.setErrorHandler(refuse);
-  // Not in Fastify's handler for this, which first reads the body and may refuse that instead.
-  fastify.addHook("onRequest", (request, reply, done) =>
-    request.is404 ? refuseUnmatched(request, reply) : done(),
-  );
+  // In a hook, because Fastify reads the body before it calls the handler, and may refuse that instead. In a context of
+  // its own, because the routes then need no hook at all.
+  await fastify.register(async (unmatched) => {
+    unmatched.addHook("onRequest", refuseUnmatched);
+    unmatched.setNotFoundHandler(refuseUnmatched);
+  });
   // Only JSON is spoken here: without this, text/plain would be taken for a string.
   fastify.removeContentTypeParser("text/plain");
 
