@@ -1,7 +1,10 @@
 /** Joins single items to batches, because a request for each would cost a hundred times as much. */
 export interface MicroBatcher<Item> {
-  /** Resolves when the item's batch is sent; rejects when that fails or takes too long. */
-  add(item: Item, bytes: number): Promise<void>;
+  /**
+   * Resolves when the item's batch is sent; rejects when that fails or takes too long.
+   * @param fate items of another fate never share its batch: what fails one need not fail the other.
+   */
+  add(item: Item, bytes: number, fate: string): Promise<void>;
   /** Sends what waits, and resolves when all of it has been sent or has failed. */
   drain(): Promise<void>;
 }
@@ -9,6 +12,7 @@ export interface MicroBatcher<Item> {
 interface Waiting<Item> {
   item: Item;
   bytes: number;
+  fate: string;
   /** In milliseconds of performance.now(). */
   deadline: number;
   resolve: () => void;
@@ -67,11 +71,11 @@ export function createMicroBatcher<Item>(
   }
 
   return {
-    add(item, bytes) {
+    add(item, bytes, fate) {
       if (queue.length >= MAX_WAITING)
         return Promise.reject(new QueueFullError("the queue is full"));
       const { promise, resolve, reject } = Promise.withResolvers<void>();
-      queue.push({ item, bytes, deadline: performance.now() + deadlineMs, resolve, reject });
+      queue.push({ item, bytes, fate, deadline: performance.now() + deadlineMs, resolve, reject });
       running ??= run();
       return promise;
     },
@@ -83,8 +87,9 @@ function takeBatch<Item>(queue: Waiting<Item>[]): Waiting<Item>[] {
   let count = 0;
   let bytes = 0;
   while (count < Math.min(queue.length, MAX_ITEMS)) {
-    bytes += queue[count]!.bytes;
-    if (bytes > MAX_BYTES && count > 0) break;
+    const { bytes: more, fate } = queue[count]!;
+    bytes += more;
+    if (count > 0 && (bytes > MAX_BYTES || fate !== queue[0]!.fate)) break;
     count += 1;
   }
   return queue.splice(0, count);

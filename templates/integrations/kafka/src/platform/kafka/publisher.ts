@@ -43,7 +43,7 @@ export function createPublisher(
     const { topic } = record;
     const end = metrics.publishDuration.startTimer({ topic });
     try {
-      await batcher.add(record, sizeOf(record));
+      await batcher.add(record, sizeOf(record), topic);
       metrics.published.inc({ topic, outcome: "acknowledged" });
     } catch (error) {
       metrics.published.inc({ topic, outcome: "failed" });

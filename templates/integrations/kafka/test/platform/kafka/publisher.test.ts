@@ -51,6 +51,15 @@ test("no batch is larger than what a broker accepts", async () => {
   expect(broker.sends).toEqual([2, 2, 1]);
 });
 
+test("a topic that refuses fails none of the records for another", async () => {
+  const broker = new MemoryBroker();
+  broker.down.add("closed");
+  const publisher = publisherOn(broker);
+  const publish = (topic: string) => publisher.publish(topic, counted, { key: "k", count: 1 });
+  const results = await Promise.allSettled(["open", "closed", "open"].map(publish));
+  expect(results.map(({ status }) => status)).toEqual(["fulfilled", "rejected", "fulfilled"]);
+});
+
 test("an event that breaks its schema is never sent", async () => {
   const broker = new MemoryBroker();
   const publishing = publisherOn(broker).publish("topic", counted, { key: "k", count: 0.5 });
