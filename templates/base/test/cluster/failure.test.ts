@@ -8,6 +8,8 @@ describe.concurrent("a worker that dies", () => {
     await running.seen({ message: "worker was killed with SIGKILL; out of memory?" });
     const { status, body } = await request(running.url);
     expect(status).toBe(200);
+    // Its answer may be here before its line is.
+    await running.seen({ message: "worker ready" }, 2);
     expect(Number(body)).toBe(running.readyPids()[1]);
   });
 
