@@ -24,9 +24,11 @@ interface Probe {
   body?: unknown;
 }
 
+const READY = "/health/ready";
+
 const PROBES: readonly Probe[] = [
   { method: "GET", port: "api", path: "/health" },
-  { method: "GET", port: "api", path: "/health/ready" },
+  { method: "GET", port: "api", path: READY },
   { method: "GET", port: "metrics", path: "/metrics" },
   { method: "GET", port: "api", path: "/api/v1/receipts/rules" },
 ];
@@ -56,16 +58,20 @@ export async function verify(
   const [api = 0, metrics = 0] = await tools.network.freePorts(2);
   const service = boot(tools, cwd, { api, metrics });
   try {
-    await check("boot", () => untilReady(tools, service, api));
+    const missing = await check("boot", () => untilUp(tools, service, api));
     for (const probe of PROBES) {
       const url = `http://127.0.0.1:${{ api, metrics }[probe.port]}${probe.path}`;
-      await check(`${probe.method} ${probe.path}`, () => ask(tools, service, probe, url));
+      const unready = probe.path === READY && missing.length > 0;
+      const remark = unready ? ` (503 without ${missing.join(", ")})` : "";
+      await check(`${probe.method} ${probe.path}${remark}`, () =>
+        ask(tools, service, probe, url, unready ? 503 : 200),
+      );
     }
     await check("stop on SIGTERM", () => stop(tools, service));
+    return { checks };
   } finally {
     service.stop("SIGKILL");
   }
-  return { checks };
 }
 
 async function build(tools: VerifyTools, packageManager: PackageManager, cwd: string) {
@@ -101,7 +107,12 @@ function boot(tools: VerifyTools, cwd: string, ports: { api: number; metrics: nu
   return { ...running, log };
 }
 
-async function untilReady(tools: VerifyTools, service: Service, port: number): Promise<void> {
+/**
+ * Waits until the service is ready, or says that it is not because of what it depends on: here and now there is no
+ * Kafka, and that a service starts without is part of the standard.
+ * @returns the dependencies that are missing.
+ */
+async function untilUp(tools: VerifyTools, service: Service, port: number): Promise<string[]> {
   const limit = tools.now() + START_LIMIT;
   let ended: number | undefined | "no" = "no";
   void service.ended.then((result) => (ended = result.exitCode));
@@ -110,18 +121,37 @@ async function untilReady(tools: VerifyTools, service: Service, port: number): P
     if (ended !== "no") {
       throw failure(`the service did not start (${endingOf(ended)})`, service.log.join("\n"));
     }
-    const answer = await tools.network.request("GET", `http://127.0.0.1:${port}/health/ready`);
-    if (answer?.status === 200) {
-      return;
+    const answer = await tools.network.request("GET", `http://127.0.0.1:${port}${READY}`);
+    const missing = answer?.status === 503 ? unhealthyIn(answer.body) : [];
+    if (answer?.status === 200 || missing.length > 0) {
+      return missing;
     }
     await tools.network.wait(POLL_INTERVAL, tools.signal);
   }
   throw failure("the service was not ready after a minute", service.log.join("\n"));
 }
 
-async function ask(tools: VerifyTools, service: Service, probe: Probe, url: string) {
+/** The names that a readiness answer calls unhealthy. */
+function unhealthyIn(body: string): string[] {
+  try {
+    const { checks } = JSON.parse(body) as { checks?: Record<string, unknown> };
+    return Object.entries(checks ?? {}).flatMap(([name, state]) =>
+      state === "unhealthy" ? [name] : [],
+    );
+  } catch {
+    return [];
+  }
+}
+
+async function ask(
+  tools: VerifyTools,
+  service: Service,
+  probe: Probe,
+  url: string,
+  status: number,
+): Promise<void> {
   const answer = await tools.network.request(probe.method, url, probe.body);
-  if (answer?.status !== 200) {
+  if (answer?.status !== status) {
     const got = answer ? `answered ${answer.status}: ${answer.body}` : "gave no answer";
     throw failure(`${probe.method} ${probe.path} ${got}`, service.log.join("\n"));
   }

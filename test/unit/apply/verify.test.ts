@@ -21,6 +21,14 @@ describe("--verify", () => {
     expect(out).toContain("✓ stop on SIGTERM");
   });
 
+  it("is content with a service that is not ready only because its dependencies are elsewhere", async () => {
+    const body = '{"status":"not_ready","checks":{"kafka":"unhealthy","s3":"healthy"}}';
+    const network = new FakeNetwork({ "/health/ready": { status: 503, body } });
+    const { code, out } = await runFake(flags, { network: async () => network });
+    expect(code).toBe(0);
+    expect(out).toContain("✓ GET /health/ready (503 without kafka)");
+  });
+
   it.each([
     ["the build fails", { "run build": { exitCode: 2, output: "TS1005" } }, {}, "TS1005"],
     [
