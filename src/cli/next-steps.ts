@@ -13,13 +13,12 @@ export function nextSteps(changing: Changing, installed: boolean | undefined): s
   }
   const packageManager = entryNamed(templates.manifest.packageManagers, answers.packageManager);
   const settings = newSettings(base, theirs);
-  const servers = newServers(base, theirs);
   return [
     ...(service.directory === "" ? [] : [`cd ${quoteForShell(service.directory)}`]),
     ...(plan.conflicts.length > 0 ? ["decide the conflicts above"] : []),
     ...(installed === false ? [packageManager.install] : []),
     ...(settings.length > 0 ? [`look at these settings in .env: ${settings.join(", ")}`] : []),
-    ...servers.map((path) => `docker compose --file ${path} up --detach`),
+    ...serverStarts(theirs, base),
     `${packageManager.run} typecheck && ${packageManager.test}`,
   ];
 }
@@ -35,7 +34,9 @@ function settingsOf(tree: Tree): string[] {
   return [...text.matchAll(/^#? ?([A-Z][A-Z0-9_]*)=/gm)].map(([, name = ""]) => name);
 }
 
-/** The compose files of servers that the service did not need before. */
-function newServers(base: Tree, theirs: Tree): string[] {
-  return [...theirs.keys()].filter((path) => /^compose\/.+\.ya?ml$/.test(path) && !base.has(path));
+/** Commands that start the servers which a service needs, and did not need before. */
+export function serverStarts(tree: Tree, before: Tree = new Map()): string[] {
+  return [...tree.keys()]
+    .filter((path) => /^compose\/.+\.ya?ml$/.test(path) && !before.has(path))
+    .map((path) => `docker compose --file ${path} up --detach`);
 }

@@ -4,6 +4,7 @@ import { messageOf, UserError } from "../errors.ts";
 import type { Tree } from "../plan/tree.ts";
 import type { CreatePlan } from "./create.ts";
 import type { CreateResult } from "./finish.ts";
+import { serverStarts } from "./next-steps.ts";
 import { bytesOf, describeError, durationOf, sizeOf, summaryRows, treeLines } from "./wording.ts";
 
 /** Where text goes. */
@@ -116,6 +117,7 @@ export class Report {
     const nextSteps = [
       `cd ${plan.directory}`,
       ...(result.installed ? [] : [plan.packageManager.install]),
+      ...serverStarts(plan.tree),
       `${plan.packageManager.run} dev`,
     ];
     if (this.json) {

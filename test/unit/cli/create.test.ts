@@ -49,6 +49,13 @@ describe("create with --yes", () => {
     );
   });
 
+  it("says how to start the servers that the integrations need", async () => {
+    const { out } = await runFake(["my-service", "--yes", "--integrations", "kafka"]);
+    expect(out).toContain(
+      "  docker compose --file compose/kafka.yaml up --detach\n  npm run dev\n",
+    );
+  });
+
   it("writes to --directory, through folders that do not exist yet", async () => {
     const { disk } = await runFake(["my-service", "--yes", "--directory", "a/b/c"]);
     expect(disk.everything()).toContain("/home/a/b/c/package.json");
