@@ -2,6 +2,7 @@ import { quoteForShell } from "../answers/flags.ts";
 import { entryNamed } from "../catalog/manifest.ts";
 import type { Tree } from "../plan/tree.ts";
 import type { Changing } from "./change.ts";
+import { serverStarts } from "./wording.ts";
 
 const SETTINGS = ".env.example";
 
@@ -32,11 +33,4 @@ function newSettings(base: Tree, theirs: Tree): string[] {
 function settingsOf(tree: Tree): string[] {
   const text = Buffer.from(tree.get(SETTINGS)?.bytes ?? []).toString("utf8");
   return [...text.matchAll(/^#? ?([A-Z][A-Z0-9_]*)=/gm)].map(([, name = ""]) => name);
-}
-
-/** Commands that start the servers which a service needs, and did not need before. */
-export function serverStarts(tree: Tree, before: Tree = new Map()): string[] {
-  return [...tree.keys()]
-    .filter((path) => /^compose\/.+\.ya?ml$/.test(path) && !before.has(path))
-    .map((path) => `docker compose --file ${path} up --detach`);
 }

@@ -4,8 +4,15 @@ import { messageOf, UserError } from "../errors.ts";
 import type { Tree } from "../plan/tree.ts";
 import type { CreatePlan } from "./create.ts";
 import type { CreateResult } from "./finish.ts";
-import { serverStarts } from "./next-steps.ts";
-import { bytesOf, describeError, durationOf, sizeOf, summaryRows, treeLines } from "./wording.ts";
+import {
+  bytesOf,
+  describeError,
+  durationOf,
+  serverStarts,
+  sizeOf,
+  summaryRows,
+  treeLines,
+} from "./wording.ts";
 
 /** Where text goes. */
 export interface Screen {

@@ -82,3 +82,10 @@ function traceOf(error: unknown): string {
   const cause = error.cause === undefined ? "" : `\ncaused by ${traceOf(error.cause)}`;
   return `${error.stack ?? error.message}${cause}`;
 }
+
+/** Commands that start the servers which a service needs, and did not need before. */
+export function serverStarts(tree: Tree, before: Tree = new Map()): string[] {
+  return [...tree.keys()]
+    .filter((path) => /^compose\/.+\.ya?ml$/.test(path) && !before.has(path))
+    .map((path) => `docker compose --file ${path} up --detach`);
+}
