@@ -1,5 +1,5 @@
 import { execFile } from "node:child_process";
-import { copyFileSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -25,7 +25,12 @@ export async function generatedService(folder: string): Promise<Subject> {
   writeFileSync(app, `import { drillRoutes } from "./routes/drill.ts";\n${source}`);
   await run("npm", ["run", "build"], { cwd: service });
 
-  const built = join(service, "dist/main.js");
+  // The part that only workers load: the release is broken, the primary that is to survive it is not.
+  const built = readdirSync(join(service, "dist"))
+    .filter((name) => name.endsWith(".js"))
+    .map((name) => join(service, "dist", name))
+    .find((path) => readFileSync(path, "utf8").includes("function createApp("));
+  if (built === undefined) throw new Error("no file of the build has the app");
   const good = readFileSync(built, "utf8");
   return {
     name: "this service",
