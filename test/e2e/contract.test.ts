@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 
 import { runCheck } from "../contract/check.ts";
 import { dependencyChecks } from "../contract/checks/dependencies.ts";
-import { CHECKS } from "../contract/run-contract.ts";
 import { launcherOf } from "../contract/service/launch.ts";
 import { PROBES } from "../contract/service/probes.ts";
 import { RECEIPT } from "../contract/service/receipt.ts";
@@ -18,7 +17,6 @@ beforeAll(async () => {
 afterAll(() => surroundings?.[Symbol.asyncDispose]());
 
 const services = inject("services");
-const [first] = Object.values(services);
 
 describe.each(Object.entries(services))(
   "the contract of %s with every integration",
@@ -58,9 +56,8 @@ describe.each(Object.entries(services))(
       await fuzz(launchReady, context);
     });
 
-    // What integrations change, they change for every framework: the first one is checked in full.
-    const checks = directory === first ? [...CHECKS, ...dependencyChecks] : dependencyChecks;
-    test.each(checks)("$id", async (check) => {
+    // All the others are held against the plain service, in test/contract: they take as long again.
+    test.each(dependencyChecks)("$id", async (check) => {
       const { sentence, outcome, note } = await runCheck(check, target);
       expect(outcome, `${note}\nthe standard: ${sentence}`).toBe("passed");
     });

@@ -10,7 +10,7 @@ import { until } from "./until.ts";
 
 const TOKEN_SECONDS = 20;
 // Every connection needs several tokens in this time.
-const TRAFFIC_MS = 65_000;
+const TRAFFIC_MS = 45_000;
 const PAUSE_MS = 100;
 
 let surroundings: Surroundings;
