@@ -119,7 +119,9 @@ function linesById(log: string[]): Record<string, unknown[]> {
     const fields = JSON.parse(line.replaceAll(UUID, "a-uuid")) as Record<string, unknown>;
     if (typeof fields["request_id"] === "string") {
       const kept = Object.entries(fields).filter(([name]) => !MOMENTARY.includes(name));
-      (requests[fields["request_id"]] ??= []).push(Object.fromEntries(kept));
+      // Access lines wait up to 100 ms for company, the others do not: only within each kind is the order told.
+      const kind = fields["message"] === "request completed" ? "access" : "log";
+      (requests[`${fields["request_id"]} ${kind}`] ??= []).push(Object.fromEntries(kept));
     }
   }
   return requests;
