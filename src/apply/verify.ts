@@ -93,7 +93,7 @@ interface Service extends RunningCommand {
 function boot(tools: VerifyTools, cwd: string, ports: { api: number; metrics: number }): Service {
   const log: string[] = [];
   // Not through the package manager: it would stand between us and the signal.
-  const running = tools.commands.start("node", ["--enable-source-maps", "dist/main.js"], {
+  const running = tools.commands.start("node", ["dist/main.js"], {
     cwd,
     env: {
       ENVIRONMENT: "dev",

@@ -13,6 +13,7 @@ import type { ServiceOptions } from "./commands.ts";
 import type { Host } from "./host.ts";
 import { nextSteps } from "./next-steps.ts";
 import { readFiles, type Service } from "./open-service.ts";
+import { withContinuation } from "./wording.ts";
 
 /** What a service shall become. */
 export interface Wish {
@@ -110,18 +111,9 @@ export async function installChanged(
     );
     return true;
   } catch (error) {
-    throw withContinuation(error, packageManager.install);
+    const whole = "interrupted; the service's files are written and whole";
+    throw error instanceof UserError
+      ? withContinuation(error, whole, packageManager.install)
+      : error;
   }
-}
-
-function withContinuation(error: unknown, command: string): unknown {
-  if (!(error instanceof UserError)) {
-    return error;
-  }
-  const what =
-    error.code === "INTERRUPTED"
-      ? "interrupted; the service's files are written and whole"
-      : error.message;
-  const hint = `${error.hint ? `${error.hint}; ` : ""}go on with: ${command}`;
-  return new UserError(error.code, what, hint);
 }

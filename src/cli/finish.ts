@@ -6,6 +6,7 @@ import { UserError } from "../errors.ts";
 import type { CreatePlan } from "./create.ts";
 import type { Host } from "./host.ts";
 import type { Report } from "./report.ts";
+import { withContinuation } from "./wording.ts";
 
 /** What was done. */
 export interface CreateResult {
@@ -47,11 +48,11 @@ export async function finish(host: Host, report: Report, plan: CreatePlan): Prom
     }
     return result;
   } catch (error) {
-    throw withContinuation(error, plan, result);
+    throw explained(error, plan, result);
   }
 }
 
-function withContinuation(error: unknown, plan: CreatePlan, result: CreateResult): unknown {
+function explained(error: unknown, plan: CreatePlan, result: CreateResult): unknown {
   if (!(error instanceof UserError)) {
     return error;
   }
@@ -63,8 +64,5 @@ function withContinuation(error: unknown, plan: CreatePlan, result: CreateResult
     ...(plan.install && !result.installed ? [plan.packageManager.install] : []),
     ...(plan.git && result.git === NOT_DONE ? GIT_COMMANDS : []),
   ];
-  const message =
-    error.code === "INTERRUPTED" ? `interrupted; ${plan.directory} is whole` : error.message;
-  const hint = `${error.hint ? `${error.hint}; ` : ""}go on with: ${steps.join(" && ")}`;
-  return new UserError(error.code, message, hint);
+  return withContinuation(error, `interrupted; ${plan.directory} is whole`, steps.join(" && "));
 }

@@ -83,6 +83,20 @@ function traceOf(error: unknown): string {
   return `${error.stack ?? error.message}${cause}`;
 }
 
+/**
+ * The same failure, when files are written already: that they are whole, and how to go on.
+ * @param interrupted what is said in the place of a mere "interrupted".
+ */
+export function withContinuation(
+  error: UserError,
+  interrupted: string,
+  command: string,
+): UserError {
+  const message = error.code === "INTERRUPTED" ? interrupted : error.message;
+  const hint = `${error.hint ? `${error.hint}; ` : ""}go on with: ${command}`;
+  return new UserError(error.code, message, hint);
+}
+
 /** Commands that start the servers which a service needs, and did not need before. */
 export function serverStarts(tree: Tree, before: Tree = new Map()): string[] {
   return [...tree.keys()]
