@@ -21,8 +21,8 @@ export interface Endpoint {
   method: Method;
   /** With parameters in braces. */
   path: string;
-  /** Whether the handler reads the body: the framework must not. */
-  readsBody?: boolean;
+  /** Whether the framework is to read the body and parse it as JSON; otherwise it must leave it alone. */
+  parsesBody?: boolean;
   /**
    * The answer to a request, at once when the handler does not wait for anything.
    * @throws {AppError} what the caller did wrong, and whatever the handler throws.
@@ -109,7 +109,7 @@ export function compileRoute(route: Route, deps: Deps): Endpoint {
   return {
     method: route.method,
     path: route.path,
-    readsBody: raw !== undefined,
+    parsesBody: raw === undefined && route.method !== "GET",
     answer(input, exchange) {
       const checked = checkRequest(requestSchemas, input);
       if (raw !== undefined) checked.body = raw.open(exchange.req);

@@ -1,6 +1,8 @@
 // The bounds that the OpenTelemetry convention advises for http.server.request.duration, in seconds.
 const BOUNDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10];
 
+const NAME = "http_server_request_duration_seconds";
+
 interface Series {
   labels: Record<string, string>;
   /** How many durations are within each bound and above the one before; the last is for those above all. */
@@ -13,7 +15,7 @@ interface Series {
  * a long key for every observation; this one is observed by every request.
  */
 export class RequestDurations {
-  readonly name = "http_server_request_duration_seconds";
+  readonly name = NAME;
   readonly help = "Duration of HTTP requests.";
   readonly type = "histogram";
   readonly aggregator = "sum";
@@ -63,16 +65,15 @@ function record(series: Series, seconds: number): void {
 }
 
 function valuesOf({ labels, counts, sum }: Series): object[] {
-  const metricName = "http_server_request_duration_seconds";
   let count = 0;
   const buckets = Array.from(counts, (within, index) => {
     count += within;
     const le = BOUNDS[index] ?? "+Inf";
-    return { labels: { le, ...labels }, value: count, metricName: `${metricName}_bucket` };
+    return { labels: { le, ...labels }, value: count, metricName: `${NAME}_bucket` };
   });
   return [
     ...buckets,
-    { labels, value: sum, metricName: `${metricName}_sum` },
-    { labels, value: count, metricName: `${metricName}_count` },
+    { labels, value: sum, metricName: `${NAME}_sum` },
+    { labels, value: count, metricName: `${NAME}_count` },
   ];
 }

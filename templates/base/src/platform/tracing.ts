@@ -8,8 +8,10 @@ import {
   type Span,
   SpanKind,
   type SpanContext,
+  type SpanOptions,
   trace,
   TraceFlags,
+  type Tracer,
   type TraceState,
 } from "@opentelemetry/api";
 import { parseTraceParent } from "@opentelemetry/core";
@@ -43,44 +45,53 @@ export interface Tracing {
 export function createTracing(ratio: number): Tracing {
   const tracer = trace.getTracer("http-server");
   return {
-    begin(headers, name, path, attributes) {
-      const parent = headers.traceparent === undefined ? undefined : parentOf(headers);
-      const sampled = parent === undefined ? Math.random() < ratio : isSampled(parent);
-      if (!sampled || path.startsWith("/health")) {
-        const hex = randomHex(24);
-        const traceId = parent?.traceId ?? hex.slice(16);
-        return {
-          traceId,
-          spanId: hex.slice(0, 16),
-          traceState: parent?.traceState,
-          span: undefined,
-        };
-      }
-      const context = (
-        parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent)
-      ).setValue(SAMPLED, true);
-      const span = tracer.startSpan(
-        name,
-        { kind: SpanKind.SERVER, attributes: attributes() },
-        context,
-      );
-      const { traceId, spanId, traceState } = span.spanContext();
-      return { traceId, spanId, traceState, span };
-    },
+    begin: (headers, name, path, attributes) =>
+      path.startsWith("/health")
+        ? unsampled(parentOf(headers))
+        : beginSpan(tracer, headers, ratio, () => ({
+            name,
+            kind: SpanKind.SERVER,
+            attributes: attributes(),
+          })),
   };
 }
 
+/** Decides whether what came with `headers` is traced, as `createTracing` says, and starts its span if so. */
+export function beginSpan(
+  tracer: Tracer,
+  headers: IncomingHttpHeaders,
+  ratio: number,
+  describe: () => SpanOptions & { name: string },
+): TracePosition {
+  const parent = parentOf(headers);
+  const sampled = parent === undefined ? Math.random() < ratio : isSampled(parent);
+  if (!sampled) return unsampled(parent);
+  const context = (
+    parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent)
+  ).setValue(SAMPLED, true);
+  const { name, ...options } = describe();
+  const span = tracer.startSpan(name, options, context);
+  const { traceId, spanId, traceState } = span.spanContext();
+  return { traceId, spanId, traceState, span };
+}
+
+function unsampled(parent: SpanContext | undefined): TracePosition {
+  const hex = randomHex(24);
+  const traceId = parent?.traceId ?? hex.slice(16);
+  return { traceId, spanId: hex.slice(0, 16), traceState: parent?.traceState, span: undefined };
+}
+
 /** The span that `headers` name as the parent. */
-export function parentOf(headers: IncomingHttpHeaders): SpanContext | undefined {
-  const parent = parseTraceParent(headers.traceparent as string);
+function parentOf(headers: IncomingHttpHeaders): SpanContext | undefined {
+  const { traceparent, tracestate } = headers;
+  const parent = typeof traceparent === "string" ? parseTraceParent(traceparent) : null;
   if (parent === null) return undefined;
   parent.isRemote = true;
-  if (headers.tracestate !== undefined)
-    parent.traceState = createTraceState(headers.tracestate.toString());
+  if (tracestate !== undefined) parent.traceState = createTraceState(tracestate.toString());
   return parent;
 }
 
-export function isSampled(parent: SpanContext): boolean {
+function isSampled(parent: SpanContext): boolean {
   return (parent.traceFlags & TraceFlags.SAMPLED) !== 0;
 }
 
@@ -88,7 +99,7 @@ const pool = Buffer.alloc(4_096);
 let used = pool.length;
 
 /** `bytes` random bytes in hex, drawn from a pool because asking the kernel for each id is slow. */
-export function randomHex(bytes: number): string {
+function randomHex(bytes: number): string {
   if (used + bytes > pool.length) {
     randomFillSync(pool);
     used = 0;

@@ -46,7 +46,6 @@ export function refuseMissingMethods(
     return Array.from(taken.difference(own), (method) => ({
       method,
       path,
-      readsBody: true,
       answer(_input: unknown, exchange: Exchange) {
         throw explain(exchange);
       },

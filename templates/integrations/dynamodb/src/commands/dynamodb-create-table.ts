@@ -1,7 +1,6 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { awsErrorName } from "../platform/aws-errors.ts";
+import { makeLocally } from "../platform/aws-local.ts";
 import { awsClientConfig } from "../platform/aws.ts";
-import { print, runCommand, UsageError } from "../platform/command.ts";
+import { runCommand, UsageError } from "../platform/command.ts";
 import { TABLE_SCHEMA, tableName } from "../platform/dynamodb/table.ts";
 import { loadSettings } from "../settings.ts";
 
@@ -9,7 +8,6 @@ const HELP = `Makes the service's table on a local server. In AWS, fsd.yml does 
 
 usage: dynamodb:create-table
 `;
-const WAIT_SECONDS = 30;
 
 await runCommand(HELP, {}, async () => {
   const settings = loadSettings();
@@ -18,16 +16,7 @@ await runCommand(HELP, {}, async () => {
   const { DynamoDB } = await import("@aws-sdk/client-dynamodb");
   const client = new DynamoDB({ ...awsClientConfig(settings), endpoint });
   const TableName = tableName(settings);
-  // The server may have been started just now.
-  for (let second = 1; ; second += 1) {
-    try {
-      await client.createTable({ TableName, ...TABLE_SCHEMA });
-      return print(`table ${TableName} is made`);
-    } catch (error) {
-      if (awsErrorName(error) === "ResourceInUseException")
-        return print(`table ${TableName} is there already`);
-      if (second === WAIT_SECONDS) throw error;
-      await delay(1_000);
-    }
-  }
+  await makeLocally(`table ${TableName}`, ["ResourceInUseException"], () =>
+    client.createTable({ TableName, ...TABLE_SCHEMA }),
+  );
 });

@@ -1,6 +1,5 @@
-import { setTimeout as delay } from "node:timers/promises";
-import { awsErrorName } from "../platform/aws-errors.ts";
-import { print, runCommand, UsageError } from "../platform/command.ts";
+import { makeLocally } from "../platform/aws-local.ts";
+import { runCommand, UsageError } from "../platform/command.ts";
 import { bucketName, s3ClientConfig } from "../platform/s3/bucket.ts";
 import { loadSettings } from "../settings.ts";
 
@@ -8,8 +7,7 @@ const HELP = `Makes the service's bucket on a local server. In AWS, fsd.yml does
 
 usage: s3:create-bucket
 `;
-const WAIT_SECONDS = 30;
-const THERE = new Set(["BucketAlreadyExists", "BucketAlreadyOwnedByYou"]);
+const THERE = ["BucketAlreadyExists", "BucketAlreadyOwnedByYou"];
 
 await runCommand(HELP, {}, async () => {
   const settings = loadSettings();
@@ -18,15 +16,5 @@ await runCommand(HELP, {}, async () => {
   const { S3 } = await import("@aws-sdk/client-s3");
   const client = new S3(s3ClientConfig(settings));
   const Bucket = bucketName(settings);
-  // The server may have been started just now.
-  for (let second = 1; ; second += 1) {
-    try {
-      await client.createBucket({ Bucket });
-      return print(`bucket ${Bucket} is made`);
-    } catch (error) {
-      if (THERE.has(awsErrorName(error))) return print(`bucket ${Bucket} is there already`);
-      if (second === WAIT_SECONDS) throw error;
-      await delay(1_000);
-    }
-  }
+  await makeLocally(`bucket ${Bucket}`, THERE, () => client.createBucket({ Bucket }));
 });

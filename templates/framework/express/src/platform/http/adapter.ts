@@ -34,7 +34,7 @@ export async function createListener(
         if (Object.values(params).some((value) => value.length > MAX_PARAM_LENGTH)) return next();
         const exchange = exchangeOf(request);
         const query = parseQuery((request as unknown as Targeted)[TARGET].query);
-        if (endpoint.method === "GET" || endpoint.readsBody) {
+        if (!endpoint.parsesBody) {
           return serve(endpoint, { params, query, headers, body: undefined }, exchange);
         }
         readJson(request).then(

@@ -51,12 +51,11 @@ export async function createListener(
       serve(endpoint, request, exchangeOf(request.raw));
     };
     const hooks = endpoint.path.includes("{") ? [refuseEmptyParams] : [];
-    // The last step before Fastify reads the body: there is no need to go on when it is not to read one.
-    const early = endpoint.readsBody || endpoint.method === "GET";
     return {
       method: endpoint.method,
       url: toFastifyPath(endpoint.path),
-      onRequest: early ? [...hooks, serveNow] : hooks,
+      // The last step before Fastify reads the body: there is no need to go on when it is not to read one.
+      onRequest: endpoint.parsesBody ? hooks : [...hooks, serveNow],
       handler: serveNow,
     };
   };

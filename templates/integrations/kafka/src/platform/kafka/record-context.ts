@@ -2,7 +2,6 @@ import {
   type Attributes,
   context,
   propagation,
-  ROOT_CONTEXT,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -10,7 +9,7 @@ import {
 } from "@opentelemetry/api";
 import { currentRequest, type RequestContext } from "../context.ts";
 import { requestIds } from "../request-ids.ts";
-import { isSampled, parentOf, randomHex, SAMPLED, type TracePosition } from "../tracing.ts";
+import { beginSpan, type TracePosition } from "../tracing.ts";
 import type { KafkaRecord, OutgoingRecord } from "./port.ts";
 
 /** The surroundings of a record's processing, in the form that a request's have. */
@@ -63,20 +62,12 @@ export function textHeaders({ headerEntries }: KafkaRecord): Record<string, stri
 export function contextOf(record: KafkaRecord, group: string, ratio: number): RecordContext {
   const headers = textHeaders(record);
   const { requestId, correlationId } = requestIds(headers);
-  const parent = headers["traceparent"] === undefined ? undefined : parentOf(headers);
-  const traceState = parent?.traceState;
-  if (!(parent === undefined ? Math.random() < ratio : isSampled(parent))) {
-    const traceId = parent?.traceId ?? randomHex(16);
-    return { requestId, correlationId, traceId, spanId: randomHex(8), traceState, span: undefined };
-  }
-  const above = parent ? trace.setSpanContext(ROOT_CONTEXT, parent) : ROOT_CONTEXT;
-  const span = tracer().startSpan(
-    `process ${record.topic}`,
-    { kind: SpanKind.CONSUMER, attributes: attributesOf(record, group) },
-    above.setValue(SAMPLED, true),
-  );
-  const { traceId, spanId } = span.spanContext();
-  return { requestId, correlationId, traceId, spanId, traceState, span };
+  const position = beginSpan(tracer(), headers, ratio, () => ({
+    name: `process ${record.topic}`,
+    kind: SpanKind.CONSUMER,
+    attributes: attributesOf(record, group),
+  }));
+  return { requestId, correlationId, ...position };
 }
 
 function attributesOf(record: KafkaRecord, group: string): Attributes {
