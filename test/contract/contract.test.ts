@@ -5,9 +5,8 @@ import { runCheck } from "./check.ts";
 import { CHECKS } from "./run-contract.ts";
 import { buildService } from "./service/build.ts";
 import { launcherOf } from "./service/launch.ts";
-import { PROBES } from "./service/probes.ts";
-import { RECEIPT } from "./service/receipt.ts";
 import { fuzz } from "./service/schemathesis.ts";
+import { targetOf } from "./service/target-of.ts";
 import type { Instance, Launch, Target } from "./target.ts";
 
 const notes: string[] = [];
@@ -20,15 +19,7 @@ describe.each(manifest.frameworks)("a generated $title service", ({ name }) => {
   beforeAll(async () => {
     launch = launcherOf(await buildService(name));
     instance = await launch({ workers: 2 });
-    target = {
-      url: instance.url,
-      metricsUrl: instance.metricsUrl,
-      jsonRoute: { path: "/api/v1/receipts/points", valid: RECEIPT },
-      receiptsPath: "/api/v1/receipts",
-      probes: PROBES,
-      output: instance.output,
-      launch,
-    };
+    target = targetOf(instance, launch);
   });
 
   afterAll(async () => {

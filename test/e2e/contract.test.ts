@@ -3,9 +3,8 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 import { runCheck } from "../contract/check.ts";
 import { dependencyChecks } from "../contract/checks/dependencies.ts";
 import { launcherOf } from "../contract/service/launch.ts";
-import { PROBES } from "../contract/service/probes.ts";
-import { RECEIPT } from "../contract/service/receipt.ts";
 import { fuzz } from "../contract/service/schemathesis.ts";
+import { targetOf } from "../contract/service/target-of.ts";
 import type { Dependency, Instance, Launch, Target } from "../contract/target.ts";
 import { startSurroundings, type Surroundings } from "./surroundings.ts";
 import { until } from "./until.ts";
@@ -38,16 +37,7 @@ describe.each(Object.entries(services))(
       launch = (options) =>
         launcher({ ...options, environment: { ...group.environment, ...options?.environment } });
       instance = await launch({ workers: 2 });
-      target = {
-        url: instance.url,
-        metricsUrl: instance.metricsUrl,
-        jsonRoute: { path: "/api/v1/receipts/points", valid: RECEIPT },
-        receiptsPath: "/api/v1/receipts",
-        probes: PROBES,
-        output: instance.output,
-        launch,
-        dependencies: dependenciesOf(surroundings),
-      };
+      target = { ...targetOf(instance, launch), dependencies: dependenciesOf(surroundings) };
     });
     afterAll(() => instance?.stop());
 

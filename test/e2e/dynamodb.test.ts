@@ -2,16 +2,11 @@ import { randomUUID } from "node:crypto";
 
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 
+import { RECEIPT } from "./receipt.ts";
 import { type Service, startService } from "./service/run.ts";
 import { startSurroundings, type Surroundings } from "./surroundings.ts";
 
 const RACERS = 50;
-const RECEIPT = {
-  retailer: "Target",
-  purchaseDate: "2022-01-01",
-  total: "6.49",
-  items: [{ shortDescription: "Mountain Dew 12PK", price: "6.49" }],
-};
 
 let surroundings: Surroundings;
 beforeAll(async () => {

@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 
 import { type Proxy, startToxiproxy, type Toxiproxy } from "../stack/toxiproxy.ts";
+import { RECEIPT } from "./receipt.ts";
 import { type Service, startService } from "./service/run.ts";
 import { startSurroundings, type Surroundings } from "./surroundings.ts";
 import { until } from "./until.ts";
@@ -10,12 +11,6 @@ import { until } from "./until.ts";
 // What a service that honours its own time-outs never needs: all its tries together may take ten seconds.
 const HANGS_MS = 60_000;
 const FAILED = [502, 503];
-const RECEIPT = {
-  retailer: "Target",
-  purchaseDate: "2022-01-01",
-  total: "6.49",
-  items: [{ shortDescription: "Mountain Dew 12PK", price: "6.49" }],
-};
 
 let surroundings: Surroundings;
 let toxiproxy: Toxiproxy;

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { network } from "../../src/system/network.ts";
 import { build } from "./build.ts";
 import { cached } from "./cache.ts";
-import { answers, scratchFolder, startServer } from "./server.ts";
+import { answers, scratchFolder, startRestartable } from "./server.ts";
 
 const VERSION = "3.2.0";
 
@@ -51,8 +51,8 @@ export async function startDynamoDb(): Promise<DynamoDb> {
   const folder = stack.use(await scratchFolder("dynamodb"));
   const [port = 0] = await network.freePorts(1);
   const endpoint = `http://127.0.0.1:${port}`;
-  const launch = () =>
-    startServer({
+  const server = stack.use(
+    await startRestartable({
       name: "dynamodb",
       command: [
         ...([program, "serve", "--host", "127.0.0.1", "--port", `${port}`] as const),
@@ -60,16 +60,15 @@ export async function startDynamoDb(): Promise<DynamoDb> {
       ],
       folder: folder.path,
       ready: () => answers(endpoint, 200, requestOf("ListTables", {})),
-    });
-  let server = await launch();
-  stack.defer(() => server[Symbol.asyncDispose]());
+    }),
+  );
   const resources = stack.move();
   return {
     endpoint,
     port,
     call: (operation, input) => call(endpoint, operation, input),
-    stop: () => server.stop(),
-    start: async () => void (server = await launch()),
+    stop: server.stop,
+    start: server.start,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

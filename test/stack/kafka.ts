@@ -8,7 +8,7 @@ import { network } from "../../src/system/network.ts";
 import { CREDENTIALS } from "./credentials.ts";
 import { installKafka, type KafkaFiles } from "./kafka/install.ts";
 import { propertiesOf } from "./kafka/properties.ts";
-import { scratchFolder, startServer } from "./server.ts";
+import { scratchFolder, startRestartable } from "./server.ts";
 
 /** A Kafka of one broker, with two ways in. */
 export interface Kafka extends AsyncDisposable {
@@ -53,8 +53,8 @@ export async function startKafka({
   const { keyStore } = files;
   await writeFile(config, propertiesOf({ port, controllerPort, iamPort, data, keyStore }));
   await format(files, data, config);
-  const launch = () =>
-    startServer({
+  const server = stack.use(
+    await startRestartable({
       name: "kafka",
       command: [
         ...(["java", ...jvm, `-Dmsk.tokenSeconds=${tokenSeconds}`] as const),
@@ -64,19 +64,18 @@ export async function startKafka({
       ],
       folder: folder.path,
       ready: () => listens(port),
-    });
-  let server = await launch();
-  stack.defer(() => server[Symbol.asyncDispose]());
+    }),
+  );
   const resources = stack.move();
   return {
     brokers: `127.0.0.1:${port}`,
     port,
     iamBrokers: `localhost:${iamPort}`,
     certificate: files.certificate,
-    pid: () => server.pid,
-    log: () => server.log(),
-    stop: (signal) => server.stop(signal),
-    start: async () => void (server = await launch()),
+    pid: server.pid,
+    log: server.log,
+    stop: server.stop,
+    start: server.start,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

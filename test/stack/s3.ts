@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { network } from "../../src/system/network.ts";
 import { CREDENTIALS } from "./credentials.ts";
 import { installGoProgram } from "./go.ts";
-import { answers, scratchFolder, startServer } from "./server.ts";
+import { answers, scratchFolder, startRestartable } from "./server.ts";
 
 /** An S3 that checks signatures: Versity's gateway in front of a folder. */
 export interface S3 extends AsyncDisposable {
@@ -39,8 +39,8 @@ export async function startS3(): Promise<S3> {
   await mkdir(objects);
   const [port = 0] = await network.freePorts(1);
   const endpoint = `http://127.0.0.1:${port}`;
-  const launch = () =>
-    startServer({
+  const server = stack.use(
+    await startRestartable({
       name: "s3",
       command: [
         ...([program, "--port", `127.0.0.1:${port}`, "--health", "/health"] as const),
@@ -52,9 +52,8 @@ export async function startS3(): Promise<S3> {
       },
       folder: folder.path,
       ready: () => answers(`${endpoint}/health`, 200),
-    });
-  let server = await launch();
-  stack.defer(() => server[Symbol.asyncDispose]());
+    }),
+  );
   const resources = stack.move();
   return {
     endpoint,
@@ -66,8 +65,8 @@ export async function startS3(): Promise<S3> {
       return paths.filter((path) => !path.startsWith(UNFINISHED)).toSorted();
     },
     openUploads: (bucket) => filesUnder(join(objects, bucket, UNFINISHED)),
-    stop: () => server.stop(),
-    start: async () => void (server = await launch()),
+    stop: server.stop,
+    start: server.start,
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }

@@ -64,6 +64,27 @@ export async function startServer(options: ServerCommand): Promise<Server> {
   return { pid: child.pid ?? 0, log, stop, [Symbol.asyncDispose]: () => stop("SIGKILL") };
 }
 
+/** A server that comes back on the same port and data. */
+export interface RestartableServer extends AsyncDisposable {
+  pid: () => number;
+  log: () => string;
+  stop: (signal?: NodeJS.Signals) => Promise<void>;
+  /** Starts it again after a stop. */
+  start: () => Promise<void>;
+}
+
+/** As `startServer`. */
+export async function startRestartable(options: ServerCommand): Promise<RestartableServer> {
+  let server = await startServer(options);
+  return {
+    pid: () => server.pid,
+    log: () => server.log(),
+    stop: (signal) => server.stop(signal),
+    start: async () => void (server = await startServer(options)),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
+}
+
 /** A new folder for a server's data, removed when it is disposed of. */
 export async function scratchFolder(name: string): Promise<{ path: string } & AsyncDisposable> {
   const path = await mkdtemp(join(tmpdir(), `stack-${name}-`));
