@@ -3,6 +3,7 @@ import { join, relative, resolve } from "node:path";
 import semver from "semver";
 
 import { readBlobs } from "../apply/git.ts";
+import { phaseFolder } from "../apply/journal.ts";
 import { readService, type ServiceFiles } from "../apply/read-service.ts";
 import { recover } from "../apply/recover.ts";
 import type { Answers } from "../answers/schema.ts";
@@ -23,6 +24,8 @@ export interface Service {
   /** Its folder as the user would type it. */
   directory: string;
   state: State;
+  /** The state file as it was read. */
+  recorded: Uint8Array | undefined;
   answers: Answers;
   packageManager: PackageManager;
   /** The templates of the version that the service has. */
@@ -53,16 +56,15 @@ export async function openService(
   directory: string | undefined,
 ): Promise<Service> {
   const root = await findRoot(host, report, directory);
-  const path = join(root, STATE_FILE);
-  const state = readState(
-    (await host.fs.kindOf(path)) === "file" ? await host.fs.readFile(path) : undefined,
-  );
+  const recorded = await readRecorded(host, root);
+  const state = readState(recorded);
   const templates = await templatesOf(host, state.templateVersion);
   const answers = recordedAnswers(state, templates.manifest);
   return {
     root,
     directory: relative(host.cwd, root),
     state,
+    recorded,
     answers,
     packageManager: entryNamed(templates.manifest.packageManagers, answers.packageManager),
     templates,
@@ -77,10 +79,42 @@ export async function readFiles(host: Host, service: Service, theirs: Tree): Pro
   const { root, state } = service;
   const once = render(service.templates, service.answers);
   const wanted = new Set([...state.files.keys(), ...once.keys(), ...theirs.keys()]);
-  const found = await readService(host.fs, root, wanted);
+  const found = await readWhole(host, service, wanted);
   const sources = [once, theirs, found.files];
   const blobs = await readBlobs(host.commands, root, missingBlobs(state, sources));
   return { ...found, ...baseOf(state, sources, blobs) };
+}
+
+/**
+ * Reads a service's files as they were at one time.
+ *
+ * Files of a run that works here meanwhile would look like edits beside the state of before. Such a
+ * run is seen by the commit it is making, or by the state that it wrote: asked for in this order, one
+ * of them is always there.
+ */
+async function readWhole(
+  host: Host,
+  { root, recorded }: Service,
+  wanted: ReadonlySet<string>,
+): Promise<ServiceFiles> {
+  try {
+    return await readService(host.fs, root, wanted);
+  } finally {
+    const isAtWork = (await host.fs.kindOf(phaseFolder(root, "commit"))) !== "nothing";
+    const now = await readRecorded(host, root);
+    if (isAtWork || !now || !recorded || Buffer.compare(now, recorded) !== 0) {
+      throw new UserError(
+        "CHANGED_MEANWHILE",
+        "the service was changed meanwhile, by another run or by git; nothing was written",
+        "run the command again",
+      );
+    }
+  }
+}
+
+async function readRecorded({ fs }: Host, root: string): Promise<Uint8Array | undefined> {
+  const path = join(root, STATE_FILE);
+  return (await fs.kindOf(path)) === "file" ? await fs.readFile(path) : undefined;
 }
 
 async function templatesOf(host: Host, version: string): Promise<Templates> {

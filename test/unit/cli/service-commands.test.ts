@@ -4,6 +4,7 @@ import { render } from "../../../src/plan/render.ts";
 import type { Templates } from "../../../src/catalog/templates.ts";
 import { UserError } from "../../../src/errors.ts";
 import { FakeCommands, FakePrompter, type FakeRun, runFake } from "../../support/fake-host.ts";
+import { FakeProcesses } from "../../support/fake-processes.ts";
 import { MemoryDisk } from "../../support/memory-disk.ts";
 import { answersWith, templatesWithFixture } from "../../support/templates.ts";
 
@@ -539,5 +540,55 @@ describe("a run that was cut off", () => {
       expect(out).toContain("- `add-integration postbox` was cut off in the middle");
       expect(filesOf(disk)).toEqual(filesOf(serviceDisk(command === "undo" ? [] : ["postbox"])));
     }
+  });
+});
+
+describe("a run that another one overtakes", () => {
+  /** The service's disk; before the nth look at it, the other run does all of its work. */
+  class OvertakenDisk extends MemoryDisk {
+    looks = 0;
+    readonly #overtake: (look: number) => Promise<void>;
+
+    constructor(overtake: (look: number) => Promise<void>) {
+      super();
+      this.volume.fromJSON(serviceDisk().volume.toJSON());
+      this.#overtake = overtake;
+    }
+
+    override async kindOf(path: string) {
+      this.looks += 1;
+      await this.#overtake(this.looks);
+      return await super.kindOf(path);
+    }
+  }
+
+  it("writes both changes or says that it did nothing, wherever it is overtaken", async () => {
+    const flags = ["--no-install"];
+    const processes = new FakeProcesses({ pid: 1, running: [2] });
+    const other = { processes: new FakeProcesses({ pid: 2, running: [1] }) };
+    const plain = new OvertakenDisk(async () => undefined);
+    await run(["add-integration", "postbox", ...flags], { disk: plain, processes });
+    const textsOf = (disk: MemoryDisk) =>
+      Object.entries(filesOf(disk)).map(([path, text]) => [path, text.replace(/^\d+ /, "")]);
+    const wanted = { 0: ["kafka", "postbox"], 1: ["kafka"] };
+    const outcomes = new Set<number>();
+    for (let turn = 1; turn <= plain.looks; turn += 7) {
+      let overtaken = 0;
+      const disk: OvertakenDisk = new OvertakenDisk(async (look) => {
+        if (look === turn) {
+          const second = await run(["add-integration", "kafka", ...flags], { disk, ...other });
+          overtaken = Number(second.code === 0);
+        }
+      });
+      const { code, err } = await run(["add-integration", "postbox", ...flags], {
+        disk,
+        processes,
+      });
+      outcomes.add(code);
+      expect(code === 0 || /meanwhile/.test(err), `look ${turn}: ${err}`).toBe(true);
+      const names = wanted[code as 0 | 1].filter((name) => name !== "kafka" || overtaken === 1);
+      expect(textsOf(disk), `look ${turn}`).toEqual(textsOf(serviceDisk(names)));
+    }
+    expect(outcomes).toEqual(new Set([0, 1]));
   });
 });
