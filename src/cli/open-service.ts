@@ -97,19 +97,20 @@ async function readWhole(
   { root, recorded }: Service,
   wanted: ReadonlySet<string>,
 ): Promise<ServiceFiles> {
-  try {
-    return await readService(host.fs, root, wanted);
-  } finally {
-    const isAtWork = (await host.fs.kindOf(phaseFolder(root, "commit"))) !== "nothing";
-    const now = await readRecorded(host, root);
-    if (isAtWork || !now || !recorded || Buffer.compare(now, recorded) !== 0) {
-      throw new UserError(
-        "CHANGED_MEANWHILE",
-        "the service was changed meanwhile, by another run or by git; nothing was written",
-        "run the command again",
-      );
-    }
+  const [read] = await Promise.allSettled([readService(host.fs, root, wanted)]);
+  const isAtWork = (await host.fs.kindOf(phaseFolder(root, "commit"))) !== "nothing";
+  const now = await readRecorded(host, root);
+  if (isAtWork || !now || !recorded || Buffer.compare(now, recorded) !== 0) {
+    throw new UserError(
+      "CHANGED_MEANWHILE",
+      "the service was changed meanwhile, by another run or by git; nothing was written",
+      "run the command again",
+    );
   }
+  if (read.status === "rejected") {
+    throw read.reason;
+  }
+  return read.value;
 }
 
 async function readRecorded({ fs }: Host, root: string): Promise<Uint8Array | undefined> {
