@@ -65,6 +65,8 @@ async function announce(cluster: Cluster): Promise<void> {
   );
   if (missing) return;
   cluster.started = true;
+  // Not before, so that the workers start sooner; and not when asked, as a new build may lie there by then.
+  await import("./exposition.ts");
   cluster.log.info({ workers: pools.web.desired }, "service ready");
   await callHook(cluster, "whenReady");
 }

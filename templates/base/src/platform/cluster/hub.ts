@@ -3,7 +3,6 @@ import { createServer } from "../node-http.ts";
 import { version } from "../package-info.ts";
 import { requestIds } from "../request-ids.ts";
 import { errorText } from "./error-text.ts";
-import { aggregate } from "./metrics-history.ts";
 import { BEAT_INTERVAL } from "./messages.ts";
 import { answerProtocolErrors } from "./protocol-errors.ts";
 import { alive, type Cluster } from "./state.ts";
@@ -69,12 +68,8 @@ function refuse(status: number, code: string, message: string, id: string): Answ
 }
 
 async function metrics(cluster: Cluster): Promise<Answer> {
-  const snapshots = [...cluster.workers].flatMap(({ snapshot }) => (snapshot ? [snapshot] : []));
-  const workers = aggregate([cluster.history.snapshot(), ...snapshots]);
-  const { registry } = cluster.metrics;
-  cluster.metrics.observe(cluster);
-  const body = `${await workers.metrics()}\n${await registry.metrics()}`;
-  return { status: 200, type: registry.contentType, body };
+  const { expose } = await import("./exposition.ts");
+  return { status: 200, ...(await expose(cluster)) };
 }
 
 /** Ready while at least one web worker is; a check is healthy when one that has it says so. */

@@ -13,11 +13,20 @@ export const canInherit = process.platform !== "win32";
  * @throws {StartError} when the port cannot be had.
  */
 export function bindForWorkers(host: string, port: number): BoundSocket {
+  const socket = bind(host, port, "PORT");
+  if (!canInherit) socket.close();
+  return socket;
+}
+
+/**
+ * Takes a port, without accepting from it yet.
+ * @param variable - the setting that chose it.
+ * @throws {StartError} when the port cannot be had.
+ */
+export function bind(host: string, port: number, variable: string): BoundSocket {
   try {
-    const socket = new BoundSocket({ host, port });
-    if (!canInherit) socket.close();
-    return socket;
+    return new BoundSocket({ host, port });
   } catch (error) {
-    throw new StartError([describeBindError("PORT", port, error)]);
+    throw new StartError([describeBindError(variable, port, error)]);
   }
 }

@@ -10,7 +10,7 @@ export function murder(cluster: Cluster): void {
     if (worker.phase === "killed") continue;
     const silent = (now - worker.lastBeatAt) / 1_000;
     if (worker.wasReady && timeout > 0 && silent > timeout) {
-      cluster.metrics.hangs.inc();
+      cluster.counts.hangs += 1;
       void executeWithReport(cluster, worker, "hang", `no sign of life for ${silent.toFixed(1)} s`);
     } else if (now > worker.killAt && worker.phase === "booting") {
       void executeWithReport(cluster, worker, "boot_timeout", "not ready within the boot time-out");

@@ -1,3 +1,4 @@
+import { increment } from "./counts.ts";
 import { halt, nextStopMode } from "./halt.ts";
 import { callHook } from "./hooks.ts";
 import type { ClusterPlan } from "./plan.ts";
@@ -39,7 +40,7 @@ async function reload(cluster: Cluster, readPlan: () => Promise<ClusterPlan>): P
   try {
     cluster.plan = await readPlan();
   } catch (error) {
-    cluster.metrics.reloads.inc({ result: "failed" });
+    increment(cluster.counts.reloads, "failed");
     const problems = error instanceof StartError ? error.problems : [];
     cluster.log.error(
       { error, problems },

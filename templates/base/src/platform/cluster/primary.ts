@@ -1,22 +1,21 @@
 import { once } from "node:events";
 import type { Server } from "node:http";
 import type { BoundSocket } from "node:net";
+import { setImmediate } from "node:timers/promises";
 import { isatty } from "node:tty";
 import type { Logger } from "../logging.ts";
 import type { ClusterOptions } from "./config.ts";
 import { converge } from "./converge.ts";
+import { createCounts } from "./counts.ts";
 import { exitOnFatal } from "./fatal.ts";
 import { callHook } from "./hooks.ts";
-import { createHub } from "./hub.ts";
 import { createInbox } from "./inbox.ts";
-import { bindForWorkers } from "./listen-socket.ts";
-import { createMetricsHistory } from "./metrics-history.ts";
+import { bind, bindForWorkers } from "./listen-socket.ts";
 import { obey, SIGNALS } from "./obey.ts";
 import { removePidfile, writePidfile } from "./pidfile.ts";
 import { type ClusterPlan, type ClusterSettings, makePlan } from "./plan.ts";
 import { createPools } from "./pool.ts";
-import { createPrimaryMetrics } from "./primary-metrics.ts";
-import { describeBindError, StartError } from "./start-error.ts";
+import { StartError } from "./start-error.ts";
 import type { Cluster, ClusterEvent, Worker } from "./state.ts";
 
 export interface PrimaryOptions {
@@ -50,8 +49,7 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
   process.title = `primary: ${plan.processTitle}`;
 
   const cluster = createCluster(options, plan, bindForWorkers(plan.bind, settings.PORT));
-  const hub = createHub(cluster);
-  await listen(hub, plan.bind, settings.METRICS_PORT);
+  const hubSocket = bind(plan.bind, settings.METRICS_PORT, "METRICS_PORT");
   if (plan.pidfile) claimPidfile(plan.pidfile);
   await plan.hooks.onStarting?.();
 
@@ -62,8 +60,10 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
     "starting",
   );
   cluster.inbox.put({ type: "wake" });
+  const opening = openHub(cluster, hubSocket);
   await converge(cluster, (signal) => obey(cluster, signal, readPlan));
 
+  const hub = await opening;
   hub.close();
   hub.closeAllConnections();
   if (plan.pidfile) removePidfile(plan.pidfile);
@@ -106,8 +106,8 @@ function createCluster(
     main,
     log,
     inbox: createInbox<ClusterEvent>(),
-    metrics: createPrimaryMetrics(),
-    history: createMetricsHistory(),
+    counts: createCounts(),
+    history: [],
     pools: createPools({ web: plan.workers, background: plan.background }),
     workers: new Set<Worker>(),
     socket,
@@ -119,13 +119,14 @@ function createCluster(
   };
 }
 
-async function listen(server: Server, host: string, port: number): Promise<void> {
-  server.listen(port, host);
-  try {
-    await once(server, "listening");
-  } catch (error) {
-    throw new StartError([describeBindError("METRICS_PORT", port, error)]);
-  }
+/** Opens the metrics port. The workers are forked before: what this loads would hold them up. */
+async function openHub(cluster: Cluster, socket: BoundSocket): Promise<Server> {
+  await setImmediate();
+  const { createHub } = await import("./hub.ts");
+  const hub = createHub(cluster);
+  hub.listen(socket);
+  await once(hub, "listening");
+  return hub;
 }
 
 function claimPidfile(path: string): void {

@@ -1,3 +1,4 @@
+import { increment } from "./counts.ts";
 import { callHook } from "./hooks.ts";
 import { halt } from "./halt.ts";
 import { abandonReload } from "./reload.ts";
@@ -17,7 +18,10 @@ export async function reap(
 ): Promise<void> {
   worker.phase = "killed";
   // Folded first, then forgotten: a scrape in between must not see the totals go down.
-  if (worker.snapshot) await cluster.history.fold(worker.snapshot);
+  if (worker.snapshot) {
+    const { fold } = await import("./exposition.ts");
+    cluster.history = await fold(cluster.history, worker.snapshot);
+  }
   cluster.workers.delete(worker);
   const reason = reasonOf(cluster, worker, code, signal);
   report(cluster, worker, code, signal, reason);
@@ -30,7 +34,7 @@ export async function reap(
   });
   if (cluster.stopping) return;
 
-  if (!WITHOUT_SUCCESSOR.has(reason)) cluster.metrics.restarts.inc({ reason });
+  if (!WITHOUT_SUCCESSOR.has(reason)) increment(cluster.counts.restarts, reason);
   if (worker.outdated) return; // It was to go in any case.
   // A signal from outside says nothing about the release: that worker gets another try.
   if (!worker.wasReady && !cluster.started && (signal === null || worker.killReason)) {

@@ -1,3 +1,4 @@
+import { increment } from "./counts.ts";
 import { alive, type Cluster, fresh } from "./state.ts";
 
 const MARKS = { reload: "reload", restart: "restart" } as const;
@@ -24,7 +25,7 @@ export function abandonReload(cluster: Cluster, reason: string): void {
   const { reload } = cluster;
   if (!reload) return;
   cluster.reload = undefined;
-  cluster.metrics.reloads.inc({ result: "failed" });
+  increment(cluster.counts.reloads, "failed");
   for (const worker of alive(cluster)) {
     const isOld = worker.bornAt < reload.startedAt;
     if (isOld && (worker.outdated === MARKS.reload || worker.outdated === MARKS.restart)) {
@@ -49,6 +50,6 @@ export function finishReload(cluster: Cluster): void {
     { duration_ms: Math.round(performance.now() - cluster.reload.startedAt) },
     "reload done: all workers are new",
   );
-  cluster.metrics.reloads.inc({ result: "ok" });
+  increment(cluster.counts.reloads, "ok");
   cluster.reload = undefined;
 }

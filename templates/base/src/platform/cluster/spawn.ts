@@ -1,5 +1,5 @@
 import { fork } from "node:child_process";
-import { createServer } from "node:net";
+import { BoundSocket } from "node:net";
 import { callHook } from "./hooks.ts";
 import { canInherit } from "./listen-socket.ts";
 import type { ToPrimary } from "./messages.ts";
@@ -14,7 +14,7 @@ const YOUNG_SPACE = 32;
 /** Starts one more worker of a pool. It counts as booting until it says that it is ready. */
 export async function spawn(cluster: Cluster, pool: Pool): Promise<void> {
   const slot = freeSlot(cluster);
-  const inspectPort = await freePort();
+  const inspectPort = freePort();
   await callHook(cluster, "preFork", { worker: slot, pid: undefined });
 
   const { heap } = cluster.plan;
@@ -104,13 +104,11 @@ function youngSpaceFlags(heap = Infinity): string[] {
 }
 
 /** A port that is free now. Should another program take it before a hang, the report lacks the stack. */
-function freePort(): Promise<number> {
-  const server = createServer();
-  return new Promise((resolve) => {
-    server.once("error", () => resolve(0));
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
+function freePort(): number {
+  try {
+    using socket = new BoundSocket({ host: "127.0.0.1" });
+    return socket.address().port;
+  } catch {
+    return 0;
+  }
 }

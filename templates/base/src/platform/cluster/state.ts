@@ -1,13 +1,12 @@
 import type { ChildProcess } from "node:child_process";
 import type { BoundSocket } from "node:net";
 import type { Logger } from "../logging.ts";
+import type { Counts } from "./counts.ts";
 import type { Inbox } from "./inbox.ts";
 import type { Beat, DrainMode, ToPrimary } from "./messages.ts";
-import type { MetricsHistory } from "./metrics-history.ts";
 import type { Role } from "./orders.ts";
 import type { ClusterPlan } from "./plan.ts";
 import type { Pool } from "./pool.ts";
-import type { PrimaryMetrics } from "./primary-metrics.ts";
 
 /** booting → ready → draining → gone; killed: SIGKILL is on its way. */
 export type Phase = "booting" | "ready" | "draining" | "killed";
@@ -56,8 +55,9 @@ export interface Cluster {
   readonly main: string;
   readonly log: Logger;
   readonly inbox: Inbox<ClusterEvent>;
-  readonly metrics: PrimaryMetrics;
-  readonly history: MetricsHistory;
+  readonly counts: Counts;
+  /** The counters and histograms of workers that are gone, in the form of a worker's snapshot. */
+  history: object[];
   readonly pools: Record<Role, Pool>;
   readonly workers: Set<Worker>;
   /** Bound here and inherited by every web worker, as in Gunicorn: it outlives any of them. */
