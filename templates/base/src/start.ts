@@ -36,6 +36,7 @@ async function run(main: string): Promise<number> {
       background: hasBackgroundWork,
       settings,
       log,
+      options,
       loadOptions,
     });
   }
@@ -52,9 +53,14 @@ async function run(main: string): Promise<number> {
   });
 }
 
-/** Reads cluster.config anew at every call: the query makes it another module to Node. */
+let reads = 0;
+
+/** Reads cluster.config. From the second time on it is another module to Node, by a query, and so is read anew. */
 async function loadOptions(): Promise<ClusterOptions> {
-  const file = `./cluster.config${extname(import.meta.filename)}?${Date.now()}`;
+  // A number and not the time: V8's cache keeps a file for every name that there ever was.
+  const query = reads === 0 ? "" : `?${reads}`;
+  reads += 1;
+  const file = `./cluster.config${extname(import.meta.filename)}${query}`;
   return (await import(new URL(file, import.meta.url).href)).default;
 }
 

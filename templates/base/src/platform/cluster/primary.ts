@@ -25,7 +25,9 @@ export interface PrimaryOptions {
   background: boolean;
   settings: ClusterSettings;
   log: Logger;
-  /** Reads cluster.config.ts as it is now. */
+  /** What cluster.config.ts says at the start. */
+  options: ClusterOptions;
+  /** Reads it anew, as it is now. */
   loadOptions(): Promise<ClusterOptions>;
 }
 
@@ -38,14 +40,12 @@ const PARENT_CHECK_MS = 500;
  */
 export async function runPrimary(options: PrimaryOptions): Promise<number> {
   const { settings, log, background } = options;
-  const readPlan = async (): Promise<ClusterPlan> => {
-    const { plan, problems } = await makePlan(await options.loadOptions(), settings, {
-      background,
-    });
+  const planFor = async (clusterOptions: ClusterOptions): Promise<ClusterPlan> => {
+    const { plan, problems } = await makePlan(clusterOptions, settings, { background });
     if (problems.length > 0) throw new StartError(problems);
     return plan;
   };
-  const plan = await readPlan();
+  const plan = await planFor(options.options);
   process.title = `primary: ${plan.processTitle}`;
 
   const cluster = createCluster(options, plan, bindForWorkers(plan.bind, settings.PORT));
@@ -61,7 +61,9 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
   );
   cluster.inbox.put({ type: "wake" });
   const opening = openHub(cluster, hubSocket);
-  await converge(cluster, (signal) => obey(cluster, signal, readPlan));
+  await converge(cluster, (signal) =>
+    obey(cluster, signal, async () => planFor(await options.loadOptions())),
+  );
 
   const hub = await opening;
   hub.close();

@@ -78,7 +78,8 @@ function inMatchingOrder(endpoints: readonly Endpoint[]): Endpoint[] {
     Array.from(endpoint.path.split("/"), (segment) => (segment.startsWith("{") ? "1" : "0")).join(
       "",
     );
-  return endpoints.toSorted((a, b) => rank(a).localeCompare(rank(b)));
+  // Not localeCompare: the tables that it has loaded are a twentieth of a start.
+  return endpoints.toSorted((a, b) => Number(rank(a) > rank(b)) - Number(rank(a) < rank(b)));
 }
 
 function toExpressMethod(method: Method): "get" | "post" | "put" | "patch" | "delete" {
