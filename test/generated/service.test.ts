@@ -1,3 +1,4 @@
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 
 import { execa } from "execa";
@@ -21,6 +22,12 @@ const RECEIPT = {
   total: "35.35",
 };
 
+/** The files in which V8 keeps what it compiled, after one more start. */
+async function compiledByStart(directory: string): Promise<string[]> {
+  await (await startBuilt(directory)).stop();
+  return await readdir(join(directory, "dist/.cache"), { recursive: true });
+}
+
 describe.each(templates.manifest.frameworks)("a new service on $title", ({ name }) => {
   let directory: string;
 
@@ -35,6 +42,12 @@ describe.each(templates.manifest.frameworks)("a new service on $title", ({ name 
       expect(output.replace("Found 0 warnings", "")).not.toMatch(/warn/i);
     },
   );
+
+  it("keeps what was compiled for the next start, which adds nothing", async () => {
+    const first = await compiledByStart(directory);
+    expect(first.length).toBeGreaterThan(5);
+    expect(await compiledByStart(directory)).toEqual(first);
+  });
 
   describe("built and booted", () => {
     let service: RunningService;

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 
 /** What this task or container may use. */
@@ -28,7 +28,7 @@ export async function measureCapacity(env: NodeJS.ProcessEnv = process.env): Pro
   const constrained = process.constrainedMemory();
   const memory = constrained > 0 && constrained < totalmem() ? constrained / MIB : undefined;
   return {
-    cpus: limits?.CPU ?? (await readCpuQuota()) ?? availableParallelism(),
+    cpus: limits?.CPU ?? readCpuQuota() ?? availableParallelism(),
     memory: limits?.Memory ?? memory,
   };
 }
@@ -44,11 +44,15 @@ async function readTaskLimits(metadataUri: string | undefined): Promise<TaskMeta
 }
 
 /** A quota below one CPU; availableParallelism reports the host's count for those (nodejs/node#59200). */
-async function readCpuQuota(): Promise<number | undefined> {
-  const text = await readFile("/sys/fs/cgroup/cpu.max", "utf8").catch(() => "max");
-  const [quota, period] = text.split(" ").map(Number);
-  if (!quota || !period) return undefined;
-  return Math.min(quota / period, availableParallelism());
+function readCpuQuota(): number | undefined {
+  try {
+    const text = readFileSync("/sys/fs/cgroup/cpu.max", "utf8");
+    const [quota, period] = text.split(" ").map(Number);
+    if (!quota || !period) return undefined;
+    return Math.min(quota / period, availableParallelism());
+  } catch {
+    return undefined;
+  }
 }
 
 /** One worker per whole CPU, at least one. Not 2n+1: a worker's event loop never waits for I/O. */

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { promises as fs } from "node:fs";
 import { fileURLToPath } from "node:url";
 
 /** The browser code of the documentation pages, by the name it is served under, and the package it comes from. */
@@ -19,7 +19,7 @@ const REMOTE_LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg";
 /** Reads an asset: the build's copy, or in development the package's own file. */
 export async function readAsset(name: AssetName): Promise<string> {
   try {
-    return await readFile(new URL(name, builtAssets), "utf8");
+    return await fs.readFile(new URL(name, builtAssets), "utf8");
   } catch {
     return readPackageFile(name);
   }
@@ -27,6 +27,6 @@ export async function readAsset(name: AssetName): Promise<string> {
 
 /** Reads the file that an asset is made from, without the one picture that it would load from elsewhere. */
 export async function readPackageFile(name: AssetName): Promise<string> {
-  const text = await readFile(fileURLToPath(import.meta.resolve(ASSETS[name])), "utf8");
+  const text = await fs.readFile(fileURLToPath(import.meta.resolve(ASSETS[name])), "utf8");
   return text.replaceAll(REMOTE_LOGO, "data:,");
 }
