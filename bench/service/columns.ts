@@ -1,5 +1,5 @@
 import { execa } from "execa";
-import { existsSync, mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ServerCommand } from "./processes.ts";
 
@@ -129,6 +129,9 @@ function fastApiColumn(run: Surroundings): Column {
     serviceName: "bench-fastapi",
     command(workers) {
       const port = run.nextPort();
+      const metricsFolder = join(WORK, "fastapi-metrics");
+      rmSync(metricsFolder, { recursive: true, force: true });
+      mkdirSync(metricsFolder);
       return {
         command: [
           join(WORK, "venv/bin/gunicorn"),
@@ -145,6 +148,7 @@ function fastApiColumn(run: Surroundings): Column {
         env: {
           ...contractEnvironment(run, "bench-fastapi"),
           BENCH_RULES: run.rulesFile,
+          PROMETHEUS_MULTIPROC_DIR: metricsFolder,
           PYTHONDONTWRITEBYTECODE: "1",
         },
         log: join(WORK, "fastapi.log"),

@@ -23,7 +23,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.sdk.trace.sampling import ParentBasedTraceIdRatio
-from prometheus_client import CONTENT_TYPE_LATEST, Histogram, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Gauge, Histogram, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector
 from pydantic import BaseModel, Field, StringConstraints
 
 SERVICE, VERSION = os.environ["SERVICE_NAME"], "0.1.0"
@@ -57,6 +58,7 @@ duration = Histogram(
     ["http_request_method", "http_route", "http_response_status_code"],
     buckets=BOUNDS,
 )
+active = Gauge("http_server_active_requests", "HTTP requests being answered now.", multiprocess_mode="livesum")
 request_id_var: ContextVar[str] = ContextVar("request_id", default="")
 
 Amount = Annotated[str, StringConstraints(pattern=r"^\d{1,10}\.\d{2}$")]
@@ -137,6 +139,7 @@ class AccessMiddleware:
         correlation_id = correlation if SANE_ID.fullmatch(correlation) else request_id
         request_id_var.set(request_id)
         status = 500
+        active.inc()
 
         async def send_with_ids(message):
             nonlocal status
@@ -151,6 +154,7 @@ class AccessMiddleware:
         try:
             await self.app(scope, receive, send_with_ids)
         finally:
+            active.dec()
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "")
             context = trace.get_current_span().get_span_context()
@@ -168,6 +172,7 @@ class AccessMiddleware:
                     status=status,
                     duration_ms=round(seconds * 1000, 3),
                     remote_ip=(scope.get("client") or ("",))[0],
+                    user_agent=headers.get(b"user-agent", b"").decode("latin1"),
                     worker_pid=os.getpid(),
                 )
 
@@ -189,7 +194,10 @@ async def health():
 
 @app.get("/metrics")
 async def metrics():
-    return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+    # The whole process group and not this worker: they share files, in PROMETHEUS_MULTIPROC_DIR.
+    group = CollectorRegistry()
+    MultiProcessCollector(group)
+    return Response(generate_latest(group), media_type=CONTENT_TYPE_LATEST)
 
 
 @app.post("/api/v1/receipts/points", response_model=Points)
