@@ -6,6 +6,7 @@ import { AppError } from "./errors.ts";
 import { healthRoutes, type Readiness } from "./health.ts";
 import { createListener } from "./http/adapter.ts";
 import { openApiDocument } from "./openapi.ts";
+import { pathMalformed } from "./refusals.ts";
 import type { Exchange, Requests } from "./requests.ts";
 import type { Route } from "./route.ts";
 import { explainUnmatched, refuseMissingMethods } from "./unmatched.ts";
@@ -58,12 +59,13 @@ export async function assembleApp({
     [...endpoints, ...refuseMissingMethods(endpoints, explain)],
     { serve, fail, explainUnmatched: explain },
   );
-  return platform.requests.track(chain([requireOneHost, ...middleware], framework, fail));
+  return platform.requests.track(chain([refuseMalformed, ...middleware], framework, fail));
 }
 
-/** RFC 9112, 3.2. Node's own check answers without a body. */
-const requireOneHost: Middleware = ({ req }, next) => {
-  const { rawHeaders, httpVersion } = req;
+/** A request has a target and one host; RFC 9112, 3.2. Node's own check answers without a body. */
+const refuseMalformed: Middleware = ({ req }, next) => {
+  const { rawHeaders, httpVersion, url } = req;
+  if (url === undefined) throw pathMalformed();
   let hosts = 0;
   for (let index = 0; index < rawHeaders.length; index += 2) {
     if (rawHeaders[index]!.length === 4 && rawHeaders[index]!.toLowerCase() === "host") hosts += 1;

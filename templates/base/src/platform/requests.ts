@@ -5,6 +5,7 @@ import type { AccessLog } from "./access-log.ts";
 import { type RequestContext, runInRequest } from "./context.ts";
 import type { Metrics } from "./metrics.ts";
 import { requestIds } from "./request-ids.ts";
+import { originForm } from "./request-target.ts";
 import type { TracePosition, Tracing } from "./tracing.ts";
 
 const LINGER_MS = 2_000;
@@ -61,6 +62,7 @@ export class Exchange implements RequestContext, TracePosition {
   readonly headers: string[];
   /** The template of the matched route, `/api/v1/receipts/{id}`; empty when none matched. */
   route = "";
+  /** Its url is a path with its query or `*`; undefined when the client sent something else. */
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
   readonly #answered: (exchange: Exchange, status: number) => boolean;
@@ -75,7 +77,9 @@ export class Exchange implements RequestContext, TracePosition {
     this.res = res;
     (req as Tagged)[EXCHANGE] = this;
     this.#answered = answered;
-    this.path = pathOf(req.url ?? "/");
+    const target = req.url ?? "/";
+    req.url = originForm(target);
+    this.path = pathOf(req.url ?? target);
     const { requestId, correlationId } = requestIds(req.headers);
     this.requestId = requestId;
     this.correlationId = correlationId;

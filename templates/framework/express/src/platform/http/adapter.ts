@@ -1,16 +1,11 @@
-import type { IncomingMessage } from "node:http";
-import express, { type NextFunction, type Request, type Response } from "express";
+import express, { type Request, type Response } from "express";
 import { parse as parseQuery } from "fast-querystring";
 import type { AdapterOptions, Endpoint } from "../endpoint.ts";
 import { MAX_PARAM_LENGTH, pathMalformed } from "../refusals.ts";
 import { type Exchange, exchangeOf } from "../requests.ts";
 import type { Method } from "../route.ts";
 import { readJson } from "./body.ts";
-import { parseTarget, type Target } from "./target.ts";
-
-// The target as it came, beside the one that Express is given.
-const TARGET = Symbol("target");
-type Targeted = IncomingMessage & { [TARGET]: Target };
+import { normalTarget, queryOf } from "./target.ts";
 
 /**
  * Serves `endpoints` with Express: its router alone. The answer is written by the platform, the same for every
@@ -27,13 +22,16 @@ export async function createListener(
   app.set("query parser", parseQuery);
 
   for (const endpoint of inMatchingOrder(endpoints)) {
+    const hasParams = endpoint.path.includes("{");
     app[toExpressMethod(endpoint.method)](
       toExpressPath(endpoint.path),
       (request, _response, next) => {
         const { params, headers } = request;
-        if (Object.values(params).some((value) => value.length > MAX_PARAM_LENGTH)) return next();
+        if (hasParams && Object.values(params).some(({ length }) => length > MAX_PARAM_LENGTH)) {
+          return next();
+        }
         const exchange = exchangeOf(request);
-        const query = parseQuery((request as unknown as Targeted)[TARGET].query);
+        const query = parseQuery(queryOf(request.url));
         if (!endpoint.parsesBody) {
           return serve(endpoint, { params, query, headers, body: undefined }, exchange);
         }
@@ -47,19 +45,16 @@ export async function createListener(
       },
     );
   }
+
+  // As a layer, because Express has an answer of its own to an OPTIONS that no layer takes.
   app.use((request) => fail(exchangeOf(request), explainUnmatched(exchangeOf(request))));
-  // Express knows by the four parameters that this one takes errors.
-  app.use((error: unknown, request: Request, _response: Response, _next: NextFunction) =>
-    fail(exchangeOf(request), error),
-  );
 
   return (exchange) => {
     const { req, res } = exchange;
-    const target = parseTarget(req.url ?? "/");
+    const target = normalTarget(req.url!);
     if (target === undefined) return fail(exchange, pathMalformed());
-    (req as Targeted)[TARGET] = target;
-    req.url = target.query === "" ? target.path : `${target.path}?${target.query}`;
-    app(req, res);
+    req.url = target;
+    app(req as Request, res as Response, (error: unknown) => fail(exchange, error));
   };
 }
 
@@ -74,10 +69,11 @@ function inMatchingOrder(endpoints: readonly Endpoint[]): Endpoint[] {
     if (shapes.has(shape)) throw new Error(`two routes for ${method} ${path}`);
     shapes.add(shape);
   }
+  // Empty for a path without parameters: those stay in the order of declaration.
   const rank = (endpoint: Endpoint): string =>
-    Array.from(endpoint.path.split("/"), (segment) => (segment.startsWith("{") ? "1" : "0")).join(
-      "",
-    );
+    Array.from(endpoint.path.split("/"), (segment) => (segment.startsWith("{") ? "1" : "0"))
+      .join("")
+      .replace(/0+$/, "");
   // Not localeCompare: the tables that it has loaded are a twentieth of a start.
   return endpoints.toSorted((a, b) => Number(rank(a) > rank(b)) - Number(rank(a) < rank(b)));
 }

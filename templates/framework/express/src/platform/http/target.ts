@@ -1,37 +1,24 @@
-const ABSOLUTE = /^https?:\/\//i;
-const ORIGIN = /^https?:\/\/[^/?#]+/i;
-// A path that no route has: every one of them starts with a slash.
-const NO_PATH = "*";
 const ESCAPE = /%[0-9a-f]{2}/gi;
 const UNRESERVED = /[\w.~-]/;
 
-/** A request target, taken apart. */
-export interface Target {
-  /** Decoded where that changes no meaning: `/%68ealth` is `/health`, `%2f` becomes `%2F`. */
-  path: string;
-  /** What follows the question mark, as it came. */
-  query: string;
-}
-
 /**
- * Takes a request target apart for the router, which compares paths as they are written.
+ * A request target for the router, which compares paths as they are written: its path decoded where that changes no
+ * meaning (`/%68ealth` is `/health`, `%2f` becomes `%2F`), and its query as it came.
  * @returns undefined when the path cannot be decoded.
  */
-export function parseTarget(url: string): Target | undefined {
-  const relative = url.startsWith("/") ? url : withoutOrigin(url);
-  if (relative === undefined) return undefined;
-  const end = relative.slice(1).search(/[?#]/) + 1;
-  const path = normalPath(end === 0 ? relative : relative.slice(0, end));
-  if (path === undefined) return undefined;
-  return { path, query: end === 0 ? "" : relative.slice(end + 1) };
+export function normalTarget(target: string): string | undefined {
+  const end = target.slice(1).search(/[?#]/) + 1;
+  if (end === 0) return normalPath(target);
+  const path = normalPath(target.slice(0, end));
+  const query = target.slice(end + 1);
+  if (path === undefined || query === "") return path;
+  return `${path}?${query}`;
 }
 
-/** `http://host/path`, as proxies send it, without the host. */
-function withoutOrigin(url: string): string | undefined {
-  if (!ABSOLUTE.test(url)) return NO_PATH;
-  if (!ORIGIN.test(url) || url.includes("#") || !URL.canParse(url)) return undefined;
-  const path = url.replace(ORIGIN, "");
-  return path.startsWith("/") ? path : `/${path}`;
+/** What follows the question mark of a target. */
+export function queryOf(target: string): string {
+  const start = target.indexOf("?");
+  return start === -1 ? "" : target.slice(start + 1);
 }
 
 function normalPath(path: string): string | undefined {
