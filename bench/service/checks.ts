@@ -1,6 +1,8 @@
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
+import { PROBES } from "../../test/contract/service/probes.ts";
 import { SAMPLED } from "./columns.ts";
+import type { Request } from "./load.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const HEX32 = /^[0-9a-f]{32}$/;
@@ -41,15 +43,32 @@ export function checkNothingSkipped(
   }
 }
 
+/**
+ * Sees that requests and responses are checked. @returns how many requests it took.
+ * @throws when one that is not valid gets through.
+ */
+export async function checkValidation(name: string, port: number, post: Request): Promise<number> {
+  const origin = `http://127.0.0.1:${port}`;
+  const headers = { "Content-Type": "application/json" };
+  const refused = await fetch(`${origin}${post.path}`, { method: "POST", headers, body: "{}" });
+  const broken = await fetch(`${origin}${PROBES.brokenResponse}`);
+  if (refused.status < 400 || refused.status > 499 || broken.status !== 500) {
+    throw new Error(
+      `${name}: answers ${refused.status} to a request and ${broken.status} with a response that break their schemas`,
+    );
+  }
+  return 2;
+}
+
 function countLines(file: string): number {
   let count = 0;
   for (const text of readFileSync(file, "utf8").split("\n")) {
     if (!text.includes('"request completed"')) continue;
     const line = JSON.parse(text) as Record<string, string>;
-    if (!UUID.test(line.request_id ?? "") || !HEX32.test(line.trace_id ?? "")) {
+    if (!UUID.test(line["request_id"] ?? "") || !HEX32.test(line["trace_id"] ?? "")) {
       throw new Error(`a request without its ids in ${file}: ${text}`);
     }
-    if (String(line.path).startsWith("/api/")) count += 1;
+    if (String(line["path"]).startsWith("/api/")) count += 1;
   }
   return count;
 }

@@ -1,6 +1,8 @@
 import { execa } from "execa";
 import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { addProbes } from "../../test/contract/service/build.ts";
+import { PROBES_SWITCH } from "../../test/contract/service/probes.ts";
 import type { ServerCommand } from "./processes.ts";
 
 /** One server under test. */
@@ -68,6 +70,8 @@ async function createService(framework: string): Promise<void> {
   }
   await execa("rm", ["-rf", folder]);
   await execa("mv", [`${folder}.new`, folder]);
+  // With a route that breaks its own schema, to see that responses are checked.
+  await addProbes(folder);
   await execa("npm", ["install", "--no-audit"], { cwd: folder });
   await execa("npm", ["run", "build"], { cwd: folder });
 }
@@ -162,6 +166,7 @@ function fastApiColumn(run: Surroundings): Column {
 function contractEnvironment(run: Surroundings, serviceName: string): Record<string, string> {
   return {
     SERVICE_NAME: serviceName,
+    [PROBES_SWITCH]: "1",
     ENVIRONMENT: "stage",
     CORS_ORIGINS: "https://shop.example",
     OTEL_EXPORTER_OTLP_ENDPOINT: run.collector,

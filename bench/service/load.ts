@@ -18,6 +18,7 @@ export interface LoadResult {
 
 /**
  * Sends requests over 32 kept connections for `seconds`, from one CPU.
+ * @param wholeContract whether each answer must have the headers of the contract.
  * @throws when a single request failed or was answered otherwise than expected.
  */
 export async function load(
@@ -25,6 +26,7 @@ export async function load(
   request: Request,
   seconds: number,
   cpu: string,
+  wholeContract: boolean,
 ): Promise<LoadResult> {
   const script = join(import.meta.dirname, "requests.lua");
   const { stdout } = await execa(
@@ -38,6 +40,7 @@ export async function load(
         BENCH_PATH: request.path,
         BENCH_BODY: request.body,
         BENCH_EXPECTED: request.expected,
+        BENCH_WHOLE_CONTRACT: wholeContract ? "1" : "",
       },
     },
   );

@@ -1,11 +1,13 @@
 // How much of the bare framework's speed the whole service keeps, and how it stands beside FastAPI under gunicorn.
 //   npm run bench:service -- [--rounds 5] [--seconds 5] [--boots 7] [--frameworks fastify,express]
-// Needs Linux, wrk, taskset and python3. The server has CPU 0 to itself; the load and the collector share CPU 1.
+// Needs Linux, wrk, taskset and python3. The server has CPU 0 to itself; the load shares CPU 1 with this program, which
+// collects the spans.
+import { execa } from "execa";
 import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import manifest from "../../templates/manifest.json" with { type: "json" };
 import { withCollector } from "../../test/contract/otlp/collector.ts";
-import { checkNothingSkipped, type Sent, settledMetrics } from "./checks.ts";
+import { checkNothingSkipped, checkValidation, type Sent, settledMetrics } from "./checks.ts";
 import { type Column, prepare, workFile } from "./columns.ts";
 import { load, type Request } from "./load.ts";
 import { type Server, startServer } from "./processes.ts";
@@ -42,6 +44,7 @@ const POINTS = {
   ],
 };
 
+await execa("taskset", ["-a", "-p", "-c", LOAD_CPU, String(process.pid)]);
 await withCollector(async (collector) => {
   let port = 18_000;
   const rulesFile = workFile("rules.json", "{}");
@@ -83,15 +86,15 @@ async function measureSpeed(
   spansOf: (serviceName: string) => number,
 ): Promise<Round[]> {
   const running = await startAll(columns);
+  await validateAll(running, requests[0]!);
   const rounds: Round[] = [];
   for (const request of requests) {
-    for (const { server, sent } of running) {
-      await send(server, request, WARM_UP_SECONDS, sent);
-    }
+    for (const target of running) await send(target, request, WARM_UP_SECONDS);
     for (let index = 0; index < Number(values.rounds); index += 1) {
-      for (const { column, server, sent } of running) {
+      for (const target of running) {
+        const { column, server } = target;
         const cpuBefore = server.cpuSeconds();
-        const result = await send(server, request, Number(values.seconds), sent);
+        const result = await send(target, request, Number(values.seconds));
         const cpuUs = ((server.cpuSeconds() - cpuBefore) / result.requests) * 1e6;
         const { name, bare } = column;
         rounds.push({
@@ -105,6 +108,7 @@ async function measureSpeed(
       }
     }
   }
+  await validateAll(running, requests[0]!);
   for (const { column, server, sent, log, metricsUrl } of running) {
     const metrics = metricsUrl === undefined ? "" : await settledMetrics(metricsUrl);
     await server.stop();
@@ -113,6 +117,14 @@ async function measureSpeed(
       checkNothingSkipped(name, sent, { log, metrics, spans: spansOf(serviceName) });
   }
   return rounds;
+}
+
+/** Before and after the load, for what does the whole contract. */
+async function validateAll(running: Running[], post: Request): Promise<void> {
+  for (const { column, server, sent } of running) {
+    if (column.serviceName === undefined) continue;
+    sent.requests += await checkValidation(column.name, server.port, post);
+  }
 }
 
 interface Running {
@@ -134,8 +146,9 @@ async function startAll(columns: Column[]): Promise<Running[]> {
   return running;
 }
 
-async function send(server: Server, request: Request, seconds: number, sent: Sent) {
-  const result = await load(server.port, request, seconds, LOAD_CPU);
+async function send({ column, server, sent }: Running, request: Request, seconds: number) {
+  const wholeContract = column.serviceName !== undefined;
+  const result = await load(server.port, request, seconds, LOAD_CPU, wholeContract);
   sent.requests += result.requests;
   sent.loads += 1;
   return result;

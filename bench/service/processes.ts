@@ -39,7 +39,7 @@ export async function startServer(
   const startedAt = performance.now();
   const child = spawn("taskset", ["--cpu-list", cpu, ...command], {
     cwd,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, PORT: String(port), ...env },
+    env: { PATH: process.env["PATH"], HOME: process.env["HOME"], PORT: String(port), ...env },
     stdio: ["ignore", out, out],
   });
   closeSync(out);

@@ -85,7 +85,7 @@ export function reportBoots(boots: Boot[]): boolean {
       `\n${workers} worker(s)     first 200 ms   × bare   × FastAPI   MiB of each process`,
     );
     for (const column of new Set(rows.map((row) => row.column))) {
-      const [first] = rows.filter((row) => row.column === column);
+      const first = rows.find((row) => row.column === column);
       const timesBare = first?.bare === undefined ? 1 : ms(column) / ms(first.bare);
       const timesFastApi = ms(column) / ms("FastAPI");
       const ok =
@@ -94,7 +94,7 @@ export function reportBoots(boots: Boot[]): boolean {
       console.log(
         `${column.padEnd(20)} ${ms(column).toFixed(0).padStart(6)} ${timesBare.toFixed(2).padStart(12)} ` +
           `${timesFastApi.toFixed(2).padStart(9)}    ${first?.memoryMib.map((mib) => mib.toFixed(0)).join(" ")}` +
-          `${ok ? "" : "   OVER BUDGET"}`,
+          (ok ? "" : "   OVER BUDGET"),
       );
     }
   }

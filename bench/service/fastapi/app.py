@@ -96,6 +96,10 @@ class Rules(BaseModel):
     rules: list[Rule]
 
 
+class Count(BaseModel):
+    count: int
+
+
 class Health(BaseModel):
     status: str
     version: str
@@ -210,6 +214,11 @@ async def score(receipt: Receipt):
 @app.get("/api/v1/receipts/rules", response_model=Rules)
 async def list_rules():
     return RULE_LIST
+
+
+@app.get("/api/v1/probes/breaks-its-schema", response_model=Count)
+async def break_schema():
+    return {"count": "no number"}
 
 
 FastAPIInstrumentor.instrument_app(app, excluded_urls="health", exclude_spans=["receive", "send"])

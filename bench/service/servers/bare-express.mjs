@@ -7,6 +7,8 @@ const { default: express } = await import(createRequire(`${process.cwd()}/`).res
 const rules = JSON.parse(readFileSync(process.env.BENCH_RULES, "utf8"));
 
 const app = express();
+// Neither does the service hash its answers, nor say what made them.
+app.disable("etag").disable("x-powered-by");
 app.use(express.json());
 app.get("/health", (_request, response) => response.json({ status: "healthy", version: "0.1.0" }));
 app.post("/api/v1/receipts/points", (request, response) => response.json(score(request.body)));

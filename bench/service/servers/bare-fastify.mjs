@@ -7,6 +7,7 @@ const { default: fastify } = await import(createRequire(`${process.cwd()}/`).res
 const rules = JSON.parse(readFileSync(process.env.BENCH_RULES, "utf8"));
 
 const app = fastify();
+// oxlint-disable oxc/no-async-endpoint-handlers -- that is about Express 4
 app.get("/health", async () => ({ status: "healthy", version: "0.1.0" }));
 app.post("/api/v1/receipts/points", async (request) => score(request.body));
 app.get("/api/v1/receipts/rules", async () => rules);
