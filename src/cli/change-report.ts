@@ -92,7 +92,9 @@ export class ChangeReport {
       const where = lines.map(([first, last]) => `${first}-${last}`).join(", ");
       this.#report.bad(`${path}${where && `, lines ${where}`}: ${message}`);
       if (beside !== undefined) {
-        this.#report.line(`    the template's is in ${beside}; take over what you want, delete it`);
+        this.#report.line(
+          `    the template's is in ${beside}; make one of the two, delete the other`,
+        );
       }
       if (template.length > 0) {
         this.#report.line("    what the template changed there:");

@@ -4,7 +4,7 @@ import type { Conflict } from "../plan/plan.ts";
 import type { Changing } from "./change.ts";
 
 /** A conflict as it is shown: where it is, and what the template wanted there. */
-export interface ShownConflict extends Conflict {
+export interface ShownConflict extends Omit<Conflict, "template"> {
   /** First and last line of each marked block. */
   lines: [first: number, last: number][];
   /** The template's own change, as lines that start with "-" or "+". */
@@ -16,15 +16,15 @@ const SHOWN_LINES = 12;
 
 /** The conflicts of a plan with what one needs to decide them. */
 export function shownConflicts({ plan, base, theirs }: Changing): ShownConflict[] {
-  return plan.conflicts.map((conflict) => {
+  return plan.conflicts.map(({ template, ...conflict }) => {
     const after = plan.changes.find(({ path }) => path === conflict.path)?.after;
     const blocks = after ? blocksOf(textOf(after)) : [];
     return {
       ...conflict,
       lines: blocks.map(({ first, last }) => [first, last]),
       template: templateChange(
-        textOf(base.get(conflict.path)),
-        textOf(theirs.get(conflict.path)),
+        textOf(base.get(template?.was ?? conflict.path)),
+        textOf(theirs.get(template?.wanted ?? conflict.path)),
         blocks.flatMap((block) => block.theirs),
       ),
     };

@@ -1,5 +1,5 @@
 import { sameText } from "./merge/three-way/encoding.ts";
-import { keepBoth, mergeInto } from "./merge-into.ts";
+import { keepBoth, mergeInto, type Three, tryMerge } from "./merge-into.ts";
 import { mergeMode } from "./mode.ts";
 import type { Move } from "./moves.ts";
 import type { DiskFile } from "./plan.ts";
@@ -34,7 +34,7 @@ function decideKept(
 ): void {
   const move = situation.moved.get(path);
   if (own) {
-    mergeInto(situation, path, { was, wanted, own }, path);
+    mergeInto(situation, { was, wanted, own, template: { was: path, wanted: path } }, path);
   } else if (situation.restore.has(path)) {
     situation.draft.write(path, wanted);
   } else if (move?.certain) {
@@ -53,7 +53,7 @@ function followMove(
 ): void {
   const own = situation.mine.get(to);
   if (own && !same(was, wanted)) {
-    mergeInto(situation, path, { was, wanted, own }, to);
+    mergeInto(situation, { was, wanted, own, template: { was: path, wanted: path } }, to);
     if (wanted.owner === "merged") {
       const message = `you moved ${path} here; the template's change to it was made here, too`;
       situation.draft.find(to, "moved", message);
@@ -86,20 +86,36 @@ function decideDropped(
   was: TreeFile,
   own: DiskFile | undefined,
 ): void {
-  const { draft, theirs, mine } = situation;
+  const { draft, theirs } = situation;
   if (!own) {
     return;
   }
-  const successor = successorOf(situation, path);
-  const wanted = theirs.get(successor ?? "");
+  const to = successorOf(situation, path);
+  const wanted = theirs.get(to ?? "");
   if (sameText(own.bytes, was.bytes)) {
     draft.delete(path);
-  } else if (successor !== undefined && wanted?.owner === "merged" && !mine.has(successor)) {
-    mergeInto(situation, successor, { was, wanted, own }, successor);
-    draft.delete(path);
-    draft.find(successor, "moved", `the template moved ${path} here, and your edits with it`);
+  } else if (to !== undefined && wanted?.owner === "merged" && isFree(situation, to)) {
+    takeAlong(situation, { was, wanted, own, template: { was: path, wanted: to } });
   } else {
     draft.find(path, "kept-edited", "the template has dropped it; it stays because you edited it");
+  }
+}
+
+function isFree(situation: Situation, path: string): boolean {
+  return !situation.mine.has(path) && blockerOf(situation, path) === undefined;
+}
+
+/** The template moved the file, and the user's edits go with it, if they can. */
+function takeAlong(situation: Situation, three: Three): void {
+  const { draft } = situation;
+  const { was: from, wanted: to } = three.template;
+  const refusal = tryMerge(situation, three, to);
+  if (refusal) {
+    draft.write(to, three.wanted);
+    draft.conflict({ path: from, ...refusal, beside: to });
+  } else {
+    draft.delete(from);
+    draft.find(to, "moved", `the template moved ${from} here, and your edits with it`);
   }
 }
 
@@ -117,7 +133,8 @@ function decideNew(
   if (own && sameText(own.bytes, wanted.bytes)) {
     draft.write(path, { bytes: own.bytes, mode: mergeMode(own.mode, own.mode, wanted.mode) });
   } else if (own) {
-    keepBoth(situation, path, wanted, "taken", "you have a file here, and so has the template");
+    const message = "you have a file here, and so has the template";
+    keepBoth(situation, path, wanted, { kind: "taken", message });
   } else if (from !== undefined && !before && !situation.restore.has(path)) {
     draft.find(path, "stays-deleted", `you deleted it when it was called ${from}`);
   } else if (!before || !old || sameText(before.bytes, old.bytes) || wanted.owner !== "merged") {
@@ -145,7 +162,7 @@ function decideUnknown(
   } else if (!sameText(own.bytes, wanted.bytes)) {
     const message =
       "what the template once wrote here is lost, so your edits cannot be told from it";
-    keepBoth(situation, path, wanted, "unknown-base", message);
+    keepBoth(situation, path, wanted, { kind: "unknown-base", message });
   }
 }
 

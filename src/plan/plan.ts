@@ -34,6 +34,8 @@ export interface Conflict {
   message: string;
   /** Where the template's file lies instead, for all but "marked". */
   beside?: string;
+  /** Where the template had the file and has it, when that may be elsewhere. */
+  template?: { was: string; wanted: string };
 }
 
 /** Something that was decided for the user and is only said. */

@@ -34,10 +34,14 @@ const CHANGES: Record<string, (file: TemplateFile) => TemplateFile[]> = {
   "base/_gitignore": edit((text) => `news/\n${text}`),
   // Deleted, and moved.
   "base/test/readme.test.ts": () => [],
-  "base/src/platform/headers.ts": (file) => [
-    { ...file, path: "base/src/platform/http/headers.ts" },
-  ],
+  "base/src/platform/headers.ts": moved("base/src/platform/http/headers.ts"),
 };
+
+/** With a line changed, which the user may have changed, too. */
+function moved(path: string) {
+  return (file: TemplateFile): TemplateFile[] =>
+    edit((text) => text.replace(/^export /m, "// Moved here.\n$&"))({ ...file, path });
+}
 
 function edit(change: (text: string) => string) {
   return (file: TemplateFile): TemplateFile[] => {

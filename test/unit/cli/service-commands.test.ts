@@ -293,6 +293,16 @@ describe("update", () => {
     expect(disk.text(`${ROOT}/Dockerfile`)).toBe(edited);
   });
 
+  it("says what the template changed in a file that the user has moved", async () => {
+    const disk = serviceDisk();
+    disk.volume.unlinkSync(`${ROOT}/Dockerfile`);
+    disk.volume.mkdirSync(`${ROOT}/docker`);
+    disk.volume.writeFileSync(`${ROOT}/docker/Dockerfile`, edited);
+    const { code, out } = await run(["update"], { ...nextVersion, disk });
+    expect(code).toBe(3);
+    expect(out).toMatch(/✗ docker\/Dockerfile, lines .*\n.*changed there:\n {6}-CMD.*\n {6}\+CMD/);
+  });
+
   it("prints conflicts as data, with their lines", async () => {
     const disk = serviceDisk([], { Dockerfile: edited });
     const { code, out } = await run(["update", "--json"], { ...nextVersion, disk });

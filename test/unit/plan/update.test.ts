@@ -5,10 +5,11 @@ import type { DiskFile, Plan } from "../../../src/plan/plan.ts";
 import type { Owner, TreeFile } from "../../../src/plan/tree.ts";
 import { planUpdate, type Update } from "../../../src/plan/update.ts";
 
-type Given = Record<string, string>;
+type Given = Record<string, string | Uint8Array>;
 
 const STATE = ".fetch-service.json";
 const LONG = Array.from({ length: 12 }, (_, index) => `line number ${index}\n`).join("");
+const JSON_TEXT = `${JSON.stringify({ lines: LONG.trim().split("\n") }, null, 2)}\n`;
 
 /** Plans with files given as texts; `once` and modes by path, where they matter. */
 function plan(
@@ -21,7 +22,7 @@ function plan(
       Object.entries(files).map(([path, text]): [string, TreeFile] => {
         const owner: Owner = once.includes(path) ? "once" : "merged";
         const mode = runs[`${side}:${path}`] ?? 0o644;
-        return [path, { bytes: Buffer.from(text), mode, owner }];
+        return [path, { bytes: Buffer.from(text as string), mode, owner }];
       }),
     );
   return planUpdate({
@@ -181,6 +182,36 @@ describe("a file that the template moved", () => {
     ]);
     expect(effects(planned)).toEqual({ "a.ts": null, "b.ts": `new\n${LONG}own\n` });
     expect(findings(planned)).toEqual(["b.ts moved"]);
+  });
+
+  it.each([
+    ["rewritten", "a.ts", "b.ts", "something else\n", "taken"],
+    [
+      "given a byte that is no UTF-8",
+      "a.ts",
+      "b.ts",
+      Buffer.from(`${LONG}\xE9`, "latin1"),
+      "unmergeable",
+    ],
+    ["broken", "a.json", "b.json", `${JSON_TEXT}{,\n`, "unmergeable"],
+  ])("stays where it is when it was %s, and the template's is a question", (...given) => {
+    const [, from, to, own, kind] = given;
+    const was = from.endsWith(".json") ? JSON_TEXT : LONG;
+    const now = was.replace(/number 1\b/, "number one");
+    const planned = plan([{ [from]: was }, { [from]: own }, { [to]: now }]);
+    expect(effects(planned)).toEqual({ [to]: now });
+    expect(conflicts(planned)).toEqual([`${from} ${kind} ${to}`]);
+    expect(findings(planned)).toEqual([]);
+  });
+
+  it("stays where it is when something stands in the way of the new place", () => {
+    const obstacles = new Map([["b.ts", "link" as const]]);
+    const planned = plan([{ "a.ts": LONG }, { "a.ts": `${LONG}own\n` }, { "b.ts": LONG }], {
+      obstacles,
+    });
+    expect(effects(planned)).toEqual({ "b.ts.new": LONG });
+    expect(conflicts(planned)).toEqual(["b.ts blocked b.ts.new"]);
+    expect(findings(planned)).toEqual(["a.ts kept-edited"]);
   });
 
   it("is simply moved when there are none", () => {
