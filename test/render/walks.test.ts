@@ -39,6 +39,10 @@ const EDITS = [
   "insert",
   "replace",
   "delete-line",
+  "value",
+  "key",
+  "rewrite",
+  "latin1",
   "delete-file",
   "move-file",
   "new-file",
@@ -74,9 +78,9 @@ describe("a checkout with the line ends of Windows", () => {
   });
 });
 
-/** One thing that happens to a service. `where` picks a file, and a line of it, from 0 to 1. */
+/** One thing that happens to a service. `where` picks a file, and `line` a line of it, from 0 to 1. */
 type Step =
-  | { does: Edit; where: number; line: number }
+  | { does: Edit; path?: string; where: number; line: number }
   | { does: "toggle"; name: string }
   | { does: "update" };
 
@@ -104,6 +108,14 @@ describe("a service that is worked on, and brought up to date, in any order", ()
       }),
       { numRuns: Number(process.env["WALKS"] ?? 25) },
     );
+  });
+});
+
+describe("a file that the template moves and changes", () => {
+  it.each([...new Set(EDITS)])("keeps what its user did: %s", (does) => {
+    const walk = new Walk();
+    walk.take({ does, path: "src/platform/headers.ts", where: 0, line: 0.5 });
+    walk.take({ does: "update" });
   });
 });
 
@@ -140,17 +152,26 @@ class Walk {
   #edit(one: Extract<Step, { where: number }>): void {
     const paths = [...this.#service.files.keys()].filter((path) => path !== STATE_FILE);
     const favourites = FAVOURITES.filter((path) => paths.includes(path));
-    const path = pick([...favourites, ...favourites, ...favourites, ...paths], one.where);
+    const path =
+      one.path ?? pick([...favourites, ...favourites, ...favourites, ...paths], one.where);
     this.#count += 1;
     const word = `user-${this.#count}-word`;
     if (one.does === "new-file") {
       const wanted = [...render(next, answersWith({ integrations: names })).keys()];
       const free = [...wanted.filter((name) => !paths.includes(name)), `src/own-${this.#count}.ts`];
-      this.#write(pick(free, one.where), () => `// ${word}\n`);
+      const name = pick(free, one.where);
+      this.#write(name, () => (name.endsWith(".json") ? `{"${word}": 1}\n` : `// ${word}\n`));
     } else if (one.does === "windows") {
       this.#write(path, (text) => text.replace(/\r?\n/g, "\r\n"));
     } else if (one.does === "open-end") {
       this.#write(path, (text) => text.trimEnd());
+    } else if (one.does === "rewrite" && !path.endsWith(".json")) {
+      this.#write(path, () => `${lineFor(path, word)}\n`);
+    } else if (one.does === "latin1" && !path.endsWith(".json")) {
+      const text = `${textOf(this.#service, path)}${lineFor(path, word)} caf\u00E9\n`;
+      const files = new Map(this.#service.files);
+      files.set(path, { bytes: Buffer.from(text, "latin1"), mode: 0o644 });
+      this.#service = { ...this.#service, files };
     } else if (one.does === "delete-file" || one.does === "move-file") {
       const files = new Map(this.#service.files);
       const file = files.get(path);
@@ -163,7 +184,9 @@ class Walk {
       this.#write(path, (text) =>
         path.endsWith(".json")
           ? editJson(text, one.does, one.line, word)
-          : editLines(text, one.does, one.line, lineFor(path, word)),
+          : ["value", "key"].includes(one.does)
+            ? editEntry(path, text, one.does, one.line, word)
+            : editLines(text, one.does, one.line, lineFor(path, word)),
       );
     }
   }
@@ -186,6 +209,7 @@ const FAVOURITES = [
   "src/integrations/index.ts",
   "tsconfig.json",
   "src/platform/errors.ts",
+  "src/platform/headers.ts",
   "observability/dashboard.json",
 ];
 
@@ -208,11 +232,28 @@ function editLines(text: string, does: string, where: number, line: string): str
     .join("\n");
 }
 
+/** Changes the value of some entry of YAML or of an env file, or adds an entry beside it. */
+function editEntry(path: string, text: string, does: string, where: number, word: string): string {
+  const entry = path === ".env.example" ? /^()[A-Z_]+=/ : /^( *)[\w.-]+: [\w./-]+\r?$/;
+  const lines = text.split("\n");
+  const places = [...lines.keys()].filter((index) => entry.test(lines[index] ?? ""));
+  if (places.length === 0 || !/\.(?:ya?ml|example)$/.test(path)) {
+    return editLines(text, "insert", where, lineFor(path, word));
+  }
+  const at = pick(places, where);
+  const line = lines[at] ?? "";
+  const [, indent = ""] = entry.exec(line) ?? [];
+  const own = path === ".env.example" ? lineFor(path, word) : `${indent}${word}: 1`;
+  return does === "key"
+    ? lines.toSpliced(at, 0, own).join("\n")
+    : lines.toSpliced(at, 1, line.replace(/(=|: ).*/, `$1${word}`)).join("\n");
+}
+
 /** Changes a key somewhere in the JSON, as deep as it goes. */
 function editJson(text: string, does: string, where: number, word: string): string {
   const change = (value: unknown, at: number): unknown => {
     if (Array.isArray(value)) {
-      return does === "insert" ? [...value, word] : value;
+      return ["insert", "key"].includes(does) ? [...value, word] : value;
     }
     const entries = Object.entries(value as object);
     const index = Math.floor(at * (entries.length + 1));
@@ -221,7 +262,10 @@ function editJson(text: string, does: string, where: number, word: string): stri
       const deeper = at * (entries.length + 1) - index;
       return { ...(value as object), [key]: change(inner, deeper) };
     }
-    const rest = entries.filter(([other]) => other !== key || does === "insert");
+    if (key !== undefined && does === "value") {
+      return { ...(value as object), [key]: word };
+    }
+    const rest = entries.filter(([other]) => other !== key || ["insert", "key"].includes(does));
     return Object.fromEntries(does === "delete-line" ? rest : [...rest, [word, word]]);
   };
   return `${JSON.stringify(change(JSON.parse(text), where), null, 2)}\n`;
