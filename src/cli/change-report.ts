@@ -2,14 +2,8 @@ import type { ChangelogEntry } from "../catalog/changelog.ts";
 import { changeLine, countsOf } from "./change-wording.ts";
 import type { Changing } from "./change.ts";
 import { type ShownConflict, shownConflicts } from "./conflicts.ts";
+import type { Ending } from "./install-changed.ts";
 import type { Report } from "./report.ts";
-
-/** What a run did beyond the files. */
-export interface Ending {
-  /** Undefined when there was nothing to install. */
-  installed: boolean | undefined;
-  nextSteps: string[];
-}
 
 /** Tells of the changes of a service. */
 export class ChangeReport {
@@ -33,6 +27,7 @@ export class ChangeReport {
       return;
     }
     this.#changes(changing);
+    this.#log();
     this.#findings(changing);
     this.#conflicts(conflicts);
     this.#report.line(`${countsOf(changing.plan.changes)}; nothing was written`);
@@ -49,13 +44,19 @@ export class ChangeReport {
     this.#report.good(`${command}: ${countsOf(plan.changes)}`);
   }
 
-  /** The end of a run that went well, or that left conflicts to decide. */
-  done(changing: Changing, { installed, nextSteps }: Ending): void {
+  /**
+   * The end of a run that wrote its files. What was written is told whether or not they could be
+   * installed; when they could not, that comes last, and its exit code is returned.
+   */
+  done(
+    changing: Changing,
+    { installed = false, failure }: Ending,
+    nextSteps: readonly string[],
+  ): number | undefined {
     const conflicts = shownConflicts(changing);
     if (this.#report.json) {
       const changed = this.#data(changing, conflicts);
-      this.#report.document({ changed, installed: installed ?? false, nextSteps });
-      return;
+      return this.#report.result({ changed, installed, nextSteps }, failure);
     }
     if (changing.plan.changes.length === 0 && conflicts.length === 0) {
       this.#report.good("Nothing to do: the service is as this command makes it");
@@ -63,7 +64,8 @@ export class ChangeReport {
     this.#log();
     this.#findings(changing);
     this.#conflicts(conflicts);
-    this.#nextSteps(nextSteps);
+    this.#report.nextSteps(nextSteps);
+    return failure && this.#report.failure(failure.error);
   }
 
   #changes({ plan, command }: Changing): void {
@@ -100,14 +102,6 @@ export class ChangeReport {
         this.#report.line("    what the template changed there:");
         template.forEach((line) => this.#report.line(`      ${line}`));
       }
-    }
-  }
-
-  #nextSteps(steps: readonly string[]): void {
-    if (steps.length > 0) {
-      this.#report.line();
-      this.#report.line("Next:");
-      steps.forEach((step) => this.#report.line(`  ${step}`));
     }
   }
 

@@ -9,6 +9,7 @@ import { UserError } from "../errors.ts";
 import { render } from "../plan/render.ts";
 import type { Tree } from "../plan/tree.ts";
 import { collectAnswers } from "./collect.ts";
+import { confirmWriting } from "./confirm.ts";
 import { finish } from "./finish.ts";
 import type { Host } from "./host.ts";
 import type { CreateOptions } from "./program.ts";
@@ -55,7 +56,7 @@ export async function create(host: Host, report: Report, options: CreateOptions)
   }
   if (asked) {
     report.summary(plan);
-    await confirm(host);
+    await confirmWriting(host);
   }
   await writeTree(host.fs, place, tree, host.signal);
   report.written(plan);
@@ -83,11 +84,4 @@ function commandOf(manifest: Manifest, answers: Answers, options: CreateOptions)
     ...(options.git === false ? ["--no-git"] : []),
     ...(options.verify ? ["--verify"] : []),
   ]);
-}
-
-async function confirm(host: Host): Promise<void> {
-  const prompter = await host.prompter();
-  if (!(await prompter.confirm({ message: "Write it?", default: true }))) {
-    throw new UserError("INTERRUPTED", "stopped; nothing was written");
-  }
 }

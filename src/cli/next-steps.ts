@@ -1,7 +1,7 @@
-import { quoteForShell } from "../answers/flags.ts";
 import { entryNamed } from "../catalog/manifest.ts";
 import type { Tree } from "../plan/tree.ts";
 import type { Changing } from "./change.ts";
+import { goThere } from "./install-changed.ts";
 import { serverStarts } from "./wording.ts";
 
 const SETTINGS = ".env.example";
@@ -15,7 +15,7 @@ export function nextSteps(changing: Changing, installed: boolean | undefined): s
   const packageManager = entryNamed(templates.manifest.packageManagers, answers.packageManager);
   const settings = newSettings(base, theirs);
   return [
-    ...(service.directory === "" ? [] : [`cd ${quoteForShell(service.directory)}`]),
+    ...goThere(service.directory),
     ...(plan.conflicts.length > 0 ? ["decide the conflicts above"] : []),
     ...(installed === false ? [packageManager.install] : []),
     ...(settings.length > 0 ? [`look at these settings in .env: ${settings.join(", ")}`] : []),

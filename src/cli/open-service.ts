@@ -55,7 +55,11 @@ export async function openService(
   report: Report,
   directory: string | undefined,
 ): Promise<Service> {
-  const root = await findRoot(host, report, directory);
+  return await serviceAt(host, await findRoot(host, report, directory));
+}
+
+/** The service in a folder that was found. */
+export async function serviceAt(host: Host, root: string): Promise<Service> {
   const recorded = await readRecorded(host, root);
   const state = readState(recorded);
   const templates = await templatesOf(host, state.templateVersion);

@@ -1,3 +1,4 @@
+import { quoteForShell } from "../answers/flags.ts";
 import type { GitOutcome } from "../apply/git.ts";
 import type { Recovery } from "../apply/recover.ts";
 import { messageOf, UserError } from "../errors.ts";
@@ -122,7 +123,7 @@ export class Report {
   /** The end of a run that went well. */
   done(plan: CreatePlan, result: CreateResult): void {
     const nextSteps = [
-      `cd ${plan.directory}`,
+      `cd ${quoteForShell(plan.directory)}`,
       ...(result.installed ? [] : [plan.packageManager.install]),
       ...serverStarts(plan.tree),
       `${plan.packageManager.run} dev`,
@@ -144,11 +145,29 @@ export class Report {
     this.line(`  ${plan.command}`);
   }
 
-  /** Prints what went wrong, and returns the exit code. */
-  failure(error: unknown): number {
+  /** What is left to the user. */
+  nextSteps(steps: readonly string[]): void {
+    if (steps.length > 0) {
+      this.line();
+      this.line("Next:");
+      steps.forEach((step) => this.line(`  ${step}`));
+    }
+  }
+
+  /** The document of a run with --json that did something, and may have failed after it. */
+  result(done: object, failure: { error: unknown } | undefined): number | undefined {
+    if (failure) {
+      return this.failure(failure.error, done);
+    }
+    this.document(done);
+    return undefined;
+  }
+
+  /** Prints what went wrong, beside what was done before it, and returns the exit code. */
+  failure(error: unknown, done: object = {}): number {
     const { code, message, hint } = describeError(error);
     if (this.json) {
-      this.document({ error: { code, message, ...(hint !== undefined && { hint }) } });
+      this.document({ ...done, error: { code, message, ...(hint !== undefined && { hint }) } });
     } else {
       this.#screen.err(`${this.#screen.paint.red("error:")} ${message}\n`);
       if (hint !== undefined) {

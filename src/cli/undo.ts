@@ -1,12 +1,9 @@
 import { commit } from "../apply/commit.ts";
-import { install } from "../apply/install.ts";
 import { readUndo } from "../apply/undo.ts";
-import { UserError } from "../errors.ts";
 import { changeLine, countsOf } from "./change-wording.ts";
 import type { ServiceCommand } from "./commands.ts";
-import type { Host } from "./host.ts";
-import { findRoot, openService } from "./open-service.ts";
-import type { Report } from "./report.ts";
+import { type Ending, goThere, installChanged } from "./install-changed.ts";
+import { findRoot, serviceAt } from "./open-service.ts";
 
 /** Goes back to before the last command. */
 export const undo: ServiceCommand = async (host, report, options) => {
@@ -23,39 +20,22 @@ export const undo: ServiceCommand = async (host, report, options) => {
     }
     return 0;
   }
+  // What cannot be read is said before anything is written.
+  const packages = changes.some(({ path }) => path === "package.json");
+  const service = packages ? await serviceAt(host, root) : undefined;
   await commit(host, { root, command: "undo", changes, undoes: true });
   report.good(`Undid ${command}: ${countsOf(changes)}`);
-  const packages = changes.some(({ path }) => path === "package.json");
-  const installed = packages && (await installAgain(host, report, options.directory, options));
+  const { installed, failure }: Ending = service
+    ? await installChanged(host, report, service, changes, options)
+    : { installed: undefined };
+  const nextSteps =
+    service && installed === false
+      ? [...goThere(service.directory), service.packageManager.install]
+      : [];
   if (report.json) {
-    report.document({ undone: { command, changes: files }, installed });
+    const done = { undone: { command, changes: files }, installed: installed ?? false, nextSteps };
+    return report.result(done, failure) ?? 0;
   }
-  return 0;
+  report.nextSteps(nextSteps);
+  return failure ? report.failure(failure.error) : 0;
 };
-
-/** The packages are those of the service as it was. */
-async function installAgain(
-  host: Host,
-  report: Report,
-  directory: string | undefined,
-  options: { install?: boolean },
-): Promise<boolean> {
-  const { packageManager, root } = await openService(host, report, directory);
-  if (options.install === false) {
-    report.line(`Next: ${packageManager.install}`);
-    return false;
-  }
-  try {
-    await report.progress(`Installing with ${packageManager.install}`, () =>
-      install(host.commands, packageManager, root, host.signal),
-    );
-    return true;
-  } catch (error) {
-    if (error instanceof UserError) {
-      const { code, message, hint } = error;
-      const next = `go on with: ${packageManager.install}`;
-      throw new UserError(code, message, hint ? `${hint}; ${next}` : next);
-    }
-    throw error;
-  }
-}

@@ -181,6 +181,42 @@ describe("add-integration", () => {
     }
   });
 
+  it("tells what it wrote before it tells that the install failed", async () => {
+    const commands = new FakeCommands({ "npm install": { exitCode: 1, output: "no network" } });
+    const edited = serviceDisk([], { "package.json": "mine\n" });
+    const given = { commands, disk: edited, cwd: "/home" };
+    const { code, out, err } = await run(
+      ["add-integration", "postbox", "--directory", "demo-service"],
+      given,
+    );
+    expect(code).toBe(3);
+    expect(err).toBe("");
+    expect(out).toContain("package.json.new");
+    const disk = serviceDisk();
+    disk.volume.unlinkSync(`${ROOT}/fsd.yml`);
+    const failed = await run(["add-integration", "postbox", "--directory", "demo-service"], {
+      ...given,
+      disk,
+    });
+    expect(failed.code).toBe(1);
+    expect(failed.out).toContain("- fsd.yml: you deleted it");
+    expect(failed.out).toContain("  look at these settings in .env");
+    expect(failed.err).toContain("no network");
+    expect(failed.err).toContain("go on with: cd demo-service && npm install\n");
+  });
+
+  it("prints one document when the install failed: what it wrote, and the error", async () => {
+    const commands = new FakeCommands({ "npm install": { exitCode: 1, output: "no network" } });
+    const { code, out } = await run(["add-integration", "postbox", "--json"], { commands });
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({
+      changed: { command: "add-integration postbox", conflicts: [] },
+      installed: false,
+      nextSteps: expect.arrayContaining(["npm install"]),
+      error: { code: "INSTALL_FAILED", hint: "go on with: npm install" },
+    });
+  });
+
   it("leaves nothing when it is interrupted before it decides", async () => {
     const signal = AbortSignal.abort(new UserError("INTERRUPTED", "interrupted"));
     const { code, disk } = await run(["add-integration", "postbox"], { signal });
@@ -261,6 +297,8 @@ describe("update", () => {
     expect(out).toMatch(/Templates 0\.9\.0:\n {2}- Another end for the Dockerfile\n/);
     expect(out).not.toContain("What is there now");
     expect((await run(["update"], { ...nextVersion, disk })).out).toContain("Nothing to do");
+    const planned = await run(["update", "--dry-run"], nextVersion);
+    expect(planned.out).toMatch(/Templates 0\.9\.0:\n {2}- Another end for the Dockerfile\n/);
   });
 
   const edited = serviceDisk().text(`${ROOT}/Dockerfile`).replace(/.*\n$/, "CMD mine\n");
@@ -398,7 +436,8 @@ describe("status", () => {
 
   it("prints data", async () => {
     const disk = serviceDisk([], { "README.md": "mine\n" });
-    const { out } = await run(["status", "--json"], { disk });
+    const { code, out } = await run(["status", "--check", "--json"], { disk });
+    expect(code).toBe(4);
     expect(JSON.parse(out).status).toMatchObject({
       outdated: false,
       drift: [{ path: "README.md", kind: "edited", yours: false }],
@@ -511,6 +550,16 @@ describe("adopt", () => {
   });
 });
 
+/** Undoes an add with an install that ends like this. */
+async function undoWith(args: string[], result: object, given: Given = {}): Promise<FakeRun> {
+  const disk = serviceDisk();
+  await run(["add-integration", "postbox"], { disk });
+  const commands = new FakeCommands({ "npm install": result });
+  const undone = await run(["undo", ...args], { disk, commands, ...given });
+  expect(filesOf(disk)).toEqual(filesOf(serviceDisk()));
+  return undone;
+}
+
 describe("undo", () => {
   it("takes an add back, and installs what was there before", async () => {
     const disk = serviceDisk();
@@ -522,6 +571,59 @@ describe("undo", () => {
     expect(disk.everything()).toEqual(serviceDisk().everything());
     expect(filesOf(disk)).toEqual(filesOf(serviceDisk()));
     expect((await run(["undo"], { disk })).err).toContain("there is nothing to undo here");
+  });
+
+  it.each([
+    [{ exitCode: 1, output: "no network" }, 1, "no network"],
+    [{ exitCode: undefined, signal: "SIGINT" }, 130, "written and whole"],
+  ])("says how to go on after an install that ends with %o", async (result, code, message) => {
+    const undone = await undoWith(["--directory", "demo-service"], result, { cwd: "/home" });
+    expect(undone.code).toBe(code);
+    expect(undone.out).toContain("✓ Undid add-integration postbox");
+    expect(undone.err).toContain(message);
+    expect(undone.err).not.toContain("nothing was written");
+    expect(undone.err).toContain("go on with: cd demo-service && npm install");
+  });
+
+  it("never says that nothing was written when its install is interrupted", async () => {
+    const controller = new AbortController();
+    const commands = new FakeCommands();
+    commands.onRun = () =>
+      controller.abort(new UserError("INTERRUPTED", "interrupted; nothing was written"));
+    const { code, err } = await undoWith([], {}, { commands, signal: controller.signal });
+    expect(code).toBe(130);
+    expect(err).toContain("error: interrupted; the service's files are written and whole\n");
+  });
+
+  it("leaves the install out on request, and says where to do it", async () => {
+    const undone = await undoWith(
+      ["--no-install", "--directory", "demo-service"],
+      {},
+      { cwd: "/home" },
+    );
+    expect(undone.code).toBe(0);
+    expect(undone.commands.calls).toEqual([]);
+    expect(undone.out).toMatch(/\nNext:\n {2}cd demo-service\n {2}npm install\n$/);
+  });
+
+  it("prints data, also of an install that failed", async () => {
+    const done = await undoWith(["--json"], {});
+    expect(JSON.parse(done.out)).toEqual({
+      undone: {
+        command: "add-integration postbox",
+        changes: expect.arrayContaining([{ path: "package.json", kind: "update" }]),
+      },
+      installed: true,
+      nextSteps: [],
+    });
+    const failed = await undoWith(["--json"], { exitCode: 1 });
+    expect(failed.code).toBe(1);
+    expect(JSON.parse(failed.out)).toMatchObject({
+      undone: { command: "add-integration postbox" },
+      installed: false,
+      nextSteps: ["npm install"],
+      error: { code: "INSTALL_FAILED" },
+    });
   });
 
   it("prints what it would do", async () => {
