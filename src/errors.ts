@@ -4,6 +4,7 @@ export type ErrorCode =
   | "MISSING_ANSWERS"
   | "INVALID_ANSWER"
   | "TARGET_TAKEN"
+  | "CANNOT_READ"
   | "CANNOT_WRITE"
   | "STATE_MISSING"
   | "STATE_NEWER"
@@ -22,6 +23,7 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   MISSING_ANSWERS: 2,
   INVALID_ANSWER: 2,
   TARGET_TAKEN: 1,
+  CANNOT_READ: 1,
   CANNOT_WRITE: 1,
   STATE_MISSING: 1,
   STATE_NEWER: 1,

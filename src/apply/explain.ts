@@ -5,7 +5,8 @@ interface Explanation {
   hint: string;
 }
 
-const PERMISSION = { what: "you may not write there", hint: "ask for the right to write there" };
+// Its words depend on what was tried.
+const PERMISSION = { what: "", hint: "" };
 const APPEARED = { what: "something appeared there meanwhile", hint: "look at it" };
 
 const EXPLANATIONS: Record<string, Explanation> = {
@@ -26,16 +27,39 @@ const EXPLANATIONS: Record<string, Explanation> = {
   ENOTDIR: { what: "something on the way is no folder", hint: "move it away" },
 };
 
+interface Telling {
+  where: string;
+  outcome?: string;
+  advice: string;
+  /** What could not be done. */
+  verb?: "read" | "write";
+}
+
 /** An error of the disk in the user's words; any other error as it is. */
 export function explainDisk(
   error: unknown,
-  { where, outcome = "", advice }: { where: string; outcome?: string; advice: string },
+  { where, outcome = "", advice, verb = "write" }: Telling,
 ): unknown {
   const explanation = EXPLANATIONS[systemCode(error)];
   if (error instanceof UserError || !explanation) {
     return error;
   }
-  const { what, hint } = explanation;
-  const message = `cannot write ${where}: ${what}${outcome}`;
-  return new UserError("CANNOT_WRITE", message, `${hint}, ${advice}`);
+  const isPermission = explanation === PERMISSION;
+  const what = isPermission ? `you may not ${verb} there` : explanation.what;
+  const hint = isPermission ? `ask for the right to ${verb} there` : explanation.hint;
+  const code = verb === "read" ? "CANNOT_READ" : "CANNOT_WRITE";
+  return new UserError(code, `cannot ${verb} ${where}: ${what}${outcome}`, `${hint}, ${advice}`);
+}
+
+// What Node calls the operations of a disk.
+const READS = ["open", "read", "scandir", "lstat", "stat"];
+const WRITES = ["write", "fsync", "mkdir", "mkdtemp", "rename", "unlink", "rmdir", "rm", "chmod"];
+
+/** The same for an error that nobody expected where it came up: Node says what it was about. */
+export function explainSystem(error: unknown): unknown {
+  const { path = "on the disk", syscall = "" } = Object(error) as NodeJS.ErrnoException;
+  const verb = READS.includes(syscall) ? "read" : "write";
+  return verb === "read" || WRITES.includes(syscall)
+    ? explainDisk(error, { where: path, advice: "and run the command again", verb })
+    : error;
 }

@@ -1,6 +1,6 @@
 import { join } from "node:path";
 
-import { InternalError, UserError } from "../errors.ts";
+import { UserError } from "../errors.ts";
 import type { FileSystem } from "../ports.ts";
 import { refuseOutside } from "./safe-path.ts";
 
@@ -81,6 +81,6 @@ export async function readJournal(
         `look at the service's files, then remove ${phaseFolder(root, phase)}`,
       );
     }
-    throw new InternalError(`cannot read ${path}`, error);
+    throw error;
   }
 }

@@ -1,8 +1,11 @@
 import { join, posix } from "node:path";
 
+import { systemCode } from "../errors.ts";
 import type { DiskFile } from "../plan/plan.ts";
 import type { Obstacle } from "../plan/update.ts";
 import type { FileSystem } from "../ports.ts";
+import { explainDisk } from "./explain.ts";
+import { foldersAbove } from "./safe-path.ts";
 
 /** What lies in a service's folder. */
 export interface ServiceFiles {
@@ -15,7 +18,10 @@ export interface ServiceFiles {
 const SKIPPED = new Set(["node_modules", "dist", "coverage"]);
 const LARGEST = 1_000_000;
 
-/** Reads a service's files: all that are wanted, and all others that somebody may have written. */
+/**
+ * Reads a service's files: all that are wanted, and all others that somebody may have written.
+ * @throws {UserError} for what is wanted and cannot be read; all else that cannot be is left out.
+ */
 export async function readService(
   fs: FileSystem,
   root: string,
@@ -23,11 +29,11 @@ export async function readService(
 ): Promise<ServiceFiles> {
   const found: ServiceFiles = { files: new Map(), obstacles: new Map() };
   const wantedFolders = new Set([...wanted].flatMap(foldersAbove));
+  const isWanted = (path: string) => wanted.has(path) || wantedFolders.has(path);
   const visit = async (path: string): Promise<void> => {
     const kind = await fs.kindOf(join(root, path));
     if (kind === "file") {
-      const size = await fs.sizeOf(join(root, path));
-      if (wanted.has(path) || size <= LARGEST) {
+      if (wanted.has(path) || (await fs.sizeOf(join(root, path))) <= LARGEST) {
         found.files.set(path, await readFile(fs, join(root, path)));
       }
     } else if (kind === "folder") {
@@ -44,18 +50,25 @@ export async function readService(
   };
   const visitAll = async (folder: string) => {
     for (const name of (await fs.namesIn(join(root, folder))).sort()) {
-      await visit(posix.join(folder, name));
+      const path = posix.join(folder, name);
+      await visit(path).catch((error: unknown) => {
+        refuseUnreadable(error, path, isWanted(path));
+      });
     }
   };
   await visitAll("");
   return found;
 }
 
-async function readFile(fs: FileSystem, path: string): Promise<DiskFile> {
-  return { bytes: await fs.readFile(path), mode: await fs.modeOf(path) };
+/** Others work here too: a file may go while we look, and a database's folder be for it alone. */
+function refuseUnreadable(error: unknown, path: string, isWanted: boolean): void {
+  const isGone = systemCode(error) === "ENOENT";
+  const isClosed = ["EACCES", "EPERM"].includes(systemCode(error));
+  if (!(isGone || (isClosed && !isWanted))) {
+    throw explainDisk(error, { where: path, advice: "and run the command again", verb: "read" });
+  }
 }
 
-function foldersAbove(path: string): string[] {
-  const folder = posix.dirname(path);
-  return folder === "." ? [] : [...foldersAbove(folder), folder];
+async function readFile(fs: FileSystem, path: string): Promise<DiskFile> {
+  return { bytes: await fs.readFile(path), mode: await fs.modeOf(path) };
 }

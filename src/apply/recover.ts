@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { messageOf, UserError } from "../errors.ts";
 import { blobId } from "../plan/blob-id.ts";
 import type { FileSystem, Processes } from "../ports.ts";
+import { explainDisk } from "./explain.ts";
 import {
   type Journal,
   newFile,
@@ -25,22 +26,35 @@ export interface Recovery {
   failure?: { error: unknown };
 }
 
+/** Whether changes are being made, or taken back: by a run that is at work, or by one that died. */
+export async function isBetweenStates(fs: FileSystem, root: string): Promise<boolean> {
+  const phases = [phaseFolder(root, "commit"), phaseFolder(root, "rollback")];
+  const kinds = await Promise.all(phases.map((folder) => fs.kindOf(folder)));
+  return kinds.includes("folder");
+}
+
 /** Brings a service that a run left half-done to one of its two states. */
 export async function recover(
   fs: FileSystem,
   processes: Processes,
   root: string,
 ): Promise<Recovery | undefined> {
-  const phases = [phaseFolder(root, "commit"), phaseFolder(root, "rollback")];
-  const kinds = await Promise.all(phases.map((folder) => fs.kindOf(folder)));
-  if (!kinds.includes("folder")) {
+  if (!(await isBetweenStates(fs, root))) {
     return undefined;
   }
-  const release = await lock(fs, processes, root);
   try {
-    return await recoverLocked(fs, root);
-  } finally {
-    await release().catch(() => undefined);
+    const release = await lock(fs, processes, root);
+    try {
+      return await recoverLocked(fs, root);
+    } finally {
+      await release().catch(() => undefined);
+    }
+  } catch (error) {
+    throw explainDisk(error, {
+      where: root,
+      outcome: "; a command before this one was cut off there and is still to be finished",
+      advice: "and run the command again",
+    });
   }
 }
 
@@ -134,8 +148,13 @@ async function finish(fs: FileSystem, root: string, { undoes }: Journal): Promis
   await fs.remove(phaseFolder(root, "undo"));
   await fs.rename(done, phaseFolder(root, undoes ? "staging" : "undo"));
   if (undoes) {
-    await fs.remove(phaseFolder(root, "staging"));
+    await cleanUp(fs, root);
   }
+}
+
+/** All is done by now, and what is left of it the next commit removes. */
+async function cleanUp(fs: FileSystem, root: string): Promise<void> {
+  await fs.remove(phaseFolder(root, "staging")).catch(() => undefined);
 }
 
 /** Takes back every change of a commit. */
@@ -151,7 +170,7 @@ async function rollBack(fs: FileSystem, root: string, journal: Journal): Promise
   }
   await settle(fs, root, journal.steps);
   await fs.rename(phaseFolder(root, "rollback"), phaseFolder(root, "staging"));
-  await fs.remove(phaseFolder(root, "staging"));
+  await cleanUp(fs, root);
   return { command: journal.command, outcome: "taken back", kept };
 }
 

@@ -10,7 +10,11 @@ export function refuseOutside(path: string): void {
   const parts = path.split("/");
   const bad = parts.some((part) => ["", ".", ".."].includes(part)) || /[\\:\0]/.test(path);
   if (bad || parts[0]?.toLowerCase() === ".git") {
-    throw new UserError("CANNOT_WRITE", `${JSON.stringify(path)} is no path inside the service`);
+    throw new UserError(
+      "CANNOT_WRITE",
+      `${JSON.stringify(path)} is no path inside the service`,
+      "look at .fetch-service.json and .fetch-service/: somebody has written that into one of them",
+    );
   }
 }
 
@@ -46,8 +50,8 @@ export async function refuseUnsafe(fs: FileSystem, root: string, path: string): 
   }
 }
 
-/** From the outermost to the innermost. */
-function foldersAbove(path: string): string[] {
+/** The folders above a path, from the outermost to the innermost. */
+export function foldersAbove(path: string): string[] {
   const folder = posix.dirname(path);
   return folder === "." ? [] : [...foldersAbove(folder), folder];
 }

@@ -56,6 +56,14 @@ async function reverse(
   if (!before) {
     return { ...common, kind: "delete", after: null };
   }
-  const bytes = await fs.readFile(oldFile(root, "undo", index));
+  const old = oldFile(root, "undo", index);
+  if ((await fs.kindOf(old)) !== "file") {
+    throw new UserError(
+      "CANNOT_READ",
+      `${old} is missing, so ${path} cannot be brought back; nothing was undone`,
+      "git has older versions, if it was committed before; nothing else needs that folder",
+    );
+  }
+  const bytes = await fs.readFile(old);
   return { ...common, kind: after ? "update" : "create", after: { bytes, mode: before.mode } };
 }

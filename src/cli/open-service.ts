@@ -3,9 +3,8 @@ import { join, relative, resolve } from "node:path";
 import semver from "semver";
 
 import { readBlobs } from "../apply/git.ts";
-import { phaseFolder } from "../apply/journal.ts";
 import { readService, type ServiceFiles } from "../apply/read-service.ts";
-import { recover } from "../apply/recover.ts";
+import { isBetweenStates, recover } from "../apply/recover.ts";
 import type { Answers } from "../answers/schema.ts";
 import { entryNamed, type PackageManager } from "../catalog/manifest.ts";
 import type { Templates } from "../catalog/templates.ts";
@@ -40,7 +39,8 @@ export async function findRoot(
 ): Promise<string> {
   const root = resolve(host.cwd, directory ?? ".");
   if ((await host.fs.kindOf(join(root, "."))) === "nothing") {
-    throw new UserError("USAGE", `--directory ${directory}: there is no such folder`);
+    const where = directory === undefined ? root : `--directory ${directory}`;
+    throw new UserError("USAGE", `${where}: there is no such folder`, "name a service's folder");
   }
   const recovery = await recover(host.fs, host.processes, root);
   if (recovery) {
@@ -93,18 +93,19 @@ export async function readFiles(host: Host, service: Service, theirs: Tree): Pro
  * Reads a service's files as they were at one time.
  *
  * Files of a run that works here meanwhile would look like edits beside the state of before. Such a
- * run is seen by the commit it is making, or by the state that it wrote: asked for in this order, one
- * of them is always there.
+ * run is seen by the changes that it is making or taking back, or by the state that it wrote: asked for
+ * in this order, one of them is always there.
  */
 async function readWhole(
   host: Host,
   { root, recorded }: Service,
   wanted: ReadonlySet<string>,
 ): Promise<ServiceFiles> {
+  const wasAtWork = await isBetweenStates(host.fs, root);
   const [read] = await Promise.allSettled([readService(host.fs, root, wanted)]);
-  const isAtWork = (await host.fs.kindOf(phaseFolder(root, "commit"))) !== "nothing";
+  const isAtWork = await isBetweenStates(host.fs, root);
   const now = await readRecorded(host, root);
-  if (isAtWork || !now || !recorded || Buffer.compare(now, recorded) !== 0) {
+  if (wasAtWork || isAtWork || !now || !recorded || Buffer.compare(now, recorded) !== 0) {
     throw new UserError(
       "CHANGED_MEANWHILE",
       "the service was changed meanwhile, by another run or by git; nothing was written",

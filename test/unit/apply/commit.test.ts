@@ -1,3 +1,5 @@
+import { isDeepStrictEqual } from "node:util";
+
 import { describe, expect, it } from "vitest";
 
 import { type Commit, commit } from "../../../src/apply/commit.ts";
@@ -45,6 +47,16 @@ function filesOf(disk: MemoryDisk): Record<string, string> {
   const paths = disk.everything().filter((path) => !path.includes("/.fetch-service"));
   return Object.fromEntries(
     paths.filter((path) => !path.endsWith("/")).map((path) => [path, disk.text(path)]),
+  );
+}
+
+/** The same with the modes. */
+function stateOf(disk: MemoryDisk): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(filesOf(disk)).map(([path, text]) => {
+      const mode = disk.volume.statSync(path).mode & 0o777;
+      return [path, `${mode.toString(8)} ${text}`];
+    }),
   );
 }
 
@@ -166,7 +178,7 @@ describe("a commit", () => {
 });
 
 /** How many operations a commit takes, and which of them decides. */
-const { operations, decision } = await (async () => {
+async function measure(undoes: boolean) {
   const disk = diskWith();
   let decidedAt = 0;
   const rename = disk.rename.bind(disk);
@@ -174,71 +186,86 @@ const { operations, decision } = await (async () => {
     await rename(from, to);
     decidedAt ||= disk.operations;
   };
-  await commit(tools(disk), request());
-  return { operations: disk.operations, decision: decidedAt };
-})();
+  await commit(tools(disk), { ...request(), undoes });
+  expect(filesOf(disk)).toEqual(NEW);
+  return { operations: disk.operations, decision: decidedAt, after: stateOf(disk) };
+}
 
-describe("a disk that fails at operation k", () => {
-  it.each(["ENOSPC", "EROFS", "EACCES", "EIO", "EXDEV"])(
-    "leaves the service as it was, or is not noticed: %s at every k",
-    async (code) => {
-      for (let at = 1; at <= operations; at += 1) {
-        const disk = diskWith(BEFORE, { at, code });
-        const error = await attempt(commit(tools(disk), request()));
-        expect(filesOf(disk), `operation ${at}: ${error?.message}`).toEqual(error ? OLD : NEW);
-        expect(error?.message ?? "cannot write", `operation ${at}`).toContain("cannot write");
-      }
-    },
-  );
-});
+const KINDS = [
+  { what: "makes changes", undoes: false, ...(await measure(false)) },
+  { what: "takes the last one back", undoes: true, ...(await measure(true)) },
+];
 
-describe("a process that dies at operation k", () => {
-  it("leaves what the next run makes wholly old or wholly new, at every k", async () => {
-    const outcomes = new Set<string>();
-    for (let k = 1; k <= operations; k += 1) {
-      const disk = diskWith(BEFORE, { at: 0, code: "EIO", diesAt: k });
-      await attempt(commit(tools(disk), request()));
-      disk.restart();
-      const recovery = await recover(disk, new FakeProcesses({ pid: 101 }), ROOT);
-      outcomes.add(recovery?.outcome ?? "nothing to do");
-      const files = filesOf(disk);
-      expect([OLD, NEW], `operation ${k}`).toContainEqual(files);
-      // The one after it has nothing to do, and the service can be changed as ever.
-      expect(await recover(disk, processes, ROOT)).toBeUndefined();
-      if (files[`${ROOT}/package.json`] === "{}\n") {
-        await commit(tools(disk), request());
-      }
-      expect(filesOf(disk), `operation ${k}`).toEqual(NEW);
-    }
-    expect([...outcomes]).toEqual(["nothing to do", "finished"]);
+describe.each(KINDS)("while a commit $what", ({ undoes, operations, decision, after }) => {
+  const before = stateOf(diskWith());
+  const wish = () => ({ ...request(), undoes });
+
+  describe("a disk that fails at operation k", () => {
+    it.each(["ENOSPC", "EROFS", "EACCES", "EIO", "EXDEV"])(
+      "leaves the service as it was, or is not noticed: %s at every k",
+      async (code) => {
+        for (let at = 1; at <= operations; at += 1) {
+          const disk = diskWith(BEFORE, { at, code });
+          const error = await attempt(commit(tools(disk), wish()));
+          expect(stateOf(disk), `operation ${at}: ${error?.message}`).toEqual(
+            error ? before : after,
+          );
+          expect(error?.message ?? "cannot write", `operation ${at}`).toContain("cannot write");
+        }
+      },
+    );
   });
 
-  it("while it takes back what the disk refused does so too, at every k", async () => {
-    const outcomes = new Set<string>();
-    for (let at = decision; at <= operations; at += 1) {
-      for (let diesAt = at + 1; diesAt <= at + 30; diesAt += 3) {
-        const disk = diskWith(BEFORE, { at, code: "EIO", diesAt });
-        await attempt(commit(tools(disk), request()));
+  describe("a process that dies at operation k", () => {
+    it("leaves what the next run makes wholly old or wholly new, at every k", async () => {
+      const outcomes = new Set<string>();
+      for (let k = 1; k <= operations; k += 1) {
+        const disk = diskWith(BEFORE, { at: 0, code: "EIO", diesAt: k });
+        await attempt(commit(tools(disk), wish()));
         disk.restart();
-        outcomes.add((await recover(disk, processes, ROOT))?.outcome ?? "nothing to do");
-        expect([OLD, NEW], `operations ${at} and ${diesAt}`).toContainEqual(filesOf(disk));
+        const recovery = await recover(disk, new FakeProcesses({ pid: 101 }), ROOT);
+        outcomes.add(recovery?.outcome ?? "nothing to do");
+        const files = stateOf(disk);
+        expect([before, after], `operation ${k}`).toContainEqual(files);
+        // The one after it has nothing to do, and the service can be changed as ever.
+        expect(await recover(disk, processes, ROOT)).toBeUndefined();
+        if (isDeepStrictEqual(files, before)) {
+          await commit(tools(disk), wish());
+        }
+        expect(stateOf(disk), `operation ${k}`).toEqual(after);
       }
-    }
-    expect([...outcomes].sort()).toEqual(["finished", "nothing to do", "taken back"]);
-  });
+      expect([...outcomes]).toEqual(["nothing to do", "finished"]);
+    });
 
-  it("and whose successor dies while it puts that right", async () => {
-    for (let first = decision; first <= operations; first += 3) {
-      for (let second = 1; second <= 40; second += 3) {
-        const disk = diskWith(BEFORE, { at: 0, code: "EIO", diesAt: first });
-        await attempt(commit(tools(disk), request()));
-        disk.restart({ at: 0, code: "EIO", diesAt: second });
-        await attempt(recover(disk, processes, ROOT));
-        disk.restart();
-        await recover(disk, processes, ROOT);
-        expect([OLD, NEW], `operations ${first} and ${second}`).toContainEqual(filesOf(disk));
+    it("while it takes back what the disk refused does so too, at every k", async () => {
+      const outcomes = new Set<string>();
+      for (let at = decision; at <= operations; at += 1) {
+        for (let diesAt = at + 1; diesAt <= at + 30; diesAt += 3) {
+          const disk = diskWith(BEFORE, { at, code: "EIO", diesAt });
+          await attempt(commit(tools(disk), wish()));
+          disk.restart();
+          outcomes.add((await recover(disk, processes, ROOT))?.outcome ?? "nothing to do");
+          expect([before, after], `operations ${at} and ${diesAt}`).toContainEqual(stateOf(disk));
+        }
       }
-    }
+      expect([...outcomes].sort()).toEqual(["finished", "nothing to do", "taken back"]);
+    });
+
+    it("and whose successor dies while it puts that right", async () => {
+      for (let first = decision; first <= operations; first += 3) {
+        for (let second = 1; second <= 40; second += 3) {
+          const disk = diskWith(BEFORE, { at: 0, code: "EIO", diesAt: first });
+          await attempt(commit(tools(disk), wish()));
+          disk.restart({ at: 0, code: "EIO", diesAt: second });
+          await attempt(recover(disk, processes, ROOT));
+          disk.restart();
+          await recover(disk, processes, ROOT);
+          expect([before, after], `operations ${first} and ${second}`).toContainEqual(
+            stateOf(disk),
+          );
+        }
+      }
+    });
   });
 });
 

@@ -81,6 +81,18 @@ describe("undo", () => {
     expect(disk.text(`${ROOT}/${path}`)).toBe("mine\n");
   });
 
+  it("says which of the old files is missing, and undoes nothing", async () => {
+    const disk = diskBefore();
+    await run(disk, "update");
+    disk.volume.unlinkSync(`${ROOT}/.fetch-service/undo/0.old`);
+    const before = disk.everything();
+    await expect(undo(disk)).rejects.toMatchObject({
+      code: "CANNOT_READ",
+      message: expect.stringContaining("0.old is missing, so changed cannot be brought back"),
+    });
+    expect(disk.everything()).toEqual(before);
+  });
+
   it("refuses a journal that was tampered with", async () => {
     const disk = diskBefore();
     await run(disk, "update");

@@ -143,7 +143,7 @@ describe("add-integration", () => {
     [["add-integration", "postbox", "--restore", "nope"], "--restore nope", /^/],
     [["add-integration", "postbox", "--directry", "x"], "unknown option", /--directory/],
     [["update", "now"], "too many arguments", /--help/],
-    [["status", "--directory", "/nowhere"], "there is no such folder", /^/],
+    [["status", "--directory", "/nowhere"], "there is no such folder", /name a service's folder/],
   ])("refuses %j, and changes nothing", async (args, message, hint) => {
     const { code, err, disk } = await run(args);
     expect(code).toBe(2);
@@ -657,6 +657,32 @@ describe("a run that was cut off", () => {
       expect(out).toContain("- `add-integration postbox` was cut off in the middle");
       expect(filesOf(disk)).toEqual(filesOf(serviceDisk(command === "undo" ? [] : ["postbox"])));
     }
+  });
+});
+
+/** A service's disk of which these operations fail as Node says it. */
+function refusing(operation: "readFile" | "makeFolder", code: string, syscall: string) {
+  const disk = serviceDisk();
+  disk[operation] = async (path: string) => {
+    throw Object.assign(new Error(code), { code, syscall, path });
+  };
+  return disk;
+}
+
+describe("a disk that refuses", () => {
+  it("is no bug of ours, also where nobody thought of it", async () => {
+    const { code, err } = await run(["status"], { disk: refusing("readFile", "EACCES", "open") });
+    expect(code).toBe(1);
+    expect(err).toMatch(/^error: cannot read .*\.fetch-service\.json: you may not read there\n/);
+  });
+
+  it("leaves a run that was cut off to a later one, and says so", async () => {
+    const disk = refusing("makeFolder", "EROFS", "mkdir");
+    disk.volume.mkdirSync(`${ROOT}/.fetch-service/commit`, { recursive: true });
+    const { code, err } = await run(["status"], { disk });
+    expect(code).toBe(1);
+    expect(err).toContain("that disk is read-only; a command before this one was cut off");
+    expect(err).toContain("hint: make it writable, and run the command again");
   });
 });
 
