@@ -1,3 +1,4 @@
+import semver from "semver";
 import * as z from "zod/mini";
 
 import { type Answers, answersSchema } from "../answers/schema.ts";
@@ -18,7 +19,9 @@ const file = z.strictObject({
 });
 const stateSchema = z.strictObject({
   format: z.literal(FORMAT),
-  templateVersion: z.string().check(z.regex(/^\d+\.\d+\.\d+(?:-[\w.-]+)?$/, "is no version")),
+  templateVersion: z
+    .string()
+    .check(z.refine((text) => semver.valid(text) === text, "is no version")),
   answers: z.record(z.string(), z.unknown()),
   files: z.record(path, file),
 });

@@ -58,6 +58,13 @@ describe("no good state file", () => {
     ["no format", withChange({ format: undefined }), /format/],
     ["an old format that never was", withChange({ format: 0 }), /format/],
     ["a version that is none", withChange({ templateVersion: "latest" }), /templateVersion: is no/],
+    ["a version with a leading zero", withChange({ templateVersion: "0.02.0" }), /is no version/],
+    ["a version with an empty part", withChange({ templateVersion: "1.0.0-.." }), /is no version/],
+    [
+      "a version beyond all numbers",
+      withChange({ templateVersion: `${"9".repeat(20)}.0.0` }),
+      /is no version/,
+    ],
     ["no files", withChange({ files: null }), /files/],
     ["keys of its own", withChange({ extra: 1 }), /extra/],
     ["a broken id", withChange({ files: { a: { blob: "x", owner: "merged" } } }), /files: a: blob/],
