@@ -9,6 +9,7 @@ export type ErrorCode =
   | "STATE_MISSING"
   | "STATE_NEWER"
   | "STATE_BROKEN"
+  | "TEMPLATES_LOST"
   | "UNRESOLVED_CONFLICT"
   | "CHANGED_MEANWHILE"
   | "BUSY"
@@ -28,6 +29,7 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   STATE_MISSING: 1,
   STATE_NEWER: 1,
   STATE_BROKEN: 1,
+  TEMPLATES_LOST: 1,
   UNRESOLVED_CONFLICT: 1,
   CHANGED_MEANWHILE: 1,
   BUSY: 1,

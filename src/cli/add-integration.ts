@@ -2,11 +2,11 @@ import { ChangeReport } from "./change-report.ts";
 import { change } from "./change.ts";
 import { chooseIntegrations } from "./choose-integrations.ts";
 import type { ServiceCommand } from "./commands.ts";
-import { openService } from "./open-service.ts";
+import { openWithTemplates } from "./open-service.ts";
 
 /** Adds integrations to a service. */
 export const addIntegration: ServiceCommand = async (host, report, options) => {
-  const service = await openService(host, report, options.directory);
+  const service = await openWithTemplates(host, report, options.directory);
   const { answers, templates } = service;
   const { integrations } = templates.manifest;
   const { manifest: latest } = await host.templates();

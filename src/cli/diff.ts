@@ -2,6 +2,7 @@ import { createTwoFilesPatch } from "diff";
 
 import { UserError } from "../errors.ts";
 import type { Drift } from "../plan/drift.ts";
+import { plain, restyle } from "../plan/merge/three-way/encoding.ts";
 import type { ServiceCommand } from "./commands.ts";
 import { openService } from "./open-service.ts";
 import { type DriftReading, readDrift } from "./read-drift.ts";
@@ -25,8 +26,8 @@ export const diff: ServiceCommand = async (host, report, options) => {
   return 0;
 };
 
-function refuseUnknown({ once, mine }: DriftReading, path: string): void {
-  const known = [...once.keys(), ...mine.keys()];
+function refuseUnknown({ once, mine, unknown }: DriftReading, path: string): void {
+  const known = [...once.keys(), ...mine.keys(), ...unknown.keys()];
   if (!known.some((candidate) => isAmong(candidate, [path]))) {
     throw new UserError("USAGE", `${path} is no file of this service`, "paths start at its folder");
   }
@@ -36,17 +37,23 @@ function isAmong(path: string, wanted: readonly string[]): boolean {
   return wanted.some((one) => one === "." || path === one || path.startsWith(`${one}/`));
 }
 
-function patchOf({ once, mine }: DriftReading, { path, kind }: Drift): string {
+function patchOf({ once, mine, unknown }: DriftReading, { path, kind }: Drift): string {
   const [before, after] = [once.get(path)?.bytes, mine.get(path)?.bytes];
+  const to = after ? path : "/dev/null";
+  const inWords = (words: string) => `--- template/${path}\n+++ ${to}\n${words}\n`;
   if (kind === "mode") {
-    return `--- template/${path}\n+++ ${path}\nthe mode differs\n`;
+    return inWords("the mode differs");
+  }
+  if (unknown.has(path)) {
+    return inWords("it differs; what the template once wrote there is lost");
   }
   const [old, own] = [textOf(before), textOf(after)];
   if (old === undefined || own === undefined) {
-    return `--- template/${path}\n+++ ${path}\nthe bytes differ\n`;
+    return inWords("the bytes differ");
   }
-  const to = after ? path : "/dev/null";
-  const patch = createTwoFilesPatch(`template/${path}`, to, old, own, "", "");
+  // Line ends are no difference, so they are shown as the user has them.
+  const written = after ? restyle(plain(old), old, own, old) : old;
+  const patch = createTwoFilesPatch(`template/${path}`, to, written, own, "", "");
   // The library's first line is one of equal signs, which git's has not.
   return patch.replace(/^=+\n/, "").replaceAll(/^(---|\+\+\+) (.*?)\t?$/gm, "$1 $2");
 }

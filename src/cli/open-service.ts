@@ -27,8 +27,13 @@ export interface Service {
   recorded: Uint8Array | undefined;
   answers: Answers;
   packageManager: PackageManager;
-  /** The templates of the version that the service has. */
+  /** The templates of the version that the service has; of this one where those are lost. */
   templates: Templates;
+}
+
+/** Whether nobody has the templates any more that the service was made from. */
+export function areTemplatesLost({ templates, state }: Service): boolean {
+  return templates.version !== state.templateVersion;
 }
 
 /** Finds the service's folder, and puts right what a run before this one left half-done. */
@@ -56,6 +61,23 @@ export async function openService(
   directory: string | undefined,
 ): Promise<Service> {
   return await serviceAt(host, await findRoot(host, report, directory));
+}
+
+/** The same for a command that keeps the service at its version, which takes its templates. */
+export async function openWithTemplates(
+  host: Host,
+  report: Report,
+  directory: string | undefined,
+): Promise<Service> {
+  const service = await openService(host, report, directory);
+  if (areTemplatesLost(service)) {
+    throw new UserError(
+      "TEMPLATES_LOST",
+      `the templates of version ${service.state.templateVersion}, of which the service is, are lost`,
+      "create-fetch-service update brings it to this version; then run the command again",
+    );
+  }
+  return service;
 }
 
 /** The service in a folder that was found. */

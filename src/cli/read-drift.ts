@@ -1,23 +1,34 @@
 import { type Drift, driftOf } from "../plan/drift.ts";
 import type { DiskTree } from "../plan/plan.ts";
 import { render } from "../plan/render.ts";
-import type { Tree } from "../plan/tree.ts";
+import type { Owner, Tree } from "../plan/tree.ts";
 import type { Host } from "./host.ts";
-import { readFiles, type Service } from "./open-service.ts";
+import { areTemplatesLost, readFiles, type Service } from "./open-service.ts";
 
 /** A service beside what its own answers render to. */
 export interface DriftReading {
+  /** What the template wrote, as far as that is known. */
   once: Tree;
   mine: DiskTree;
   drifts: Drift[];
+  /** Files of the template's of which nobody knows any more what it wrote. */
+  unknown: ReadonlyMap<string, Owner>;
 }
 
 /** Compares a service with its own answers' render. */
 export async function readDrift(host: Host, service: Service): Promise<DriftReading> {
   const { templates, answers, state } = service;
   const rendered = render(templates, answers);
-  const { base, files, obstacles } = await readFiles(host, service, rendered);
-  // Where the templates of its version are lost, what is known of the files by their ids has to do.
-  const once = templates.version === state.templateVersion ? rendered : base;
-  return { once, mine: files, drifts: driftOf(once, files, obstacles) };
+  const reading = await readFiles(host, service, rendered);
+  const { files: mine, obstacles } = reading;
+  if (!areTemplatesLost(service)) {
+    const drifts = driftOf(rendered, mine, obstacles);
+    return { once: rendered, mine, drifts, unknown: new Map() };
+  }
+  // What is known of the files by their recorded ids has to do.
+  const { base: once } = reading;
+  const unknown = new Map(
+    [...reading.unknown].map((path) => [path, state.files.get(path)?.owner ?? "merged"]),
+  );
+  return { once, mine, drifts: driftOf(once, mine, obstacles, unknown), unknown };
 }

@@ -2,11 +2,11 @@ import { ChangeReport } from "./change-report.ts";
 import { change } from "./change.ts";
 import { chooseIntegrations } from "./choose-integrations.ts";
 import type { ServiceCommand } from "./commands.ts";
-import { openService } from "./open-service.ts";
+import { openWithTemplates } from "./open-service.ts";
 
 /** Takes integrations out of a service. What was edited of them stays, and is said. */
 export const removeIntegration: ServiceCommand = async (host, report, options) => {
-  const service = await openService(host, report, options.directory);
+  const service = await openWithTemplates(host, report, options.directory);
   const { answers, templates } = service;
   const { integrations } = templates.manifest;
   const { names, asked } = await chooseIntegrations(

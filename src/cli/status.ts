@@ -19,7 +19,7 @@ const WORDS: Record<Drift["kind"], string> = {
 /** Lists what differs between a service and its own answers. */
 export const status: ServiceCommand = async (host, report, options) => {
   const service = await openService(host, report, options.directory);
-  const { drifts, once } = await readDrift(host, service);
+  const { drifts, once, unknown } = await readDrift(host, service);
   const { version: latest } = await host.templates();
   const { templateVersion } = service.state;
   const outdated = semver.lt(templateVersion, latest);
@@ -42,7 +42,7 @@ export const status: ServiceCommand = async (host, report, options) => {
   }
   const yours = drifts.length - ours.length;
   report.line(
-    `${ours.length || "no"} of ${once.size} files differ from the template` +
+    `${ours.length || "no"} of ${once.size + unknown.size} files differ from the template` +
       (yours > 0 ? `, and ${yours} that are yours alone` : ""),
   );
   return exitCode;

@@ -2,7 +2,7 @@ import { sameText } from "./merge/three-way/encoding.ts";
 import { isExecutable } from "./mode.ts";
 import type { DiskTree } from "./plan.ts";
 import { STATE_FILE } from "./state.ts";
-import type { Tree } from "./tree.ts";
+import type { Owner, Tree } from "./tree.ts";
 import { hasMarks, type Obstacle } from "./update.ts";
 
 /** How a file differs from what the template wrote. */
@@ -13,19 +13,28 @@ export interface Drift {
   yours: boolean;
 }
 
-/** What differs between a service and its own answers' render. */
+/**
+ * What differs between a service and its own answers' render. Files of which nobody knows any more what
+ * the template wrote differ from it for sure: with the recorded id, their bytes would be known.
+ */
 export function driftOf(
   once: Tree,
   mine: DiskTree,
   obstacles: ReadonlyMap<string, Obstacle>,
+  unknown: ReadonlyMap<string, Owner> = new Map(),
 ): Drift[] {
   const drifts = [...once].flatMap(([path, file]): Drift[] => {
     const kind = path === STATE_FILE ? undefined : kindOf(path, file, mine, obstacles);
     return kind ? [{ path, kind, yours: file.owner === "once" && kind !== "conflict" }] : [];
   });
+  const lost = [...unknown].map(([path, owner]): Drift => {
+    const kind = mine.has(path) ? "edited" : missing(path, obstacles);
+    return { path, kind, yours: owner === "once" };
+  });
   const beside = [...mine.keys()].filter((path) => once.has(path.replace(/\.new\d*$/, "")));
   return [
     ...drifts,
+    ...lost,
     ...beside
       .filter((path) => !once.has(path))
       .map((path) => ({ path, kind: "beside" as const, yours: false })),
@@ -40,10 +49,14 @@ function kindOf(
 ): Drift["kind"] | undefined {
   const own = mine.get(path);
   if (!own) {
-    return obstacles.has(path) ? "blocked" : "deleted";
+    return missing(path, obstacles);
   }
   if (!sameText(own.bytes, file.bytes)) {
     return hasMarks(own.bytes) && !hasMarks(file.bytes) ? "conflict" : "edited";
   }
   return isExecutable(own.mode) === isExecutable(file.mode) ? undefined : "mode";
+}
+
+function missing(path: string, obstacles: ReadonlyMap<string, Obstacle>): Drift["kind"] {
+  return obstacles.has(path) ? "blocked" : "deleted";
 }

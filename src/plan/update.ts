@@ -1,7 +1,7 @@
 import { UserError } from "../errors.ts";
 import { decide } from "./decide.ts";
 import { Draft } from "./draft.ts";
-import { decode } from "./merge/three-way/encoding.ts";
+import { decode, sameText } from "./merge/three-way/encoding.ts";
 import { movesOf } from "./moves.ts";
 import type { DiskTree, Plan } from "./plan.ts";
 import type { Situation } from "./situation.ts";
@@ -44,8 +44,10 @@ export function planUpdate(update: Update): Plan {
     }
   }
   const state = update.theirs.get(STATE_FILE);
-  if (state) {
-    draft.write(STATE_FILE, { ...state, mode: update.mine.get(STATE_FILE)?.mode ?? state.mode });
+  const old = update.mine.get(STATE_FILE);
+  // Line ends that a checkout made of it are no change to be written, and then to be undone.
+  if (state && !(old && sameText(old.bytes, state.bytes))) {
+    draft.write(STATE_FILE, { ...state, mode: old?.mode ?? state.mode });
   }
   return draft.plan;
 }

@@ -67,6 +67,19 @@ describe("add-integration", () => {
     expect(out).toMatch(/npm run typecheck && npm test\n$/);
   });
 
+  it("keeps the last step to undo when it changes nothing in a checkout of Windows", async () => {
+    const disk = serviceDisk();
+    await run(["add-integration", "postbox"], { disk });
+    for (const path of Object.keys(filesOf(disk))) {
+      disk.volume.writeFileSync(path, disk.text(path).replaceAll("\n", "\r\n"));
+    }
+    const before = filesOf(disk);
+    const { out } = await run(["add-integration", "postbox"], { disk });
+    expect(out).toContain("Nothing to do");
+    expect(filesOf(disk)).toEqual(before);
+    expect(disk.text(`${ROOT}/.fetch-service/undo/journal`)).toContain("add-integration postbox");
+  });
+
   it("does nothing the second time, and exits with 0", async () => {
     const disk = serviceDisk(["postbox"]);
     const { code, out, commands } = await run(["add-integration", "postbox"], { disk });
@@ -369,6 +382,17 @@ describe("update", () => {
     expect(out).toContain("both of you changed the same lines");
   });
 
+  it("says to take out first what the new version no longer has", async () => {
+    const less = { ...NEXT, manifest: { ...NEXT.manifest, integrations: [] } };
+    const given = { ...nextVersion, templates: async () => less, disk: serviceDisk(["postbox"]) };
+    const { code, err } = await run(["update"], given);
+    expect(code).toBe(2);
+    expect(err).toContain("version 0.9.0 no longer has postbox");
+    expect(err).toContain("take it out first: create-fetch-service remove-integration postbox");
+    expect((await run(["remove-integration", "postbox"], given)).code).toBe(0);
+    expect((await run(["update"], given)).code).toBe(0);
+  });
+
   it("does not touch a service of a later version", async () => {
     const disk = serviceDisk();
     await run(["update"], { ...nextVersion, disk });
@@ -401,6 +425,45 @@ describe("add-integration on a service of an older version", () => {
       expect(err).toMatch(/came with a later version than this service's\nhint: .* update, then/);
     },
   );
+});
+
+describe("a service of which the version's templates are lost", () => {
+  const lost = {
+    ...nextVersion,
+    archive: async () => ({ versions: [], templates: () => undefined }),
+  };
+
+  it.each(["add-integration kafka", "remove-integration kafka"])(
+    "is not brought to another one in passing: %s",
+    async (command) => {
+      const disk = serviceDisk(["postbox"]);
+      const { code, err } = await run(command.split(" "), { ...lost, disk });
+      expect(code).toBe(1);
+      expect(err).toContain(`the templates of version ${CURRENT}`);
+      expect(err).toContain("hint: create-fetch-service update");
+      expect(filesOf(disk)).toEqual(filesOf(serviceDisk(["postbox"])));
+      expect((await run(["update"], { ...lost, disk })).code).toBe(0);
+      expect((await run(command.split(" "), { ...lost, disk })).code).toBe(0);
+    },
+  );
+
+  it("differs where a recorded id says so", async () => {
+    const disk = serviceDisk([], { Dockerfile: "mine\n" });
+    expect((await run(["status", "--check"], { ...lost, disk: serviceDisk() })).code).toBe(0);
+    const { code, out } = await run(["status", "--check"], { ...lost, disk });
+    expect(code).toBe(4);
+    expect(out).toContain("  Dockerfile: edited\n");
+    expect(out).toMatch(/1 of \d+ files differ from the template\n$/);
+    const words = "it differs; what the template once wrote there is lost\n";
+    expect((await run(["diff"], { ...lost, disk })).out).toBe(
+      `--- template/Dockerfile\n+++ Dockerfile\n${words}`,
+    );
+    disk.volume.unlinkSync(`${ROOT}/Dockerfile`);
+    expect((await run(["status"], { ...lost, disk })).out).toContain("  Dockerfile: deleted\n");
+    expect((await run(["diff", "Dockerfile"], { ...lost, disk })).out).toBe(
+      `--- template/Dockerfile\n+++ /dev/null\n${words}`,
+    );
+  });
 });
 
 describe("status", () => {
@@ -484,6 +547,14 @@ describe("diff", () => {
     expect(out).not.toContain("README");
   });
 
+  it("shows the edit alone in a checkout with the line ends of Windows", async () => {
+    const disk = serviceDisk([], {
+      "README.md": `\u{FEFF}${README}mine\n`.replaceAll("\n", "\r\n"),
+    });
+    const { out } = await run(["diff"], { disk });
+    expect(out.match(/^[-+](?![-+])[^\n]*/gm)).toEqual(["+mine\r"]);
+  });
+
   it("refuses a path that is not there", async () => {
     const { code, err } = await run(["diff", "REDME.md"], { disk: editedDisk() });
     expect(code).toBe(2);
@@ -516,9 +587,42 @@ describe("adopt", () => {
     expect(out).toMatch(/integrations +postbox\n/);
     expect(out).toMatch(/\d+ of \d+ files are exactly what that renders/);
     expect(state(disk)).toBe(state(serviceDisk(["postbox"])));
-    expect((await run(["adopt", "--yes"], { disk })).out).toContain("Nothing to do");
+    expect((await run(["adopt", "--yes"], { disk })).out).toContain("Nothing to rebuild");
     expect((await run(["remove-integration", "postbox"], { disk })).code).toBe(0);
     expect(disk.text(`${ROOT}/src/routes/receipts.ts`)).toBe("mine\n");
+  });
+
+  it("leaves a good record alone, also of answers that it would not have guessed", async () => {
+    const good = state(serviceDisk()).replace('"team": "platform"', '"team": "owls"');
+    const disk = serviceDisk([], { ".fetch-service.json": good });
+    const { code, out } = await run(["adopt", "--json"], { disk });
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toEqual({ adopted: null });
+    expect(state(disk)).toBe(good);
+  });
+
+  it.each([
+    ["format", '{"format":2}'],
+    [
+      "version",
+      state(serviceDisk()).replace(/"templateVersion": "[^"]+"/, '"templateVersion": "9.9.9"'),
+    ],
+  ])("refuses a record of a later %s", async (_, text) => {
+    const disk = lostState(text);
+    const { code, err } = await run(["adopt", "--yes"], { disk });
+    expect(code).toBe(1);
+    expect(err).toContain("npx create-fetch-service@latest");
+    expect(state(disk)).toBe(text);
+  });
+
+  it("prints what it wrote as data", async () => {
+    const { out } = await run(["adopt", "--json"], { disk: lostState() });
+    expect(JSON.parse(out).adopted).toMatchObject({
+      answers: { integrations: ["postbox"] },
+      templateVersion: CURRENT,
+      equal: expect.any(Number),
+      total: expect.any(Number),
+    });
   });
 
   it("asks before it writes, where somebody sits", async () => {
