@@ -7,8 +7,19 @@ const ITEM = /^\s+(?:\.\.\.)?[\w$.]+(?:: [^{}()[\]]*)?,$/;
 /** Both sides put lines at one place: of code, both stay when their order cannot matter. */
 export function keepUnorderedCode({ base, mine, theirs }: Clash): string[] | undefined {
   const both = [...mine, ...theirs];
-  const unordered = [IMPORT, ITEM].some((form) => both.every((line) => form.test(line)));
+  const areAll = (form: RegExp) => both.every((line) => form.test(line));
+  const unordered = areAll(IMPORT) || (areAll(ITEM) && !disagree(mine, theirs));
   return base.length === 0 && unordered ? union(mine, theirs) : undefined;
+}
+
+/** Both sides have an item of one name, each with another value. */
+function disagree(mine: readonly string[], theirs: readonly string[]): boolean {
+  const own = new Map(mine.map((line) => [nameOf(line), line.trim()]));
+  return theirs.some((line) => (own.get(nameOf(line)) ?? line.trim()) !== line.trim());
+}
+
+function nameOf(line: string): string | undefined {
+  return /^[^:,]+/.exec(line.trim())?.[0];
 }
 
 /** Both sides put lines at one place: of prose, both stay. */

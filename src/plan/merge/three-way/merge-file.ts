@@ -6,6 +6,7 @@ import { mergeJson, mergePackageJson } from "./json.ts";
 import type { Merged } from "./merged.ts";
 import { mergeEnvFiles, mergeIgnoreFiles } from "./set.ts";
 import { mergeYaml } from "./yaml.ts";
+import { isYaml } from "./yaml-syntax.ts";
 import { type Labels, mergeText, type Resolve } from "./text.ts";
 
 /** Merges texts of one format; undefined when one of them is not of that format. */
@@ -54,8 +55,15 @@ function mergerFor(path: string): ThreeWay {
   return BY_NAME[posix.basename(path)] ?? BY_EXTENSION[posix.extname(path)] ?? mergeCode;
 }
 
-function mergeYamlOrLines(base: string, mine: string, theirs: string, labels: Labels): Merged {
-  return mergeYaml(base, mine, theirs) ?? lineByLine(keepYaml)(base, mine, theirs, labels);
+function mergeYamlOrLines(...texts: Parameters<ThreeWay>): Merged | undefined {
+  const [base, mine, theirs] = texts;
+  // Lines that fit together may still be the same key twice.
+  return (
+    mergeYaml(base, mine, theirs) ??
+    [lineByLine(keepYaml), lineByLine(() => undefined)]
+      .map((merge) => merge(...texts))
+      .find(({ text, conflicts }) => conflicts > 0 || isYaml(text))
+  );
 }
 
 function lineByLine(resolve: Resolve) {

@@ -35,7 +35,19 @@ function mergeEntries(base: string, mine: string, theirs: string, keyOf: KeyOf):
   const news = withoutEntries(theirs, isKnown);
   const resolve = (clash: Clash) => unite(clash, keyOf, notes);
   const { text } = mergeText(base, mine, news, NO_LABELS, resolve);
-  return { text, conflicts: 0, notes };
+  const isDeleted = (line: string) => {
+    const key = keyOf(line);
+    return key !== undefined && was?.has(key) === true && own?.has(key) === false;
+  };
+  const before = base.split(/\r?\n/);
+  const changed = news.split(/\r?\n/).filter((line) => isDeleted(line) && !before.includes(line));
+  for (const line of changed) {
+    const message = `"${line.trim()}" is new in the template; you deleted it, so it stays deleted`;
+    notes.push({ kind: "stays-deleted", message });
+  }
+  // What the user deleted, or made a comment of, does not come back with another value.
+  const lines = text.split(/(?<=\n)/).filter((line) => !isDeleted(line));
+  return { text: lines.join(""), conflicts: 0, notes };
 }
 
 function entriesIn(lines: readonly string[], keyOf: KeyOf): Map<string, string> {

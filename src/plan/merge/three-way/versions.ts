@@ -2,16 +2,23 @@ import semver from "semver";
 
 import type { Choice } from "./node.ts";
 
-/** The higher of two version ranges; undefined when one of them is none. */
+/**
+ * The higher of two version ranges, as long as the template's fits the user's: they have versions in
+ * common, or at least the major. Undefined when one of them is no range.
+ */
 export function chooseVersion(mine: unknown, theirs: unknown): Choice | undefined {
-  const [own, other] = [mine, theirs].map(lowest);
+  const [own, other] = [lowest(mine), lowest(theirs)];
   if (!own || !other) {
     return undefined;
   }
-  const take = semver.gt(other, own) ? "theirs" : "mine";
-  const higher = take === "theirs" ? "the template's" : "yours";
-  const why = `${higher} is the higher one and was taken`;
-  return { take, why: own.major === other.major ? why : `${why}, though the major differs` };
+  const fits = own.major === other.major || semver.intersects(String(mine), String(theirs));
+  if (semver.gt(other, own)) {
+    return fits
+      ? { take: "theirs", why: "the template's is the higher one and was taken" }
+      : { take: "mine", why: "yours stays, since the template's does not fit it" };
+  }
+  const why = "yours is the higher one and was taken";
+  return { take: "mine", why: fits ? why : `${why}, though the major differs` };
 }
 
 function lowest(range: unknown): semver.SemVer | null {

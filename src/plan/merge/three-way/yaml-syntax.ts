@@ -4,6 +4,7 @@ import {
   isCollection,
   isMap,
   isScalar,
+  parseAllDocuments,
   parseDocument,
   visit,
   type YAMLMap,
@@ -37,6 +38,13 @@ export function parseYaml(source: string): YamlText {
   }
   const { node, end } = new Reader(source, document).block(contents, 0);
   return { root: node, after: source.slice(end) };
+}
+
+/** Whether every document of a text parses, however it is written. */
+export function isYaml(source: string): boolean {
+  return parseAllDocuments(source, { logLevel: "silent" }).every(
+    ({ errors }) => errors.length === 0,
+  );
 }
 
 function refuseUnusual(document: Document.Parsed): void {

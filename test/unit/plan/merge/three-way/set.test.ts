@@ -47,6 +47,28 @@ describe("env files", () => {
     expect(mergeEnvFiles(BASE, "# Copy me\nA=1\n", THEIRS).text).not.toContain("B=2");
   });
 
+  it.each([
+    ["deleted", "# Copy me\nA=1\n"],
+    ["made a comment of", "# Copy me\nA=1\n# B=2\n"],
+  ])("keep out what the user %s, though the template has another value for it", (_, mine) => {
+    const theirs = THEIRS.replace("B=2", "B=9");
+    for (const end of ["\n", "\r\n"]) {
+      const own = mine.replaceAll("\n", end);
+      expect(mergeEnvFiles(BASE, own, theirs)).toEqual({
+        text: `${own}\n# Kafka\nBROKERS=here\nTOPIC=t\n`.replace(/\r?\n/g, end),
+        conflicts: 0,
+        notes: [
+          {
+            kind: "stays-deleted",
+            message: '"B=9" is new in the template; you deleted it, so it stays deleted',
+          },
+        ],
+      });
+    }
+    const moved = BASE.replace("# Copy me\nA=1\nB=2", "B=9\n# Copy me\nA=1");
+    expect(mergeEnvFiles(BASE, mine, moved).text).toBe(mine);
+  });
+
   it("keep line ends", () => {
     const mine = `${BASE}C=3`.replaceAll("\n", "\r\n");
     expect(mergeEnvFiles(BASE, mine, THEIRS).text).toBe(

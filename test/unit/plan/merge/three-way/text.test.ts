@@ -113,6 +113,23 @@ describe("insertions at one place", () => {
     expect(items.text).toBe("[\n  mine,\n  theirs,\n]\n");
   });
 
+  it.each([
+    ["  port: 1,", "  port: 2,"],
+    ["  port,", "  port: 2,"],
+    ["  own: 3,\n  port: 1,", "  port: 2,\n  other: 4,"],
+  ])("are a conflict when one name has two values: %j and %j", (mine, theirs) => {
+    const texts = ["{\n}\n", `{\n${mine}\n}\n`, `{\n${theirs}\n}\n`] as const;
+    expect(mergeText(...texts, LABELS, keepUnorderedCode).conflicts).toBe(1);
+  });
+
+  it("are one item when both are the same", () => {
+    const texts = ["{\n}\n", "{\n  a: 1,\n  b,\n}\n", "{\n  c,\n  a: 1,\n}\n"] as const;
+    expect(mergeText(...texts, LABELS, keepUnorderedCode)).toEqual({
+      text: "{\n  a: 1,\n  b,\n  c,\n}\n",
+      conflicts: 0,
+    });
+  });
+
   it("are a conflict when their order can matter", () => {
     const merged = mergeText(
       "{\n}\n",

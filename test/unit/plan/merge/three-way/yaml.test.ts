@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 
+import { mergeFile } from "../../../../../src/plan/merge/three-way/merge-file.ts";
 import { mergeYaml } from "../../../../../src/plan/merge/three-way/yaml.ts";
 import { parseYaml } from "../../../../../src/plan/merge/three-way/yaml-syntax.ts";
 import { render } from "../../../../../src/plan/render.ts";
@@ -125,6 +126,40 @@ describe("YAML", () => {
     ["it is empty", ""],
   ])("has nothing to say when %s", (_, mine) => {
     expect(mergeYaml(BASE, mine, THEIRS)).toBeUndefined();
+  });
+});
+
+describe("YAML that is merged by its lines", () => {
+  // Anchors are not merged by key.
+  const base = "x: &x 1\n\nenv:\n  A: 1\n\nend: *x\n";
+  const merge = (mine: string, theirs: string) => {
+    const bytes = { base: Buffer.from(base), mine: Buffer.from(mine), theirs: Buffer.from(theirs) };
+    const merged = mergeFile("a.yml", bytes, { mine: "yours", theirs: "template" });
+    return merged && { conflicts: merged.conflicts, text: Buffer.from(merged.bytes).toString() };
+  };
+
+  it("has what both added at one place", () => {
+    const merged = merge(
+      base.replace("  A: 1\n", "  A: 1\n  M: 1\n"),
+      base.replace("  A: 1\n", "  A: 1\n  T: 1\n"),
+    );
+    expect(merged).toEqual({
+      text: base.replace("  A: 1\n", "  A: 1\n  M: 1\n  T: 1\n"),
+      conflicts: 0,
+    });
+  });
+
+  it("is a conflict where both added the same key with another value", () => {
+    const merged = merge(
+      base.replace("  A: 1\n", "  A: 1\n  B: 1\n"),
+      base.replace("  A: 1\n", "  A: 1\n  B: 2\n"),
+    );
+    expect(merged?.conflicts).toBe(1);
+    expect(merged?.text).toContain("<<<<<<< yours\n  B: 1\n=======\n  B: 2\n>>>>>>> template\n");
+  });
+
+  it("is not merged where both added the same key at two places", () => {
+    expect(merge(`B: 1\n${base}`, `${base}B: 2\n`)).toBeUndefined();
   });
 });
 
