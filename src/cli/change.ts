@@ -13,6 +13,7 @@ import type { Host } from "./host.ts";
 import { installChanged } from "./install-changed.ts";
 import { nextSteps } from "./next-steps.ts";
 import { readFiles, type Service } from "./open-service.ts";
+import { servicePath } from "./service-path.ts";
 
 /** What a service shall become. */
 export interface Wish {
@@ -74,7 +75,7 @@ async function planChange(
   host: Host,
   service: Service,
   wish: Wish,
-  { restore }: ServiceOptions,
+  { restore = [] }: ServiceOptions,
 ): Promise<Changing> {
   const theirs = render(wish.templates, wish.answers);
   const { base, unknown, files, obstacles } = await readFiles(host, service, theirs);
@@ -84,7 +85,7 @@ async function planChange(
     theirs,
     mine: files,
     obstacles,
-    restore: new Set(restore),
+    restore: new Set(restore.map(servicePath)),
     labels: { mine: "yours", theirs: `template ${wish.templates.version}, ${wish.command}` },
   });
   return { ...wish, service, plan, base, theirs };

@@ -6,12 +6,13 @@ import { plain, restyle } from "../plan/merge/three-way/encoding.ts";
 import type { ServiceCommand } from "./commands.ts";
 import { openService } from "./open-service.ts";
 import { type DriftReading, readDrift } from "./read-drift.ts";
+import { servicePath } from "./service-path.ts";
 
 /** Shows what a service has that its own answers' render has not, as `git diff` would. */
 export const diff: ServiceCommand = async (host, report, options) => {
   const service = await openService(host, report, options.directory);
   const reading = await readDrift(host, service);
-  const paths = options.names.map((path) => path.replace(/^\.\//, "").replace(/\/$/, ""));
+  const paths = options.names.map(servicePath);
   paths.forEach((path) => refuseUnknown(reading, path));
   // What is the user's alone is no drift; who asks for it by name wants to see it all the same.
   const shown = reading.drifts.filter(({ path, kind, yours }) =>

@@ -1,7 +1,7 @@
+import type { Draft } from "./draft.ts";
 import { sameText } from "./merge/three-way/encoding.ts";
 import { keepBoth, mergeInto, type Three, tryMerge } from "./merge-into.ts";
 import { mergeMode } from "./mode.ts";
-import type { Move } from "./moves.ts";
 import type { DiskFile } from "./plan.ts";
 import { blockerOf, same, type Situation, successorOf } from "./situation.ts";
 import type { TreeFile } from "./tree.ts";
@@ -32,51 +32,58 @@ function decideKept(
   wanted: TreeFile,
   own: DiskFile | undefined,
 ): void {
-  const move = situation.moved.get(path);
+  const template = { was: path, wanted: path };
   if (own) {
-    mergeInto(situation, { was, wanted, own, template: { was: path, wanted: path } }, path);
+    mergeInto(situation, { was, wanted, own, template }, path);
   } else if (situation.restore.has(path)) {
     situation.draft.write(path, wanted);
-  } else if (move?.certain) {
-    followMove(situation, path, was, wanted, move.to);
   } else {
-    leaveDeleted(situation, path, was, wanted, move);
+    decideGone(situation, template, was, wanted);
   }
 }
 
-function followMove(
+/** The template has the file, perhaps elsewhere now, and the user has it no more, or elsewhere. */
+function decideGone(
   situation: Situation,
-  path: string,
+  template: Three["template"],
   was: TreeFile,
   wanted: TreeFile,
-  to: string,
 ): void {
-  const own = situation.mine.get(to);
-  if (own && !same(was, wanted)) {
-    mergeInto(situation, { was, wanted, own, template: { was: path, wanted: path } }, to);
-    if (wanted.owner === "merged") {
-      const message = `you moved ${path} here; the template's change to it was made here, too`;
-      situation.draft.find(to, "moved", message);
-    }
+  const { draft } = situation;
+  const move = situation.moved.get(template.was);
+  const own = situation.mine.get(move?.to ?? "");
+  if (move?.certain && own) {
+    followMove(situation, { was, wanted, own, template }, move.to);
+    return;
   }
-}
-
-function leaveDeleted(
-  { draft }: Situation,
-  path: string,
-  was: TreeFile,
-  wanted: TreeFile,
-  move: Move | undefined,
-): void {
   const changed = same(was, wanted) ? "" : ", though the template has changed it";
   if (wanted.owner === "once" && changed === "") {
     return;
   }
   if (move) {
-    const message = `you deleted ${path}, or moved it here: look yourself`;
+    const message = `you deleted ${template.was}, or moved it here: look yourself`;
     draft.find(move.to, "maybe-moved", `${message}${changed}`);
   }
-  draft.find(path, "stays-deleted", `you deleted it, so it stays deleted${changed}`);
+  const called = template.was === template.wanted ? "" : ` when it was called ${template.was}`;
+  findDeleted(draft, template.wanted, called, changed);
+}
+
+function followMove(situation: Situation, three: Three, to: string): void {
+  const { was, wanted, template } = three;
+  if (!same(was, wanted)) {
+    mergeInto(situation, three, to);
+  }
+  const isElsewhere = template.was !== template.wanted;
+  if (wanted.owner === "merged" && (isElsewhere || !same(was, wanted))) {
+    const now = isElsewhere ? `, and the template to ${template.wanted}: yours stays` : "";
+    const change = same(was, wanted) ? "" : "; the template's change to it was made here, too";
+    situation.draft.find(to, "moved", `you moved ${template.was} here${now}${change}`);
+  }
+}
+
+function findDeleted(draft: Draft, path: string, called = "", more = ""): void {
+  const message = `you deleted it${called}, so it stays deleted${more}`;
+  draft.find(path, "stays-deleted", `${message} (--restore ${path} brings it back)`);
 }
 
 /** The template has the file no more. */
@@ -88,6 +95,7 @@ function decideDropped(
 ): void {
   const { draft, theirs } = situation;
   if (!own) {
+    findMoved(situation, path);
     return;
   }
   const to = successorOf(situation, path);
@@ -98,6 +106,17 @@ function decideDropped(
     takeAlong(situation, { was, wanted, own, template: { was: path, wanted: to } });
   } else {
     draft.find(path, "kept-edited", "the template has dropped it; it stays because you edited it");
+  }
+}
+
+/** The user does not have it there any more: elsewhere, perhaps. */
+function findMoved(situation: Situation, path: string): void {
+  const move = situation.moved.get(path);
+  // Where the template has it elsewhere, too, that place decides.
+  if (move && successorOf(situation, path) === undefined) {
+    const kind = move.certain ? "kept-edited" : "maybe-moved";
+    const here = move.certain ? "which you moved here" : "which you may have moved here";
+    situation.draft.find(move.to, kind, `the template has dropped ${path}, ${here}; it stays`);
   }
 }
 
@@ -135,8 +154,8 @@ function decideNew(
   } else if (own) {
     const message = "you have a file here, and so has the template";
     keepBoth(situation, path, wanted, { kind: "taken", message });
-  } else if (from !== undefined && !before && !situation.restore.has(path)) {
-    draft.find(path, "stays-deleted", `you deleted it when it was called ${from}`);
+  } else if (from !== undefined && old && !before && !situation.restore.has(path)) {
+    decideGone(situation, { was: from, wanted: path }, old, wanted);
   } else if (!before || !old || sameText(before.bytes, old.bytes) || wanted.owner !== "merged") {
     draft.write(path, wanted);
   }
@@ -154,7 +173,7 @@ function decideUnknown(
   if (!own && wanted && situation.restore.has(path)) {
     draft.write(path, wanted);
   } else if (!own) {
-    draft.find(path, "stays-deleted", "you deleted it, so it stays deleted");
+    findDeleted(draft, path);
   } else if (!wanted) {
     draft.find(path, "kept-edited", "the template has dropped it; it stays because it was edited");
   } else if (wanted.owner === "once") {

@@ -43,7 +43,8 @@ export interface Finding {
   path: string;
   kind:
     | "stays-deleted" // by the user; `restore` brings it back
-    | "kept-edited" // the template dropped it, but the user had edited it
+    | "not-deleted" // so `restore` has nothing to bring back
+    | "kept-edited" // the template dropped it, but the user had edited or moved it
     | "kept-yours" // the user's alone since the day it was written, and the template's has changed
     | "moved" // found under another name, to which the change was applied
     | "maybe-moved" // perhaps the same file under another name, so nothing was applied

@@ -1,3 +1,4 @@
+import { closest } from "../answers/words.ts";
 import { UserError } from "../errors.ts";
 import { decide } from "./decide.ts";
 import { Draft } from "./draft.ts";
@@ -36,6 +37,11 @@ export function planUpdate(update: Update): Plan {
   refuseMarks(update);
   refuseStrangers(update);
   const draft = new Draft(update.mine);
+  for (const path of update.restore) {
+    if (update.mine.has(path) && update.theirs.has(path)) {
+      draft.find(path, "not-deleted", "it is there, so there is nothing to bring back");
+    }
+  }
   const situation = { ...update, ...findMoves(update), draft };
   const paths = new Set([...update.base.keys(), ...update.unknown, ...update.theirs.keys()]);
   for (const path of [...paths].sort()) {
@@ -76,7 +82,14 @@ export function hasMarks(bytes: Uint8Array): boolean {
 function refuseStrangers({ theirs, restore }: Update): void {
   for (const path of restore) {
     if (!theirs.has(path)) {
-      throw new UserError("USAGE", `--restore ${path}: the template has no such file`);
+      const guess = closest(path, [...theirs.keys()]);
+      throw new UserError(
+        "USAGE",
+        `--restore ${path}: the template has no such file`,
+        guess
+          ? `did you mean ${guess}?`
+          : "paths start at the service's folder; `status` lists them",
+      );
     }
   }
 }

@@ -129,7 +129,7 @@ describe("add-integration", () => {
     disk.volume.unlinkSync(`${ROOT}/fsd.yml`);
     const { out } = await run(["add-integration", "postbox", "--no-install"], { disk });
     expect(out).toContain("- Dockerfile: you deleted it, so it stays deleted");
-    const restored = ["--restore", "Dockerfile", "--restore", "fsd.yml", "postbox"];
+    const restored = ["--restore", "./Dockerfile", "--restore", "fsd.yml", "postbox"];
     expect((await run(["add-integration", ...restored], { disk })).code).toBe(0);
     expect(filesOf(disk)).toEqual(filesOf(serviceDisk(["postbox"])));
   });
@@ -153,7 +153,8 @@ describe("add-integration", () => {
     [["add-integration"], "no integration is named", /add-integration .*postbox$/m],
     [["add-integration", "postbix"], 'no integration "postbix"', /did you mean postbox\?/],
     [["add-integration", "zzz"], 'no integration "zzz"', /there are .*postbox$/m],
-    [["add-integration", "postbox", "--restore", "nope"], "--restore nope", /^/],
+    [["add-integration", "postbox", "--restore", "nope"], "--restore nope", /paths start at/],
+    [["update", "--restore", "Dokerfile"], "--restore Dokerfile", /did you mean Dockerfile\?/],
     [["add-integration", "postbox", "--directry", "x"], "unknown option", /--directory/],
     [["update", "now"], "too many arguments", /--help/],
     [["status", "--directory", "/nowhere"], "there is no such folder", /name a service's folder/],
@@ -542,7 +543,7 @@ describe("diff", () => {
   });
 
   it("of a path shows that path only, also when it is the user's own", async () => {
-    const { out } = await run(["diff", "src/"], { disk: editedDisk() });
+    const { out } = await run(["diff", "./src/"], { disk: editedDisk() });
     expect(out).toMatch(/^--- template\/src\/routes\/receipts\.ts$/m);
     expect(out).not.toContain("README");
   });

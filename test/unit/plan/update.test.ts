@@ -128,6 +128,17 @@ describe("a file that the user deleted", () => {
     expect(effects(plan([{ a: "1\n" }, {}, { a: "1\n" }], { restore }))).toEqual({ a: "1\n" });
   });
 
+  it("is said to be there when it was not deleted", () => {
+    const planned = plan([{ a: "1\n" }, { a: "1\n" }, { a: "1\n" }], { restore: new Set(["a"]) });
+    expect(planned.changes).toEqual([]);
+    expect(findings(planned)).toEqual(["a not-deleted"]);
+  });
+
+  it("says how it comes back", () => {
+    const [finding] = plan(trees).findings;
+    expect(finding?.message).toContain("--restore a brings it back");
+  });
+
   it("is refused to come back when the template has no such file", () => {
     expect(() => plan(trees, { restore: new Set(["b"]) })).toThrow(UserError);
   });
@@ -158,6 +169,44 @@ describe("a file that the user moved", () => {
       { "a.ts": "x\n" },
     ]);
     expect(planned.changes).toEqual([]);
+  });
+});
+
+describe("a file that the user moved, and the template drops or moves, too", () => {
+  const own = { "c.ts": `${LONG}own\n` };
+
+  it("stays where it is, and that is said", () => {
+    const planned = plan([{ "a.ts": LONG }, own, {}]);
+    expect(planned.changes).toEqual([]);
+    expect(findings(planned)).toEqual(["c.ts kept-edited"]);
+  });
+
+  it("may be that file, and that is said", () => {
+    const planned = plan([{ "a.ts": LONG }, { ...own, "d.ts": `${LONG}other\n` }, {}]);
+    expect(planned.changes).toEqual([]);
+    expect(findings(planned)).toEqual(["c.ts maybe-moved"]);
+  });
+
+  it("gets the template's change where the user has it", () => {
+    const planned = plan([{ "a.ts": LONG }, own, { "b.ts": `new\n${LONG}` }]);
+    expect(effects(planned)).toEqual({ "c.ts": `new\n${LONG}own\n` });
+    expect(planned.findings).toEqual([
+      {
+        path: "c.ts",
+        kind: "moved",
+        message:
+          "you moved a.ts here, and the template to b.ts: yours stays; " +
+          "the template's change to it was made here, too",
+      },
+    ]);
+    const unchanged = plan([{ "a.ts": LONG }, own, { "b.ts": LONG }]);
+    expect(unchanged.changes).toEqual([]);
+    expect(findings(unchanged)).toEqual(["c.ts moved"]);
+  });
+
+  it("comes to its new place on request", () => {
+    const planned = plan([{ "a.ts": LONG }, own, { "b.ts": LONG }], { restore: new Set(["b.ts"]) });
+    expect(effects(planned)).toEqual({ "b.ts": LONG });
   });
 });
 
