@@ -15,8 +15,21 @@ export function checkAnswers(manifest: Manifest, answers: Partial<Answers>): Ans
   throw new UserError(
     "INVALID_ANSWER",
     `${flagOf(key)} ${show(answers[key])}: ${issue?.message}`,
-    key === "name" ? `for example ${suggestName(answers.name)}` : undefined,
+    hintFor(key, answers.name),
   );
+}
+
+/** What to do about a bad answer. Those that are picked from a list are said with the list. */
+function hintFor(key: AnswerKey, name: unknown): string {
+  const good: Partial<Record<AnswerKey, string>> = {
+    name: suggestName(name),
+    description: '--description "What it does"',
+    team: "--team platform",
+    port: "--port 9000",
+    metricsPort: "--metrics-port 9090",
+  };
+  const example = good[key];
+  return example === undefined ? "see create-fetch-service --help" : `for example ${example}`;
 }
 
 /** The answers that nobody gave. */

@@ -70,7 +70,8 @@ async function answersFile(
     if (error instanceof UserError) {
       throw error;
     }
-    throw new UserError("USAGE", `--answers ${file}: ${messageOf(error)}`);
+    const hint = "name a JSON file with answers, or - for standard input";
+    throw new UserError("USAGE", `--answers ${file}: ${messageOf(error)}`, hint);
   }
 }
 

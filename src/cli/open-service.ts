@@ -10,6 +10,7 @@ import { entryNamed, type PackageManager } from "../catalog/manifest.ts";
 import type { Templates } from "../catalog/templates.ts";
 import { UserError } from "../errors.ts";
 import { type Base, baseOf, missingBlobs } from "../plan/base.ts";
+import { equal } from "../plan/merge/three-way/encoding.ts";
 import { readState, recordedAnswers, type State } from "../plan/read-state.ts";
 import { render } from "../plan/render.ts";
 import { STATE_FILE } from "../plan/state.ts";
@@ -127,7 +128,7 @@ async function readWhole(
   const [read] = await Promise.allSettled([readService(host.fs, root, wanted)]);
   const isAtWork = await isBetweenStates(host.fs, root);
   const now = await readRecorded(host, root);
-  if (wasAtWork || isAtWork || !now || !recorded || Buffer.compare(now, recorded) !== 0) {
+  if (wasAtWork || isAtWork || !now || !recorded || !equal(now, recorded)) {
     throw new UserError(
       "CHANGED_MEANWHILE",
       "the service was changed meanwhile, by another run or by git; nothing was written",

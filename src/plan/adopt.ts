@@ -1,8 +1,8 @@
 import { type Answers, defaultAnswers } from "../answers/schema.ts";
 import { entryNamed, type Manifest } from "../catalog/manifest.ts";
 import type { Templates } from "../catalog/templates.ts";
-import { equal } from "./draft.ts";
 import { guessAnswers } from "./guess.ts";
+import { equal } from "./merge/three-way/encoding.ts";
 import { likeness, linesOf } from "./moves.ts";
 import type { DiskTree } from "./plan.ts";
 import { render } from "./render.ts";

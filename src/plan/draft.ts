@@ -1,4 +1,5 @@
 import { blobId } from "./blob-id.ts";
+import { equal } from "./merge/three-way/encoding.ts";
 import type { Change, Conflict, DiskFile, DiskTree, Finding, Plan } from "./plan.ts";
 
 /** A plan in the making. */
@@ -70,10 +71,6 @@ export class Draft {
       findings: this.#findings.sort(byPath),
     };
   }
-}
-
-export function equal(one: Uint8Array, two: Uint8Array): boolean {
-  return Buffer.compare(one, two) === 0;
 }
 
 function identify({ bytes, mode }: DiskFile) {

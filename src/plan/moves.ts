@@ -1,7 +1,6 @@
 import { posix } from "node:path";
 
-import { equal } from "./draft.ts";
-import { decode } from "./merge/three-way/encoding.ts";
+import { decode, equal } from "./merge/three-way/encoding.ts";
 
 /** Where a file is now that stood elsewhere. */
 export interface Move {

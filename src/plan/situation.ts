@@ -1,4 +1,5 @@
 import type { Draft } from "./draft.ts";
+import { equal } from "./merge/three-way/encoding.ts";
 import type { Move } from "./moves.ts";
 import type { TreeFile } from "./tree.ts";
 import type { Update } from "./update.ts";
@@ -29,5 +30,5 @@ export function successorOf({ replaced }: Situation, path: string): string | und
 
 /** The template left a file as it was. */
 export function same(one: TreeFile, two: TreeFile): boolean {
-  return one.mode === two.mode && Buffer.compare(one.bytes, two.bytes) === 0;
+  return one.mode === two.mode && equal(one.bytes, two.bytes);
 }

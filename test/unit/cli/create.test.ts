@@ -134,6 +134,7 @@ describe("--answers", () => {
     const { code, err } = await runFake(["--answers", "nowhere.json", "--yes"]);
     expect(code).toBe(2);
     expect(err).toContain("--answers nowhere.json: ENOENT");
+    expect(err).toContain("hint: name a JSON file with answers");
   });
 });
 
@@ -344,12 +345,38 @@ describe("usage", () => {
     [["--prt", "1"], "unknown option '--prt'", "did you mean --port?"],
     [["a", "b"], "too many arguments", "--help"],
     [["x1", "--port"], "argument missing", "--help"],
-    [["x1", "--yes", "--framework", "fastfy"], "did you mean fastify?", ""],
-    [["x1", "--yes", "--package-manager", "bun"], "use npm or pnpm or yarn", ""],
-    [["x1", "--yes", "--integrations", "nothing"], '"nothing" is unknown', ""],
-    [["x1", "--yes", "--port", "8e3"], "whole number from 1024 to 65535", ""],
-    [["x1", "--yes", "--port", "70000"], "whole number from 1024 to 65535", ""],
-    [["x1", "--yes", "--port", "8080"], "two different ports", ""],
+    [
+      ["x1", "--yes", "--framework", "fastfy"],
+      "did you mean fastify?",
+      "hint: see create-fetch-service --help",
+    ],
+    [
+      ["x1", "--yes", "--package-manager", "bun"],
+      "use npm or pnpm or yarn",
+      "hint: see create-fetch-service --help",
+    ],
+    [
+      ["x1", "--yes", "--integrations", "nothing"],
+      '"nothing" is unknown',
+      "hint: see create-fetch-service --help",
+    ],
+    [["x1", "--yes", "--team", "7"], "--team", "hint: for example --team platform"],
+    [["x1", "--yes", "--description", ""], "1 to 300", 'hint: for example --description "What'],
+    [
+      ["x1", "--yes", "--port", "8e3"],
+      "whole number from 1024 to 65535",
+      "hint: for example --port 9000",
+    ],
+    [
+      ["x1", "--yes", "--port", "70000"],
+      "whole number from 1024 to 65535",
+      "hint: for example --port 9000",
+    ],
+    [
+      ["x1", "--yes", "--port", "8080"],
+      "two different ports",
+      "hint: for example --metrics-port 9090",
+    ],
     [["x1", "--yes", "--verify", "--no-install"], "--verify needs", ""],
   ])("refuses %j", async (args, message, hint) => {
     const { code, err, disk } = await runFake(args);

@@ -41,9 +41,14 @@ export function plain(source: string): string {
     .join("");
 }
 
+/** Whether two files are the same to the last byte. */
+export function equal(one: Uint8Array, two: Uint8Array): boolean {
+  return Buffer.compare(one, two) === 0;
+}
+
 /** Whether two files say the same, however their lines end: git may rewrite ends on every checkout. */
 export function sameText(one: Uint8Array, two: Uint8Array): boolean {
-  if (Buffer.compare(one, two) === 0) {
+  if (equal(one, two)) {
     return true;
   }
   const [first, second] = [one, two].map(decode);

@@ -1,6 +1,6 @@
 import { posix } from "node:path";
 
-import { decode } from "./encoding.ts";
+import { decode, equal } from "./encoding.ts";
 import { keepProse, keepUnorderedCode, keepYaml } from "./insertions.ts";
 import { mergeJson, mergePackageJson } from "./json.ts";
 import type { Merged } from "./merged.ts";
@@ -71,8 +71,4 @@ function lineByLine(resolve: Resolve) {
     ...mergeText(base, mine, theirs, labels, resolve),
     notes: [],
   });
-}
-
-function equal(one: Uint8Array, two: Uint8Array): boolean {
-  return Buffer.compare(one, two) === 0;
 }
