@@ -7,7 +7,7 @@ import type { Change, DiskTree } from "../plan/plan.ts";
 import { render } from "../plan/render.ts";
 import { STATE_FILE } from "../plan/state.ts";
 import type { ServiceCommand } from "./commands.ts";
-import { confirmWriting } from "./confirm.ts";
+import { confirmWriting } from "./collect.ts";
 import type { Host } from "./host.ts";
 import { findRoot, serviceAt } from "./open-service.ts";
 import type { Report } from "./report.ts";

@@ -2,7 +2,7 @@ import type { ChangelogEntry } from "../catalog/changelog.ts";
 import { changeLine, countsOf } from "./change-wording.ts";
 import type { Changing } from "./change.ts";
 import { type ShownConflict, shownConflicts } from "./conflicts.ts";
-import type { Ending } from "./install-changed.ts";
+import type { Ending } from "./change-install.ts";
 import type { Report } from "./report.ts";
 
 /** Tells of the changes of a service. */

@@ -8,12 +8,11 @@ import type { Tree } from "../plan/tree.ts";
 import { planUpdate } from "../plan/update.ts";
 import type { ChangeReport } from "./change-report.ts";
 import type { ServiceOptions } from "./commands.ts";
-import { confirmWriting } from "./confirm.ts";
+import { confirmWriting } from "./collect.ts";
 import type { Host } from "./host.ts";
-import { installChanged } from "./install-changed.ts";
+import { installChanged } from "./change-install.ts";
 import { nextSteps } from "./next-steps.ts";
-import { readFiles, type Service } from "./open-service.ts";
-import { servicePath } from "./service-path.ts";
+import { readFiles, type Service, servicePath } from "./open-service.ts";
 
 /** What a service shall become. */
 export interface Wish {

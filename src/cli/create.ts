@@ -8,8 +8,7 @@ import { entryNamed, type Manifest, type PackageManager } from "../catalog/manif
 import { UserError } from "../errors.ts";
 import { render } from "../plan/render.ts";
 import type { Tree } from "../plan/tree.ts";
-import { collectAnswers } from "./collect.ts";
-import { confirmWriting } from "./confirm.ts";
+import { collectAnswers, confirmWriting } from "./collect.ts";
 import { finish } from "./finish.ts";
 import type { Host } from "./host.ts";
 import type { CreateOptions } from "./program.ts";

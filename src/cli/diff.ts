@@ -4,9 +4,8 @@ import { UserError } from "../errors.ts";
 import type { Drift } from "../plan/drift.ts";
 import { plain, restyle } from "../plan/merge/three-way/encoding.ts";
 import type { ServiceCommand } from "./commands.ts";
-import { openService } from "./open-service.ts";
+import { openService, servicePath } from "./open-service.ts";
 import { type DriftReading, readDrift } from "./read-drift.ts";
-import { servicePath } from "./service-path.ts";
 
 /** Shows what a service has that its own answers' render has not, as `git diff` would. */
 export const diff: ServiceCommand = async (host, report, options) => {

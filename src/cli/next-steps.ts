@@ -1,7 +1,7 @@
 import { entryNamed } from "../catalog/manifest.ts";
 import type { Tree } from "../plan/tree.ts";
 import type { Changing } from "./change.ts";
-import { goThere } from "./install-changed.ts";
+import { goThere } from "./change-install.ts";
 import { serverStarts } from "./wording.ts";
 
 const SETTINGS = ".env.example";

@@ -1,4 +1,4 @@
-import { join, relative, resolve } from "node:path";
+import { join, posix, relative, resolve } from "node:path";
 
 import semver from "semver";
 
@@ -160,4 +160,9 @@ async function templatesOf(host: Host, version: string): Promise<Templates> {
   }
   // Without them, the service's own files and git have to say what the template once wrote.
   return (await host.archive()).templates(version) ?? current;
+}
+
+/** A path that the user typed, as the plan has it: from the service's folder, with plain slashes. */
+export function servicePath(typed: string): string {
+  return posix.normalize(typed.replaceAll("\\", "/")).replace(/(?<=.)\/$/, "");
 }

@@ -1,4 +1,5 @@
 import { quoteForShell } from "../answers/flags.ts";
+import { explainSystem } from "../apply/explain.ts";
 import type { GitOutcome } from "../apply/git.ts";
 import type { Recovery } from "../apply/recover.ts";
 import { messageOf, UserError } from "../errors.ts";
@@ -164,7 +165,8 @@ export class Report {
   }
 
   /** Prints what went wrong, beside what was done before it, and returns the exit code. */
-  failure(error: unknown, done: object = {}): number {
+  failure(thrown: unknown, done: object = {}): number {
+    const error = explainSystem(thrown);
     const { code, message, hint } = describeError(error);
     if (this.json) {
       this.document({ ...done, error: { code, message, ...(hint !== undefined && { hint }) } });

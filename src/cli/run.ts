@@ -1,4 +1,3 @@
-import { explainSystem } from "../apply/explain.ts";
 import { createProgram } from "./program.ts";
 import type { Host } from "./host.ts";
 import type { Report } from "./report.ts";
@@ -33,7 +32,7 @@ export async function run(args: readonly string[], surroundings: Surroundings): 
     await program.parseAsync(args, { from: "user" });
     return exitCode;
   } catch (error) {
-    return isHelp(error) ? 0 : (await report()).failure(explainSystem(error));
+    return isHelp(error) ? 0 : (await report()).failure(error);
   }
 }
 

@@ -2,7 +2,7 @@ import { commit } from "../apply/commit.ts";
 import { readUndo } from "../apply/undo.ts";
 import { changeLine, countsOf } from "./change-wording.ts";
 import type { ServiceCommand } from "./commands.ts";
-import { type Ending, goThere, installChanged } from "./install-changed.ts";
+import { type Ending, goThere, installChanged } from "./change-install.ts";
 import { findRoot, serviceAt } from "./open-service.ts";
 
 /** Goes back to before the last command. */
