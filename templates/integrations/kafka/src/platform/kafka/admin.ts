@@ -4,6 +4,7 @@ import { connectionOptions, type KafkaSettings } from "./connection.ts";
 /** Where a group may be put: the beginning, the end, or the first record not older than a moment. */
 export type Position = "earliest" | "latest" | Date;
 
+const TIMEOUT_MS = 5_000;
 const SPECIAL = { latest: -1n, earliest: -2n } as const;
 
 /** Runs `work` with an administrator's connection. It gives up soon: somebody sits in front of it. */
@@ -12,7 +13,8 @@ export async function withAdmin<Result>(
   work: (admin: Admin) => Promise<Result>,
 ): Promise<Result> {
   const kafka = await import("@platformatic/kafka");
-  const admin = new kafka.Admin({ ...connectionOptions(settings), retries: 3, timeout: 5_000 });
+  const times = { retries: 3, timeout: TIMEOUT_MS, requestTimeout: TIMEOUT_MS };
+  const admin = new kafka.Admin({ ...connectionOptions(settings), ...times });
   try {
     return await work(admin);
   } finally {

@@ -1,4 +1,4 @@
-import type { KafkaRecord, OutgoingRecord } from "./port.ts";
+import type { KafkaRecord, OutgoingHeader, OutgoingRecord } from "./port.ts";
 
 /** Where the records of a topic go that could not be processed. */
 export function deadLetterTopic(topic: string): string {
@@ -26,7 +26,7 @@ export function toDeadLetter(
     topic: deadLetterTopic(record.topic),
     key: record.key,
     value: record.value,
-    headers: new Map<string, Buffer | string>([
+    headers: [
       ...originalHeaders(record),
       [`${PREFIX}reason`, reason],
       [`${PREFIX}error`, `${error.name}: ${error.message}`.slice(0, MAX_ERROR_LENGTH)],
@@ -34,32 +34,38 @@ export function toDeadLetter(
       [`${PREFIX}topic`, record.topic],
       [`${PREFIX}partition`, String(record.partition)],
       [`${PREFIX}offset`, String(record.offset)],
-      [`${PREFIX}timestamp`, new Date(Number(record.timestamp)).toISOString()],
+      [`${PREFIX}timestamp`, timeOf(record)],
       [`${PREFIX}failed-at`, new Date().toISOString()],
-    ]),
+    ],
+    compressed: true,
   };
 }
 
-/** What goes back to the topic that the letter came from: the record as it was. */
-export function toReplay(letter: KafkaRecord): OutgoingRecord {
-  return {
-    topic: deadLetterFields(letter)["topic"] ?? letter.topic.replace(/\.dlq$/, ""),
-    key: letter.key,
-    value: letter.value,
-    headers: new Map<string, Buffer | string>(originalHeaders(letter)),
-  };
+/** What goes back to `topic`, which the letter came from: the record as it was. */
+export function toReplay(letter: KafkaRecord, topic: string): OutgoingRecord {
+  const { key, value } = letter;
+  return { topic, key, value, headers: originalHeaders(letter), compressed: true };
 }
 
 /** What a dead letter's headers tell: reason, error, attempts, topic, partition, offset, timestamp, failed-at. */
 export function deadLetterFields({ headerEntries }: KafkaRecord): Record<string, string> {
-  const own = headerEntries.filter(([name]) => name.toString().startsWith(PREFIX));
   return Object.fromEntries(
-    own.map(([name, value]) => [name.toString().slice(PREFIX.length), value.toString()]),
+    headerEntries
+      .filter(isOurs)
+      .map(([name, value]) => [name.toString().slice(PREFIX.length), String(value)]),
   );
 }
 
-function originalHeaders({ headerEntries }: KafkaRecord): [string, Buffer][] {
-  return headerEntries
-    .map(([name, value]): [string, Buffer] => [name.toString(), value])
-    .filter(([name]) => !name.startsWith(PREFIX));
+function originalHeaders({ headerEntries }: KafkaRecord): OutgoingHeader[] {
+  return headerEntries.filter((header) => !isOurs(header));
+}
+
+function isOurs([name]: OutgoingHeader): boolean {
+  return name.toString().startsWith(PREFIX);
+}
+
+/** Publishers choose a record's time, and not all of them mean milliseconds. */
+function timeOf({ timestamp }: KafkaRecord): string {
+  const time = new Date(Number(timestamp));
+  return Number.isNaN(time.getTime()) ? String(timestamp) : time.toISOString();
 }

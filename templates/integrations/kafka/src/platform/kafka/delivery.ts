@@ -1,4 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
+import { inspect } from "node:util";
 import { SpanStatusCode } from "@opentelemetry/api";
 import type { z } from "zod";
 import type { Deps } from "../../deps.ts";
@@ -51,8 +52,11 @@ export interface DeliveryOptions {
   retryMs?: number;
 }
 
-/** Processes one record to its end. Throws only when its dead letter cannot be written: then it is not done. */
-export type Deliver = (record: KafkaRecord) => Promise<void>;
+/**
+ * Processes one record to its end. Throws only when its dead letter cannot be written, or when `signal` ended the wait
+ * for another call of its handler: then it is not done.
+ */
+export type Deliver = (record: KafkaRecord, signal?: AbortSignal) => Promise<void>;
 
 type Call = () => Promise<void> | void;
 
@@ -78,6 +82,9 @@ export function createDelivery({
     ]),
   );
 
+  /** The last offset whose handler has failed, by partition. */
+  const failing = new Map<number, bigint>();
+
   function check(value: Buffer): Call {
     const envelope = readEnvelope(value);
     const known = byType.get(envelope.type);
@@ -92,15 +99,18 @@ export function createDelivery({
   /** Calls a handler that has failed three times more. @returns why the record has to be given up, if so. */
   async function repeat(
     handle: Call,
-    topic: string,
+    record: KafkaRecord,
     thrown: unknown,
+    signal: AbortSignal | undefined,
   ): Promise<Verdict | undefined> {
     let error = asError(thrown);
     for (let attempts = 1; attempts <= RETRIES; attempts += 1) {
-      log.warn({ error, attempts }, "event handler failed; it is called again");
-      metrics.retries.inc({ topic });
+      const level = isNews(record) ? "warn" : "debug";
+      log[level]({ error, attempts }, "event handler failed; it is called again");
+      metrics.retries.inc({ topic: record.topic });
       // Half of it by chance, so that those that failed together do not come back together.
-      await delay(retryMs * 2 ** (attempts - 1) * (0.5 + Math.random() / 2));
+      const waitMs = retryMs * 2 ** (attempts - 1) * (0.5 + Math.random() / 2);
+      await delay(waitMs, undefined, signal && { signal });
       try {
         await handle();
         return undefined;
@@ -109,6 +119,13 @@ export function createDelivery({
       }
     }
     return { reason: "handler_failed", error, attempts: RETRIES + 1 };
+  }
+
+  /** Whether it fails for the first time, here at least: it comes again while its dead letter cannot be written. */
+  function isNews({ partition, offset }: KafkaRecord): boolean {
+    const known = failing.get(partition) === offset;
+    failing.set(partition, offset);
+    return !known;
   }
 
   async function bury(record: KafkaRecord, verdict: Verdict): Promise<void> {
@@ -127,6 +144,7 @@ export function createDelivery({
     record: KafkaRecord,
     value: Buffer,
     surroundings: RecordContext,
+    signal: AbortSignal | undefined,
   ): Promise<void> {
     let verdict: Verdict | undefined;
     let handle: Call | undefined;
@@ -134,18 +152,18 @@ export function createDelivery({
       handle = check(value);
       await handle();
     } catch (error) {
-      verdict = handle === undefined ? poison(error) : await repeat(handle, record.topic, error);
+      verdict = handle ? await repeat(handle, record, error, signal) : unreadable(error);
     }
     endSpan(surroundings, verdict);
     if (verdict === undefined) metrics.consumed.inc({ topic: record.topic, outcome: "processed" });
     else await bury(record, verdict);
   }
 
-  return async (record) => {
+  return async (record, signal) => {
     const { topic, value } = record;
     if (value === undefined) return metrics.consumed.inc({ topic, outcome: "tombstone" });
     const surroundings = contextOf(record, group, ratio);
-    return runInRequest(surroundings, process, record, value, surroundings);
+    return runInRequest(surroundings, process, record, value, surroundings, signal);
   };
 }
 
@@ -158,11 +176,13 @@ function endSpan({ span }: RecordContext, verdict: Verdict | undefined): void {
   span.end();
 }
 
-function poison(error: unknown): Verdict {
-  if (!(error instanceof PoisonError)) throw error;
-  return { reason: error.reason, error, attempts: 0 };
+/** What a schema of ours throws over a record, instead of refusing it, no repetition makes better either. */
+function unreadable(thrown: unknown): Verdict {
+  const error = asError(thrown);
+  return { reason: error instanceof PoisonError ? error.reason : "malformed", error, attempts: 0 };
 }
 
 function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
+  if (thrown instanceof Error) return thrown;
+  return new Error(typeof thrown === "string" ? thrown : inspect(thrown));
 }

@@ -60,10 +60,14 @@ export function createEvent<Data>(type: string, data: Data): Event<Data> {
 export function readEnvelope(value: Buffer): { type: string } {
   if (!isUtf8(value)) throw new PoisonError("malformed", "the value is not UTF-8");
   const envelope = parse(value.toString("utf8"));
-  if (typeof envelope !== "object" || envelope === null || !("type" in envelope)) {
+  if (!isTyped(envelope)) {
     throw new PoisonError("malformed", "the value is no event: it has no type");
   }
-  return envelope as { type: string };
+  return envelope;
+}
+
+function isTyped(value: unknown): value is { type: string } {
+  return typeof (value as { type?: unknown } | null)?.type === "string";
 }
 
 function parse(text: string): unknown {

@@ -34,40 +34,27 @@ export interface KafkaOptions {
   topic: string;
   group: string;
   metrics: Registry;
-  /** For tests: how long is waited before a handler is called again, and for a batch to be full. */
+  /** For tests: times of the delivery and of the consumer. */
   retryMs?: number;
   batchMs?: number;
+  stopMs?: number;
+  commitMs?: number;
 }
 
 /** The service's events on a port: the real one, or one for tests. */
 export function createKafka(
   port: KafkaPort,
-  { topic, group, metrics: registry, retryMs, batchMs }: KafkaOptions,
+  { topic, group, metrics: registry, ...times }: KafkaOptions,
 ): Kafka {
   const metrics = createKafkaMetrics(registry);
   const publisher = createPublisher(port, metrics);
   return {
     publish: (definition, data) => publisher.publish(topic, definition, data),
     consume(handlers, deps) {
-      const write = publisher.write;
-      const deliver = createDelivery({
-        handlers,
-        deps,
-        group,
-        metrics,
-        write,
-        ...(retryMs !== undefined && { retryMs }),
-      });
+      const { write } = publisher;
+      const deliver = createDelivery({ handlers, deps, group, metrics, write, ...times });
       const { log } = deps;
-      return startConsumer({
-        port,
-        topic,
-        group,
-        deliver,
-        metrics,
-        log,
-        ...(batchMs !== undefined && { batchMs }),
-      });
+      return startConsumer({ port, topic, group, deliver, metrics, log, ...times });
     },
     check: () => port.check(topic),
     async close() {

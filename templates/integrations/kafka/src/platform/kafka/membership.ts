@@ -61,7 +61,10 @@ class StreamMembership implements Membership {
   readonly #topic: string;
   readonly #open: () => Promise<Stream>;
   #stream: Stream;
-  #generation: number;
+  /** The partitions were given out anew, and the stream is still one of before. */
+  #rejoined = false;
+  /** Aborted when the library has given up to rejoin, and would go on reading without being a member. */
+  readonly #lost = new AbortController();
   #failure: Error | undefined;
   #wake: () => void = () => {};
 
@@ -77,13 +80,22 @@ class StreamMembership implements Membership {
     this.#topic = topic;
     this.#open = open;
     this.#stream = stream;
-    this.#generation = consumer.generationId;
-    consumer.on("consumer:group:join", () => this.#wake());
+    // Not its generationId, which changes before the partitions are known.
+    consumer.on("consumer:group:join", () => {
+      this.#rejoined = true;
+      this.#wake();
+    });
+    consumer.on("error", (error: Error) => {
+      this.#lost.abort(error);
+      this.#wake();
+    });
     this.#listen();
   }
 
   async read(max: number, waitMs: number): Promise<KafkaRecord[] | "rebalanced"> {
+    this.#lost.signal.throwIfAborted();
     if (this.#isCurrent() && this.#stream.readableLength === 0) await this.#change(waitMs);
+    this.#lost.signal.throwIfAborted();
     // After a rejoin the library fetches from the committed offset again, but keeps what it had buffered before.
     if (!this.#isCurrent()) {
       const failure = this.#failure;
@@ -112,15 +124,17 @@ class StreamMembership implements Membership {
       // Not consumer.commit(): in a rebalance that rejoins the group at every failure, again and again.
       .map(async (record) => (record as Message).commit());
     // Until the group is complete again nothing is committed, which can take as long as a session.
-    await unlessAborted(Promise.all(commits), abandon);
+    await unlessAborted(Promise.all(commits), AbortSignal.any([abandon, this.#lost.signal]));
   }
 
-  async rewind(): Promise<void> {
+  async rewind(): Promise<boolean> {
     this.#stream.destroy();
-    this.#failure = undefined;
     this.#stream = await this.#open();
-    this.#generation = this.#consumer.generationId;
+    const moved = this.#rejoined;
+    this.#rejoined = false;
+    this.#failure = undefined;
     this.#listen();
+    return moved;
   }
 
   async lag(): Promise<Map<number, number>> {
@@ -143,7 +157,7 @@ class StreamMembership implements Membership {
   }
 
   #isCurrent(): boolean {
-    return !this.#stream.destroyed && this.#consumer.generationId === this.#generation;
+    return !this.#stream.destroyed && !this.#rejoined;
   }
 
   #listen(): void {

@@ -1,10 +1,7 @@
 /** Joins single items to batches, because a request for each would cost a hundred times as much. */
 export interface MicroBatcher<Item> {
-  /**
-   * Resolves when the item's batch is sent; rejects when that fails or takes too long.
-   * @param fate items of another fate never share its batch: what fails one need not fail the other.
-   */
-  add(item: Item, bytes: number, fate: string): Promise<void>;
+  /** Resolves when the item's batch is sent; rejects when that fails or takes too long. */
+  add(item: Item, bytes: number): Promise<void>;
   /** Sends what waits, and resolves when all of it has been sent or has failed. */
   drain(): Promise<void>;
 }
@@ -12,7 +9,6 @@ export interface MicroBatcher<Item> {
 interface Waiting<Item> {
   item: Item;
   bytes: number;
-  fate: string;
   /** In milliseconds of performance.now(). */
   deadline: number;
   resolve: () => void;
@@ -71,11 +67,11 @@ export function createMicroBatcher<Item>(
   }
 
   return {
-    add(item, bytes, fate) {
+    add(item, bytes) {
       if (queue.length >= MAX_WAITING)
         return Promise.reject(new QueueFullError("the queue is full"));
       const { promise, resolve, reject } = Promise.withResolvers<void>();
-      queue.push({ item, bytes, fate, deadline: performance.now() + deadlineMs, resolve, reject });
+      queue.push({ item, bytes, deadline: performance.now() + deadlineMs, resolve, reject });
       running ??= run();
       return promise;
     },
@@ -83,13 +79,13 @@ export function createMicroBatcher<Item>(
   };
 }
 
-function takeBatch<Item>(queue: Waiting<Item>[]): Waiting<Item>[] {
+/** Takes as many from the front as may be sent at once; one that is too large for that alone goes alone. */
+export function takeBatch<Item extends { bytes: number }>(queue: Item[]): Item[] {
   let count = 0;
   let bytes = 0;
   while (count < Math.min(queue.length, MAX_ITEMS)) {
-    const { bytes: more, fate } = queue[count]!;
-    bytes += more;
-    if (count > 0 && (bytes > MAX_BYTES || fate !== queue[0]!.fate)) break;
+    bytes += queue[count]!.bytes;
+    if (count > 0 && bytes > MAX_BYTES) break;
     count += 1;
   }
   return queue.splice(0, count);

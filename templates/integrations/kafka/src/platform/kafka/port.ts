@@ -8,7 +8,8 @@ export interface KafkaRecord {
   key: Buffer | undefined;
   /** Undefined for a tombstone, by which a compacted topic forgets a key. */
   value: Buffer | undefined;
-  headerEntries: readonly (readonly [Buffer, Buffer])[];
+  /** A name may come several times, and its value may be missing. */
+  headerEntries: readonly (readonly [name: Buffer, value: Buffer | undefined])[];
 }
 
 /** A record to write. Those with equal keys stay in order. */
@@ -16,8 +17,12 @@ export interface OutgoingRecord {
   topic: string;
   key: Buffer | undefined;
   value: Buffer | undefined;
-  headers: Map<string, Buffer | string>;
+  headers: OutgoingHeader[];
+  /** Whether it is compressed on its way: for what another client may have compressed, and fitted only so. */
+  compressed?: boolean;
 }
+
+export type OutgoingHeader = readonly [name: Buffer | string, value: Buffer | string | undefined];
 
 /** A place in a consumer group, with the partitions that come with it. */
 export interface Membership {
@@ -32,10 +37,14 @@ export interface Membership {
   /**
    * All records of a partition up to the one given are done. Partitions that are no longer owned are left out.
    * @param abandon ends the wait for a group that is not complete.
+   * @throws when it failed or was given up; then the membership is of no more use.
    */
   commit(last: readonly KafkaRecord[], abandon: AbortSignal): Promise<void>;
-  /** From now on `read` gives again what was not committed. */
-  rewind(): Promise<void>;
+  /**
+   * From now on `read` gives again what was not committed.
+   * @returns whether the partitions were given out anew meanwhile.
+   */
+  rewind(): Promise<boolean>;
   /** Records that are not committed yet, by the partitions that are owned. */
   lag(): Promise<Map<number, number>>;
   leave(): Promise<void>;
@@ -43,7 +52,7 @@ export interface Membership {
 
 /** What this service needs of a Kafka client. The real one and the one for tests both have this shape. */
 export interface KafkaPort {
-  /** Resolves when every in-sync replica has all records. */
+  /** Resolves when every in-sync replica has all records, which are for one topic. */
   send(records: readonly OutgoingRecord[]): Promise<void>;
   /**
    * Enters a consumer group; what the group has not committed is read from the earliest on.

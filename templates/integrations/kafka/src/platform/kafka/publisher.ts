@@ -1,14 +1,17 @@
-import type { z } from "zod";
+import { z } from "zod";
 import { AppError } from "../errors.ts";
 import { compileEvent, createEvent, type EventDefinition } from "./events.ts";
 import type { KafkaMetrics } from "./metrics.ts";
-import { createMicroBatcher, QueueFullError } from "./micro-batcher.ts";
+import { createMicroBatcher, type MicroBatcher, QueueFullError } from "./micro-batcher.ts";
 import type { KafkaPort, OutgoingRecord } from "./port.ts";
 import { sendInSpan } from "./record-context.ts";
 
 /** Writes records, single ones joined to batches. */
 export interface Publisher {
-  /** Checks an event and writes it to `topic`. @returns the event's id. */
+  /**
+   * Checks an event and writes it to `topic`, in the form that its schema reads: one that transforms needs a z.codec.
+   * @returns the event's id.
+   */
   publish<Schema extends z.ZodType>(
     topic: string,
     definition: EventDefinition<Schema>,
@@ -30,7 +33,8 @@ export function createPublisher(
   metrics: KafkaMetrics,
   deadlineMs = DEADLINE_MS,
 ): Publisher {
-  const batcher = createMicroBatcher<OutgoingRecord>((records) => port.send(records), deadlineMs);
+  /** One for each topic: what is wrong with one topic holds up no other. */
+  const batchers = new Map<string, MicroBatcher<OutgoingRecord>>();
   const checks = new WeakMap<EventDefinition, ReturnType<typeof compileEvent>>();
 
   function checkOf(definition: EventDefinition): ReturnType<typeof compileEvent> {
@@ -39,11 +43,20 @@ export function createPublisher(
     return check;
   }
 
+  function batcherOf(topic: string): MicroBatcher<OutgoingRecord> {
+    let batcher = batchers.get(topic);
+    if (batcher === undefined) {
+      batcher = createMicroBatcher((records) => port.send(records), deadlineMs);
+      batchers.set(topic, batcher);
+    }
+    return batcher;
+  }
+
   async function write(record: OutgoingRecord): Promise<void> {
     const { topic } = record;
     const end = metrics.publishDuration.startTimer({ topic });
     try {
-      await batcher.add(record, sizeOf(record), topic);
+      await batcherOf(topic).add(record, sizeOf(record));
       metrics.published.inc({ topic, outcome: "acknowledged" });
     } catch (error) {
       metrics.published.inc({ topic, outcome: "failed" });
@@ -55,7 +68,8 @@ export function createPublisher(
 
   return {
     async publish(topic, definition, data) {
-      const checked = checkOf(definition).safeParse(createEvent(definition.type, data));
+      const check = checkOf(definition);
+      const checked = check.safeParse(createEvent(definition.type, data));
       // Whoever publishes has checked what came from outside: this is a mistake of ours.
       if (!checked.success) {
         throw new Error(`an event ${definition.type} breaks its schema`, { cause: checked.error });
@@ -65,8 +79,8 @@ export function createPublisher(
       const record: OutgoingRecord = {
         topic,
         key: key === undefined ? undefined : Buffer.from(key),
-        value: Buffer.from(JSON.stringify(event)),
-        headers: new Map(),
+        value: Buffer.from(JSON.stringify(z.encode(check, event))),
+        headers: [],
       };
       if (sizeOf(record) > MAX_RECORD_BYTES) {
         throw new AppError("PAYLOAD_TOO_LARGE", "The event is too large");
@@ -75,13 +89,16 @@ export function createPublisher(
       return event.id;
     },
     write,
-    drain: () => batcher.drain(),
+    async drain() {
+      await Promise.all(batchers.values().map((batcher) => batcher.drain()));
+    },
   };
 }
 
-function sizeOf({ key, value, headers }: OutgoingRecord): number {
+/** About so many bytes. */
+export function sizeOf({ key, value, headers }: OutgoingRecord): number {
   let bytes = (key?.length ?? 0) + (value?.length ?? 0);
-  for (const [name, text] of headers) bytes += name.length + text.length;
+  for (const [name, text] of headers) bytes += name.length + (text?.length ?? 0);
   return bytes;
 }
 

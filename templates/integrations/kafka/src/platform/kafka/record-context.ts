@@ -31,10 +31,12 @@ export async function sendInSpan(
   const attributes = { ...destination(record.topic), ...operation("send") };
   const span = tracer().startSpan(`send ${record.topic}`, { kind: SpanKind.PRODUCER, attributes });
   const request = currentRequest();
-  record.headers.set("x-request-id", request?.requestId ?? id);
-  record.headers.set("x-correlation-id", request?.correlationId ?? id);
+  record.headers.push(
+    ["x-request-id", request?.requestId ?? id],
+    ["x-correlation-id", request?.correlationId ?? id],
+  );
   propagation.inject(trace.setSpan(context.active(), span), record.headers, {
-    set: (headers, name, value) => void headers.set(name, value),
+    set: (headers, name, value) => void headers.push([name, value]),
   });
   try {
     await send();
@@ -50,7 +52,7 @@ export async function sendInSpan(
 export function textHeaders({ headerEntries }: KafkaRecord): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of headerEntries) {
-    headers[name.toString("latin1").toLowerCase()] = value.toString();
+    if (value !== undefined) headers[name.toString("latin1").toLowerCase()] = value.toString();
   }
   return headers;
 }

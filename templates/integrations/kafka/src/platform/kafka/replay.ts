@@ -1,5 +1,7 @@
 import { deadLetterFields, deadLetterTopic, toReplay } from "./dead-letters.ts";
+import { takeBatch } from "./micro-batcher.ts";
 import type { KafkaPort, KafkaRecord, Membership } from "./port.ts";
+import { sizeOf } from "./publisher.ts";
 
 export interface DeadLetterOptions {
   /** The topic that the letters were meant for. */
@@ -28,9 +30,16 @@ export function listDeadLetters(
 /** Sends the dead letters that were not replayed back to where they came from. @returns how many. */
 export function replayDeadLetters(port: KafkaPort, options: DeadLetterOptions): Promise<number> {
   return visit(port, options, async (letters, membership) => {
-    await port.send(letters.map(toReplay));
-    const last = new Map(letters.map((letter) => [letter.partition, letter]));
-    await membership.commit([...last.values()], AbortSignal.timeout(PATIENCE_MS));
+    const waiting = letters.map((letter) => {
+      const record = toReplay(letter, options.topic);
+      return { letter, record, bytes: sizeOf(record) };
+    });
+    while (waiting.length > 0) {
+      const sent = takeBatch(waiting);
+      await port.send(sent.map(({ record }) => record));
+      const last = new Map(sent.map(({ letter }) => [letter.partition, letter]));
+      await membership.commit([...last.values()], AbortSignal.timeout(PATIENCE_MS));
+    }
   });
 }
 

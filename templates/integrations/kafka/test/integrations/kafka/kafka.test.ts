@@ -1,11 +1,12 @@
 import { Registry } from "@prometheus-io/client";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { createDeps } from "../../../src/deps.ts";
 import { receiptScanned } from "../../../src/integrations/kafka/events.ts";
 import { handlers } from "../../../src/integrations/kafka/handlers.ts";
 import { kafka } from "../../../src/integrations/kafka/index.ts";
 import { createLogger } from "../../../src/platform/logging.ts";
 import { loadSettings } from "../../../src/settings.ts";
+import { eventually } from "../../platform/kafka/eventually.ts";
 import { MemoryBroker } from "../../platform/kafka/memory-broker.ts";
 import { createTestApp } from "../../support.ts";
 import { createFakes } from "../index.ts";
@@ -20,7 +21,7 @@ test("a published event reaches its handler", async () => {
   const { deps } = await createDeps(settings, log, new Registry(), overrides);
   const work = fake.consume(handlers, deps);
   await fake.publish(receiptScanned, { receiptId: "r-1", retailer: "Target", totalCents: 649 });
-  await vi.waitFor(() => expect(lines.join("")).toContain("receipt scanned"));
+  await eventually(() => expect(lines.join("")).toContain("receipt scanned"));
   await work.stop();
 });
 

@@ -1,11 +1,19 @@
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 import { deadLetterFields } from "../../../src/platform/kafka/dead-letters.ts";
 import { textHeaders } from "../../../src/platform/kafka/record-context.ts";
-import { counted, raw, type RunningConsumer, startConsumer, TOPIC } from "./running-consumer.ts";
+import { eventually } from "./eventually.ts";
+import {
+  counted,
+  eventOf,
+  raw,
+  type RunningConsumer,
+  startConsumer,
+  TOPIC,
+} from "./running-consumer.ts";
 
 /** The records of the dead letter topic, as soon as there are so many. */
 async function deadLetters({ broker }: RunningConsumer, count: number) {
-  return vi.waitFor(() => {
+  return eventually(() => {
     const letters = broker.of(`${TOPIC}.dlq`);
     expect(letters).toHaveLength(count);
     return letters;
@@ -17,7 +25,9 @@ test.each([
   ["text that is not JSON", "{", "malformed"],
   ["JSON that is no event", "[1]", "malformed"],
   ["an empty value", "", "malformed"],
+  ["an event whose type is no text", '{"type":{"toString":1}}', "malformed"],
   ["an event of a type without a handler", '{"type":"strange","data":{}}', "unknown_type"],
+  ["an event over which its schema throws", eventOf({ key: "trap", count: 1 }), "malformed"],
   ["an event that breaks its schema", '{"type":"counted","data":{"key":1}}', "malformed"],
 ])("%s becomes a dead letter at once, and blocks nothing", async (_name, value, reason) => {
   await using consumer = await startConsumer();
@@ -27,7 +37,7 @@ test.each([
   expect(letter).toMatchObject({ key: Buffer.from("1"), value: Buffer.from(value as string) });
   expect(deadLetterFields(letter!)).toMatchObject({
     reason,
-    error: expect.stringMatching(/^PoisonError: ./),
+    error: expect.stringMatching(/^\w+Error: ./),
     attempts: "0",
     topic: TOPIC,
     partition: "0",
@@ -35,14 +45,55 @@ test.each([
     timestamp: expect.stringMatching(/Z$/),
   });
   expect(textHeaders(letter!)["x-request-id"]).toBe("from-elsewhere");
-  await vi.waitFor(() => expect(consumer.handled).toEqual(["1/2"]));
+  await eventually(() => expect(consumer.handled).toEqual(["1/2"]));
   expect(await consumer.metric("kafka_dead_letters_total", { reason })).toBe(1);
 });
+
+test("a header without a value is none, and one that comes twice comes twice to the dead letters", async () => {
+  await using consumer = await startConsumer();
+  const good = raw(eventOf({ key: "a", count: 1 }));
+  const bad = raw("{");
+  good.headers.push(["empty", undefined]);
+  bad.headers.push(["empty", undefined], ["again", "1"], ["again", "2"]);
+  consumer.broker.append(good);
+  consumer.broker.append(bad);
+  const [letter] = await deadLetters(consumer, 1);
+  expect(consumer.handled).toEqual(["a/1"]);
+  const headers = letter!.headerEntries.map(([name, value]) => [String(name), value?.toString()]);
+  expect(headers.slice(0, 4)).toEqual([
+    ["x-request-id", "from-elsewhere"],
+    ["empty", undefined],
+    ["again", "1"],
+    ["again", "2"],
+  ]);
+});
+
+test("a record of no possible time becomes a dead letter, too", async () => {
+  await using consumer = await startConsumer();
+  const timestamp = 2n ** 62n;
+  consumer.broker.append({ ...raw("{"), timestamp });
+  const [letter] = await deadLetters(consumer, 1);
+  expect(deadLetterFields(letter!)).toMatchObject({ timestamp: String(timestamp) });
+});
+
+test.each([null, Object.create(null), { toString: 1 }])(
+  "a handler may throw anything: %#",
+  async (thrown) => {
+    await using consumer = await startConsumer({
+      handle: () => {
+        throw thrown;
+      },
+    });
+    await consumer.kafka.publish(counted, { key: "a", count: 1 });
+    const [letter] = await deadLetters(consumer, 1);
+    expect(deadLetterFields(letter!)).toMatchObject({ reason: "handler_failed" });
+  },
+);
 
 test("a tombstone is skipped and counted", async () => {
   await using consumer = await startConsumer();
   consumer.broker.append(raw(undefined));
-  await vi.waitFor(() => expect(consumer.broker.committed.size).toBe(1));
+  await eventually(() => expect(consumer.broker.committed.size).toBe(1));
   expect(consumer.broker.of(`${TOPIC}.dlq`)).toEqual([]);
   expect(await consumer.metric("kafka_consumed_records_total", { outcome: "tombstone" })).toBe(1);
 });
@@ -55,7 +106,7 @@ test("a handler that fails is called again, and the event is done when it does n
   };
   await using consumer = await startConsumer({ handle });
   await consumer.kafka.publish(counted, { key: "a", count: 1 });
-  await vi.waitFor(() => expect(consumer.broker.committed.size).toBe(1));
+  await eventually(() => expect(consumer.broker.committed.size).toBe(1));
   expect(calls).toBe(4);
   expect(consumer.broker.of(`${TOPIC}.dlq`)).toEqual([]);
   expect(await consumer.metric("kafka_consumer_retries_total")).toBe(3);
@@ -72,7 +123,9 @@ test("after three repetitions the event is a dead letter, with the error", async
     attempts: "4",
   });
   expect(consumer.handled).toHaveLength(4);
-  await vi.waitFor(() => expect(consumer.broker.committed.size).toBe(1));
+  const warnings = consumer.logs.filter(({ level }) => level === "warn");
+  expect(warnings).toMatchObject([{ message: "event handler failed; it is called again" }]);
+  await eventually(() => expect(consumer.broker.committed.size).toBe(1));
   expect(consumer.logs.at(-1)).toMatchObject({
     level: "error",
     message: "event is a dead letter",
@@ -86,9 +139,8 @@ test("a handler's log lines carry the ids that came in the headers", async () =>
   await using consumer = await startConsumer({
     handle: (_event, { log }) => log.info("in the handler"),
   });
-  const event = { id: "1", type: "counted", time: new Date().toISOString() };
-  consumer.broker.append(raw(JSON.stringify({ ...event, data: { key: "a", count: 1 } })));
-  await vi.waitFor(() => expect(consumer.handled).toHaveLength(1));
+  consumer.broker.append(raw(eventOf({ key: "a", count: 1 })));
+  await eventually(() => expect(consumer.handled).toHaveLength(1));
   expect(consumer.logs.find(({ message }) => message === "in the handler")).toMatchObject({
     request_id: "from-elsewhere",
     correlation_id: "from-elsewhere",

@@ -17,27 +17,38 @@ export class MemoryBroker implements KafkaPort {
   readonly calls: string[] = [];
   /** Topics that refuse records; `*` is the broker itself, which then refuses everything. */
   readonly down = new Set<string>();
+  /** Topics that say nothing to records. */
+  readonly silent = new Set<string>();
+  /** How many records were read. */
+  given = 0;
+  /** What a commit waits for. */
+  onCommit: (abandon: AbortSignal) => Promise<void> = async () => {};
   readonly #members = new Set<MemoryMembership>();
 
   async send(records: readonly OutgoingRecord[]): Promise<void> {
     this.sends.push(records.length);
-    for (const { topic } of records) this.refuseWhenDown(topic);
+    for (const { topic } of records) {
+      this.refuseWhenDown(topic);
+      if (topic !== records[0]!.topic) throw new Error("a batch is for one topic");
+      if (this.silent.has(topic)) await new Promise(() => {});
+    }
     for (const record of records) this.append(record);
   }
 
   /** Puts a record into a topic, whatever is in it. */
-  append({ topic, key, value, headers }: OutgoingRecord): void {
+  append(record: OutgoingRecord & { timestamp?: bigint }): void {
+    const { topic, key, value, headers, timestamp = BigInt(Date.now()) } = record;
     const partition = /^\d/.test(key?.toString() ?? "") ? 0 : 1;
     this.records.push({
       topic,
       partition,
       offset: BigInt(this.of(topic, partition).length),
-      timestamp: BigInt(Date.now()),
+      timestamp,
       key,
       value,
-      headerEntries: Array.from(headers, ([name, text]) => [
-        Buffer.from(name),
-        Buffer.from(text as string),
+      headerEntries: headers.map(([name, text]) => [
+        Buffer.from(name as string),
+        text === undefined ? undefined : Buffer.from(text as string),
       ]),
     });
     for (const member of this.#members) member.wake();
@@ -58,9 +69,9 @@ export class MemoryBroker implements KafkaPort {
     return member;
   }
 
-  /** As when another member comes or goes. */
-  rebalance(): void {
-    for (const member of this.#members) member.rebalance();
+  /** As when another member comes or goes. @param owned what the members have from now on. */
+  rebalance(owned = [0, 1]): void {
+    for (const member of this.#members) member.rebalance(owned);
   }
 
   async check(topic: string): Promise<void> {
@@ -82,6 +93,7 @@ class MemoryMembership implements Membership {
   readonly #broker: MemoryBroker;
   readonly #group: string;
   readonly #topic: string;
+  #owned = [0, 1];
   #positions: bigint[] = [];
   #rebalanced = false;
   #wake: () => void = () => {};
@@ -102,6 +114,7 @@ class MemoryMembership implements Membership {
       return "rebalanced";
     }
     const records = this.#waiting().slice(0, max);
+    this.#broker.given += records.length;
     for (const { partition, offset } of records) this.#positions[partition] = offset + 1n;
     return records;
   }
@@ -110,21 +123,28 @@ class MemoryMembership implements Membership {
     this.#wake();
   }
 
-  rebalance(): void {
+  rebalance(owned: number[]): void {
+    this.#owned = owned;
     this.#rebalanced = true;
     this.#wake();
   }
 
-  async commit(last: readonly KafkaRecord[]): Promise<void> {
-    this.#broker.calls.push(`commit ${last.map(({ offset }) => offset).join(" ")}`);
-    for (const { partition, offset } of last) {
+  async commit(last: readonly KafkaRecord[], abandon: AbortSignal): Promise<void> {
+    abandon.throwIfAborted();
+    await this.#broker.onCommit(abandon);
+    const owned = last.filter(({ partition }) => this.#owned.includes(partition));
+    this.#broker.calls.push(`commit ${owned.map(({ offset }) => offset).join(" ")}`);
+    for (const { partition, offset } of owned) {
       this.#broker.committed.set(this.#place(partition), offset + 1n);
     }
   }
 
-  async rewind(): Promise<void> {
+  async rewind(): Promise<boolean> {
     this.#broker.calls.push("rewind");
     this.#seek();
+    const moved = this.#rebalanced;
+    this.#rebalanced = false;
+    return moved;
   }
 
   async lag(): Promise<Map<number, number>> {
@@ -152,7 +172,10 @@ class MemoryMembership implements Membership {
   #waiting(): KafkaRecord[] {
     return this.#broker
       .of(this.#topic)
-      .filter(({ partition, offset }) => offset >= (this.#positions[partition] ?? 0n));
+      .filter(
+        ({ partition, offset }) =>
+          this.#owned.includes(partition) && offset >= this.#positions[partition]!,
+      );
   }
 
   async #change(waitMs: number): Promise<void> {

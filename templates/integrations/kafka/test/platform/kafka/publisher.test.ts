@@ -1,6 +1,8 @@
 import { Registry } from "@prometheus-io/client";
 import { expect, test } from "vitest";
+import { z } from "zod";
 import { runInRequest } from "../../../src/platform/context.ts";
+import { compileEvent, defineEvent } from "../../../src/platform/kafka/events.ts";
 import { createKafkaMetrics } from "../../../src/platform/kafka/metrics.ts";
 import type { KafkaPort } from "../../../src/platform/kafka/port.ts";
 import { createPublisher } from "../../../src/platform/kafka/publisher.ts";
@@ -49,6 +51,32 @@ test("no batch is larger than what a broker accepts", async () => {
     [1, 2, 3, 4, 5].map((count) => publisher.publish("topic", counted, { key, count })),
   );
   expect(broker.sends).toEqual([2, 2, 1]);
+});
+
+test("a topic that says nothing holds up no record for another", async () => {
+  const broker = new MemoryBroker();
+  broker.silent.add("silent");
+  const publisher = publisherOn(broker, 3_600_000);
+  const publish = (topic: string) => publisher.publish(topic, counted, { key: "k", count: 1 });
+  void publish("silent");
+  await publish("open");
+  void publish("silent");
+  await publish("open");
+  expect(broker.of("open")).toHaveLength(2);
+});
+
+test("what a schema transforms is written as the schema reads it", async () => {
+  const broker = new MemoryBroker();
+  const toDate = z.codec(z.iso.datetime(), z.date(), {
+    decode: (text) => new Date(text),
+    encode: (date) => date.toISOString(),
+  });
+  const dated = defineEvent({ type: "dated", schema: z.object({ at: toDate }) });
+  const at = "2026-01-31T12:00:00.000Z";
+  await publisherOn(broker).publish("topic", dated, { at });
+  expect(JSON.parse(broker.records[0]!.value!.toString())).toMatchObject({ data: { at } });
+  const { data } = compileEvent(dated).parse(JSON.parse(broker.records[0]!.value!.toString()));
+  expect(data.at).toEqual(new Date(at));
 });
 
 test("a topic that refuses fails none of the records for another", async () => {

@@ -37,3 +37,12 @@ test("a replay sends each letter back as it was, once", async () => {
   const names = back[0]!.headerEntries.map(([name]) => name.toString());
   expect(names).toEqual(["x-request-id"]);
 });
+
+test("no more is sent at once than a broker accepts, and each part is remembered", async () => {
+  const values = ["a", "b", "c", "d"].map((letter) => letter.repeat(400_000));
+  const broker = brokerWithLetters(...values);
+  expect(await replayDeadLetters(broker, all)).toBe(4);
+  expect(broker.sends).toEqual([2, 2]);
+  expect(broker.calls).toEqual(["commit 1", "commit 3", "leave"]);
+  expect(broker.of(TOPIC).map(({ value }) => value?.toString())).toEqual(values);
+});

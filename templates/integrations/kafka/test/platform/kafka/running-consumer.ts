@@ -7,7 +7,8 @@ import {
   onEvent,
 } from "../../../src/platform/kafka/delivery.ts";
 import { type Event, defineEvent } from "../../../src/platform/kafka/events.ts";
-import { createKafka, type Kafka } from "../../../src/platform/kafka/kafka.ts";
+import { createKafka, type Kafka, type KafkaOptions } from "../../../src/platform/kafka/kafka.ts";
+import type { OutgoingRecord } from "../../../src/platform/kafka/port.ts";
 import type { Background } from "../../../src/platform/lifespan.ts";
 import { createLogger } from "../../../src/platform/logging.ts";
 import { loadSettings } from "../../../src/settings.ts";
@@ -19,7 +20,10 @@ export const TOPIC = "events";
 /** An event of these tests: what the service's own are does not matter here. */
 export const counted = defineEvent({
   type: "counted",
-  schema: z.object({ key: z.string(), count: z.int() }),
+  schema: z.object({
+    key: z.string().refine((key) => key !== "trap" || BigInt(key) > 0n),
+    count: z.int(),
+  }),
   key: ({ key }) => key,
 });
 
@@ -39,23 +43,23 @@ export interface RunningConsumer extends AsyncDisposable {
   metric(name: string, labels?: Record<string, string>): Promise<number>;
 }
 
-interface Options {
+interface Options extends Pick<KafkaOptions, "retryMs" | "batchMs" | "stopMs" | "commitMs"> {
   broker?: MemoryBroker;
   handle?: (event: Event<Counted>, context: HandlerContext) => Promise<void> | void;
-  batchMs?: number;
 }
 
 /** Starts a consumer of `counted` events on a broker in memory. */
 export async function startConsumer({
   broker = new MemoryBroker(),
   handle = () => {},
-  batchMs = 10,
+  ...times
 }: Options = {}): Promise<RunningConsumer> {
   const metrics = new Registry();
   const logs: Record<string, unknown>[] = [];
   const settings = loadSettings({ LOG_LEVEL: "debug" });
   const log = createLogger(settings, { write: (line) => void logs.push(JSON.parse(line)) });
-  const kafka = createKafka(broker, { topic: TOPIC, group: "group", metrics, retryMs: 1, batchMs });
+  const options = { topic: TOPIC, group: "group", metrics, retryMs: 1, batchMs: 10, ...times };
+  const kafka = createKafka(broker, options);
   const { deps } = await createDeps(settings, log, metrics, { ...createFakes(), kafka });
   const handled: string[] = [];
   const handlers: EventHandler[] = [
@@ -88,12 +92,17 @@ export async function startConsumer({
   };
 }
 
+/** The JSON of an event. */
+export function eventOf(data: object): string {
+  return JSON.stringify({ id: "1", type: "counted", time: new Date().toISOString(), data });
+}
+
 /** A record as any program may have written it. */
-export function raw(value: string | Buffer | undefined, key = "a") {
+export function raw(value: string | Buffer | undefined, key = "a"): OutgoingRecord {
   return {
     topic: TOPIC,
     key: Buffer.from(key),
     value: value === undefined ? undefined : Buffer.from(value as string),
-    headers: new Map([["x-request-id", "from-elsewhere"]]),
+    headers: [["x-request-id", "from-elsewhere"]],
   };
 }
