@@ -1,8 +1,10 @@
+import { addAbortListener } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Background } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
 import type { Deliver } from "./delivery.ts";
 import type { KafkaMetrics } from "./metrics.ts";
+import { unlessAborted } from "./patience.ts";
 import type { KafkaPort, KafkaRecord, Membership } from "./port.ts";
 
 export interface ConsumerOptions {
@@ -16,14 +18,21 @@ export interface ConsumerOptions {
   batchSize?: number;
   /** How long a batch waits to be full, counted from its first record; 5,000 when left out. */
   batchMs?: number;
+  /**
+   * When the service stops, records are begun for so long, and waited for twice as long; 8,000 when left out. All of it
+   * has to fit into the time after which the process is killed.
+   */
+  stopMs?: number;
+  /** When the service stops, offsets get so long to be committed; 2,000 when left out. */
+  commitMs?: number;
 }
 
 const IDLE_MS = 1_000;
 const LAG_INTERVAL_MS = 5_000;
 const FIRST_RESTART_MS = 250;
 const LONGEST_RESTART_MS = 5_000;
-/** When the service stops, offsets get so long to be committed. */
-const ABANDON_MS = 2_000;
+/** Longer than the group waits for its slowest member: a commit that takes even longer never ends. */
+const LONGEST_COMMIT_MS = 240_000;
 
 /** Reads a topic in batches from now on: in order within a partition, partitions side by side, at least once. */
 export function startConsumer(options: ConsumerOptions): Background {
@@ -33,7 +42,10 @@ export function startConsumer(options: ConsumerOptions): Background {
 class BatchConsumer implements Background {
   readonly #options: Required<ConsumerOptions>;
   readonly #stop = new AbortController();
-  readonly #abandon = new AbortController();
+  /** No record is begun any more, nor one called for again that has failed. */
+  readonly #ending = new AbortController();
+  /** No record is waited for any more. */
+  readonly #ended = new AbortController();
   readonly #running: Promise<void>;
   #membership: Membership | undefined;
   #failure: unknown;
@@ -41,7 +53,8 @@ class BatchConsumer implements Background {
   readonly #stuck = new Map<number, unknown>();
 
   constructor(options: ConsumerOptions) {
-    this.#options = { batchSize: 500, batchMs: 5_000, ...options };
+    const times = { batchMs: 5_000, stopMs: 8_000, commitMs: 2_000 };
+    this.#options = { batchSize: 500, ...times, ...options };
     this.#running = this.#run();
   }
 
@@ -52,9 +65,12 @@ class BatchConsumer implements Background {
   async stop(): Promise<void> {
     this.#stop.abort();
     this.#membership?.wake();
-    const timer = setTimeout(() => this.#abandon.abort(), ABANDON_MS);
+    const { stopMs } = this.#options;
+    const ending = setTimeout(() => this.#ending.abort(), stopMs);
+    const ended = setTimeout(() => this.#ended.abort(), 2 * stopMs);
     await this.#running;
-    clearTimeout(timer);
+    clearTimeout(ending);
+    clearTimeout(ended);
   }
 
   get #stopping(): boolean {
@@ -84,8 +100,6 @@ class BatchConsumer implements Background {
       while (!this.#stopping) {
         const batch = await this.#collect(membership);
         await this.#process(membership, batch);
-        const [failure] = this.#stuck.values();
-        this.#report(failure);
         onProgress();
       }
     } finally {
@@ -105,6 +119,8 @@ class BatchConsumer implements Background {
       const waitMs = Math.min(due - performance.now(), IDLE_MS);
       if (waitMs <= 0) break;
       const records = await membership.read(batchSize - batch.length, waitMs);
+      const [failure] = this.#stuck.values();
+      this.#report(failure);
       if (records === "rebalanced") {
         // None of it was processed: it comes again, here or at its partition's new owner.
         batch = [];
@@ -123,34 +139,49 @@ class BatchConsumer implements Background {
     const { metrics, topic } = this.#options;
     const end = metrics.batchDuration.startTimer({ topic });
     const partitions = Map.groupBy(batch, ({ partition }) => partition);
-    const done = await Promise.all(
-      Array.from(partitions, ([partition, records]) => this.#inOrder(partition, records)),
-    );
-    await membership.commit(
-      done.flatMap((last) => last ?? []),
-      this.#abandon.signal,
-    );
+    /** The last record of each partition that is done. */
+    const done = new Map<number, KafkaRecord>();
+    const work = Array.from(partitions.values(), (records) => this.#inOrder(records, done));
+    // A handler that is still at it then is left to itself: its event comes again.
+    await unlessAborted(Promise.all(work), this.#ended.signal).catch(() => {});
+    await this.#commit(membership, [...done.values()]);
     end();
     metrics.batchSize.observe({ topic }, batch.length);
-    if (this.#stuck.size === 0) return;
+    if (this.#stuck.size === 0 || this.#stopping) return;
     // Such a partition goes no further, the others do: all begin again where they are committed.
     await this.#pause(0);
-    await membership.rewind();
+    if (await membership.rewind()) this.#stuck.clear();
   }
 
-  /** @returns the last record that is done. */
-  async #inOrder(partition: number, records: KafkaRecord[]): Promise<KafkaRecord | undefined> {
-    let last: KafkaRecord | undefined;
+  async #inOrder(records: KafkaRecord[], done: Map<number, KafkaRecord>): Promise<void> {
+    const { signal } = this.#ending;
+    const { partition } = records[0]!;
     try {
       for (const record of records) {
-        await this.#options.deliver(record);
-        last = record;
+        if (signal.aborted) return;
+        await this.#options.deliver(record, signal);
+        done.set(partition, record);
       }
       this.#stuck.delete(partition);
     } catch (failure) {
-      this.#stuck.set(partition, failure);
+      if (!signal.aborted) this.#stuck.set(partition, failure);
     }
-    return last;
+  }
+
+  async #commit(membership: Membership, last: readonly KafkaRecord[]): Promise<void> {
+    const giveUp = new AbortController();
+    const giveUpAfter = (ms: number): NodeJS.Timeout =>
+      setTimeout(() => giveUp.abort(new Error("the offsets were not committed in time")), ms);
+    let timer = giveUpAfter(LONGEST_COMMIT_MS);
+    using _listener = addAbortListener(this.#stop.signal, () => {
+      clearTimeout(timer);
+      timer = giveUpAfter(this.#options.commitMs);
+    });
+    try {
+      await membership.commit(last, giveUp.signal);
+    } finally {
+      clearTimeout(timer);
+    }
   }
 
   async #measureLag(membership: Membership): Promise<void> {
