@@ -24,6 +24,9 @@ export function awsErrorName(error: unknown): string {
   return (error as ServiceError | undefined)?.name ?? "";
 }
 
+/** Beside those names: an answer without a body, as to a HEAD, has no name. */
+const BUSY_STATUSES = new Set([429, 503]);
+
 /**
  * What the caller of a route gets for a call to AWS that failed for good: 503 with Retry-After when AWS asked us to
  * slow down, else 502. The log has the cause.
@@ -31,7 +34,7 @@ export function awsErrorName(error: unknown): string {
 export function awsFailure(error: unknown): AppError {
   if (error instanceof AppError) return error;
   const { name = "", $metadata } = error as ServiceError;
-  if (THROTTLED.has(name) || $metadata?.httpStatusCode === 429) {
+  if (THROTTLED.has(name) || BUSY_STATUSES.has($metadata?.httpStatusCode ?? 0)) {
     return new AppError("OVERLOADED", "The service is busy, try again", {
       cause: error,
       // Spread out, so that callers that were refused together do not come back together.

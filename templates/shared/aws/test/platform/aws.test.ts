@@ -50,6 +50,7 @@ describe("a call that failed", () => {
   test.each([
     ["because it was throttled", { name: "ThrottlingException" }, "OVERLOADED", 503],
     ["with a 429", { $metadata: { httpStatusCode: 429 } }, "OVERLOADED", 503],
+    ["with a 503", { $metadata: { httpStatusCode: 503 } }, "OVERLOADED", 503],
     ["without an answer", { name: "TimeoutError" }, "EXTERNAL_SERVICE_ERROR", 502],
     ["with a 500", { $metadata: { httpStatusCode: 500 } }, "EXTERNAL_SERVICE_ERROR", 502],
   ])("%s gives nothing away", (_name, shape, code, status) => {
