@@ -9,6 +9,8 @@ import type { Content, ContentBody, ContentStore, PresignedUrl } from "./content
 import { MultipartUpload } from "./multipart.ts";
 import { type Part, PART_BYTES, partsOf } from "./parts.ts";
 
+/** Of a process: together they may hold 160 MiB. */
+const UPLOADS_AT_ONCE = 32;
 const PUT_TIMEOUT_MS = 10_000;
 const COPY_TIMEOUT_MS = 60_000;
 const CONFLICT_TRIES = 3;
@@ -26,7 +28,7 @@ interface Digest {
 export class BucketStore implements ContentStore {
   readonly #bucket: Bucket;
   readonly #log: Logger;
-  readonly #pool = new BufferPool(PART_BYTES);
+  readonly #pool = new BufferPool(PART_BYTES, UPLOADS_AT_ONCE);
 
   constructor(bucket: Bucket, log: Logger) {
     this.#bucket = bucket;

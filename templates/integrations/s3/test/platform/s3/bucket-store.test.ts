@@ -73,6 +73,21 @@ test("no more is read than S3 has taken, but for a chunk", async () => {
   expect(await put).toMatchObject({ bytes: 8 * PART_BYTES });
 });
 
+test("only so many are taken at once, and the next one is told to wait", async () => {
+  const bucket = new FakeBucket();
+  const gate = Promise.withResolvers<void>();
+  bucket.onCall = () => gate.promise;
+  const store = new BucketStore(bucket, log);
+  const uploads = Array.from({ length: 32 }, () => store.put(body(Buffer.from("x"))));
+  await expect(store.put(body(Buffer.from("y")))).rejects.toMatchObject({
+    code: "OVERLOADED",
+    headers: { "Retry-After": "1" },
+  });
+  gate.resolve();
+  await Promise.all(uploads);
+  expect(await store.put(body(Buffer.from("y")))).toMatchObject({ created: true });
+});
+
 describe("when S3 fails", () => {
   test.each(["uploadPart", "headObject", "completeMultipartUpload", "copyObject"])(
     "at %s, nothing of the upload stays",

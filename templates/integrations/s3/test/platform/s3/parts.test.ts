@@ -20,7 +20,7 @@ test.each([
 });
 
 test("buffers are lent again, but never to two at a time", () => {
-  const pool = new BufferPool(3);
+  const pool = new BufferPool(3, 2);
   const first = pool.lend();
   const second = pool.lend();
   expect(first.buffer).not.toBe(second.buffer);
