@@ -1,7 +1,11 @@
-import { expect, test } from "vitest";
+import { Registry } from "@prometheus-io/client";
+import { expect, test, vi } from "vitest";
 import { deadLetterFields } from "../../../src/platform/kafka/dead-letters.ts";
+import { createDelivery, onEvent } from "../../../src/platform/kafka/delivery.ts";
+import { createKafkaMetrics } from "../../../src/platform/kafka/metrics.ts";
 import { textHeaders } from "../../../src/platform/kafka/record-context.ts";
 import { eventually } from "./eventually.ts";
+import { MemoryBroker } from "./memory-broker.ts";
 import {
   counted,
   eventOf,
@@ -133,6 +137,26 @@ test("after three repetitions the event is a dead letter, with the error", async
     topic: TOPIC,
     offset: 0,
   });
+});
+
+test("the wait for another call ends with the signal, and the event is not done", async () => {
+  await using consumer = await startConsumer();
+  const write = vi.fn<() => Promise<void>>();
+  const deliver = createDelivery({
+    handlers: [onEvent(counted, () => Promise.reject(new Error("not yet")))],
+    deps: consumer.deps,
+    group: "group",
+    metrics: createKafkaMetrics(new Registry()),
+    write,
+    retryMs: 3_600_000,
+  });
+  const elsewhere = new MemoryBroker();
+  elsewhere.append(raw(eventOf({ key: "a", count: 1 })));
+  const stopping = AbortSignal.abort(new Error("stopping"));
+  await expect(deliver(elsewhere.records[0]!, stopping)).rejects.toMatchObject({
+    name: "AbortError",
+  });
+  expect(write).not.toHaveBeenCalled();
 });
 
 test("a handler's log lines carry the ids that came in the headers", async () => {
