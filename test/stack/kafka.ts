@@ -37,12 +37,15 @@ export interface KafkaOptions {
   tokenSeconds?: number;
   /** Flags for the Java machine. */
   jvm?: string[];
+  /** The port that clients are to use instead, such as a proxy's in front of the broker's own. */
+  advertise?: (port: number) => Promise<number>;
 }
 
 /** Starts a broker without topics on free ports. */
 export async function startKafka({
   tokenSeconds = 900,
   jvm = JVM,
+  advertise = async (port) => port,
 }: KafkaOptions = {}): Promise<Kafka> {
   const files = await installKafka();
   await using stack = new AsyncDisposableStack();
@@ -51,7 +54,9 @@ export async function startKafka({
   const data = join(folder.path, "data");
   const config = join(folder.path, "server.properties");
   const { keyStore } = files;
-  await writeFile(config, propertiesOf({ port, controllerPort, iamPort, data, keyStore }));
+  const advertised = await advertise(port);
+  const layout = { port, advertised, controllerPort, iamPort, data, keyStore };
+  await writeFile(config, propertiesOf(layout));
   await format(files, data, config);
   const server = stack.use(
     await startRestartable({
@@ -68,7 +73,7 @@ export async function startKafka({
   );
   const resources = stack.move();
   return {
-    brokers: `127.0.0.1:${port}`,
+    brokers: `127.0.0.1:${advertised}`,
     port,
     iamBrokers: `localhost:${iamPort}`,
     certificate: files.certificate,

@@ -3,6 +3,8 @@ import { KEY_PASSWORD } from "./install.ts";
 /** Where a broker listens, and where its files are. */
 export interface Layout {
   port: number;
+  /** Where clients are told to find it. */
+  advertised: number;
   controllerPort: number;
   iamPort: number;
   data: string;
@@ -10,7 +12,8 @@ export interface Layout {
 }
 
 /** The broker's configuration: one node, small and quick, otherwise as on MSK. */
-export function propertiesOf({ port, controllerPort, iamPort, data, keyStore }: Layout): string {
+export function propertiesOf(layout: Layout): string {
+  const { port, advertised, controllerPort, iamPort, data, keyStore } = layout;
   const properties: Record<string, string | number | boolean> = {
     "process.roles": "broker,controller",
     "node.id": 1,
@@ -19,7 +22,7 @@ export function propertiesOf({ port, controllerPort, iamPort, data, keyStore }: 
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
     listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort},IAM://127.0.0.1:${iamPort}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${port},IAM://localhost:${iamPort}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${advertised},IAM://localhost:${iamPort}`,
     "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,IAM:SASL_SSL",
     // A topic is created on purpose, never by a typo.
     "auto.create.topics.enable": false,
