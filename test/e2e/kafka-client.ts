@@ -7,8 +7,6 @@ import {
   MessagesStreamModes,
   ProduceAcks,
   Producer,
-  stringDeserializer,
-  stringSerializers,
 } from "@platformatic/kafka";
 
 /** A record as the tests see it. */
@@ -18,6 +16,14 @@ export interface Message {
   headers: Record<string, string>;
 }
 
+/** A record as any client may write it. */
+export interface OddMessage {
+  key: string;
+  /** Undefined for a tombstone. */
+  value: string | Buffer | undefined;
+  headers: Record<string, string | undefined>;
+}
+
 const PARTITIONS = 6;
 const BATCH = 500;
 const clientId = "test";
@@ -25,20 +31,23 @@ const clientId = "test";
 /** A topic and its dead letter topic, under names of their own. */
 export async function createTopic(brokers: string): Promise<string> {
   const topic = `events-${randomUUID()}`;
+  await createTopics(brokers, topic, `${topic}.dlq`);
+  return topic;
+}
+
+export async function createTopics(brokers: string, ...topics: string[]): Promise<void> {
   const admin = new Admin({ clientId, bootstrapBrokers: [brokers] });
   try {
-    const topics = [topic, `${topic}.dlq`];
     await admin.createTopics({ topics, partitions: PARTITIONS, replicas: 1 });
   } finally {
     await admin.close();
   }
-  return topic;
 }
 
 /** Writes to one topic. */
 export interface Publisher extends AsyncDisposable {
   /** Returns when every record is acknowledged. */
-  publish: (records: Message[]) => Promise<void>;
+  publish: (records: OddMessage[], compression?: "none" | "gzip") => Promise<void>;
 }
 
 export function openPublisher(brokers: string, topic: string): Publisher {
@@ -47,46 +56,52 @@ export function openPublisher(brokers: string, topic: string): Publisher {
     bootstrapBrokers: [brokers],
     acks: ProduceAcks.ALL,
     idempotent: true,
-    serializers: stringSerializers,
   });
   return {
-    publish: async (records) => {
+    publish: async (records, compression = "none") => {
       for (let start = 0; start < records.length; start += BATCH) {
-        const messages = records.slice(start, start + BATCH).map((record) => ({
+        const messages = records.slice(start, start + BATCH).map(({ key, value, headers }) => ({
           topic,
-          ...record,
-          headers: new Map(Object.entries(record.headers)),
+          key: Buffer.from(key),
+          value: bytesOf(value)!,
+          headers: new Map(
+            Object.entries(headers).map(([name, text]) => [Buffer.from(name), bytesOf(text)!]),
+          ),
         }));
-        await producer.send({ messages });
+        await producer.send({ messages, compression });
       }
     },
     [Symbol.asyncDispose]: () => producer.close(),
   };
 }
 
-/** Reads the first `count` records of a topic. */
-export async function read(brokers: string, topic: string, count: number): Promise<Message[]> {
+function bytesOf(value: string | Buffer | undefined): Buffer | undefined {
+  return value === undefined ? undefined : Buffer.from(value as string);
+}
+
+/** Reads the first `count` records of a topic. `bytes` are what `value` has as text. */
+export async function read(
+  brokers: string,
+  topic: string,
+  count: number,
+): Promise<(Message & { bytes: Buffer | undefined })[]> {
   const consumer = new Consumer({
     clientId,
     groupId: randomUUID(),
     bootstrapBrokers: [brokers],
     autocommit: false,
-    deserializers: {
-      key: stringDeserializer,
-      value: stringDeserializer,
-      headerKey: stringDeserializer,
-      headerValue: stringDeserializer,
-    },
   });
-  const messages: Message[] = [];
+  const messages: Awaited<ReturnType<typeof read>> = [];
   try {
     const stream = await consumer.consume({
       topics: [topic],
       mode: MessagesStreamModes.EARLIEST,
       fallbackMode: MessagesStreamFallbackModes.EARLIEST,
     });
-    for await (const { key, value, headers } of stream) {
-      messages.push({ key, value, headers: Object.fromEntries(headers) });
+    for await (const { key, value, headerEntries } of stream) {
+      const headers = headerEntries.map(([name, text]) => [String(name), String(text)]);
+      const message = { key: String(key), value: String(value), bytes: value };
+      messages.push({ ...message, headers: Object.fromEntries(headers) });
       if (messages.length === count) break;
     }
   } finally {

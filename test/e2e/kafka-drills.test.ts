@@ -16,6 +16,9 @@ const BATCH = 500;
 const SENDERS = 50;
 const OUTAGE_MS = 10_000;
 const FEED_PAUSE_MS = 100;
+// A record takes a while, so that a batch is always under way.
+const SLOW = { SLOW_MS: "2" };
+const MIDDLE = RECORDS / 3 + BATCH / 2;
 
 type Reader = Pick<Processed, "ids">;
 
@@ -29,9 +32,10 @@ describe.each(Object.entries(inject("services")))("%s: no record is lost", (name
   it("when the service is killed in the middle of a batch", async () => {
     await using group = await surroundings.newGroup();
     const sent = await publishAll(group);
-    await using victim = await startService(directory, group.environment);
-    await untilProcessed(group.processed, RECORDS / 3);
+    await using victim = await startService(directory, { ...group.environment, ...SLOW });
+    await untilProcessed(group.processed, MIDDLE);
     await victim.kill();
+    expect((await group.processed.ids()).length).toBeLessThan(RECORDS);
     await using _heir = await startService(directory, group.environment);
     await untilAllProcessed(group.processed, sent);
     await report(`${name}, service killed`, group.processed, sent);
@@ -40,11 +44,12 @@ describe.each(Object.entries(inject("services")))("%s: no record is lost", (name
   it("and none is processed twice when the service is told to stop in the middle of a batch", async () => {
     await using group = await surroundings.newGroup();
     const sent = await publishAll(group);
-    await using leaver = await startService(directory, group.environment);
-    await untilProcessed(group.processed, RECORDS / 3);
+    await using leaver = await startService(directory, { ...group.environment, ...SLOW });
+    await untilProcessed(group.processed, MIDDLE);
     leaver.signal("SIGTERM");
     expect(await leaver.exited).toEqual({ code: 0, signal: null });
     const { length: done } = await group.processed.ids();
+    expect(done).toBeLessThan(RECORDS);
     expect(await lagOf(surroundings.kafka.brokers, group.topic, group.name)).toBe(RECORDS - done);
     await using _heir = await startService(directory, group.environment);
     await untilAllProcessed(group.processed, sent);

@@ -5,9 +5,16 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 
-import { newEvent, postEvent } from "./events.ts";
-import { type Message, openPublisher, read } from "./kafka-client.ts";
-import { startService } from "./service/run.ts";
+import { newEvent, newEvents, postEvent } from "./events.ts";
+import {
+  createTopics,
+  type Message,
+  type OddMessage,
+  openPublisher,
+  read,
+} from "./kafka-client.ts";
+import { compare } from "./processed.ts";
+import { type Service, startService } from "./service/run.ts";
 import { type Group, startSurroundings, type Surroundings } from "./surroundings.ts";
 import { until } from "./until.ts";
 
@@ -57,6 +64,7 @@ describe.each(Object.entries(inject("services")))("%s: an event", (_name, direct
       sortedByKey(bad).map(({ key, value, headers }) => ({
         key,
         value,
+        bytes: Buffer.from(value),
         headers: expect.objectContaining({
           ...headers,
           "x-dlq-topic": group.topic,
@@ -102,6 +110,99 @@ describe.each(Object.entries(inject("services")))("%s: an event", (_name, direct
     expect((await group.processed.ids()).filter((one) => one === id)).toEqual([id]);
   });
 
+  it("may stand beside whatever other clients write", async () => {
+    await using group = await surroundings.newGroup();
+    await using _service = await startService(directory, group.environment);
+    const key = randomUUID();
+    const good = newEvent();
+    const bytes = Buffer.from([0xff, 0xfe, 0x00]);
+    // All in one partition, so that the last one is reached only past the others.
+    const odd: OddMessage[] = [
+      { key, value: undefined, headers: {} },
+      { key, value: bytes, headers: { nothing: undefined } },
+      { ...good.message, key, headers: { nothing: undefined } },
+    ];
+    const last = newEvent();
+    await using publisher = openPublisher(surroundings.kafka.brokers, group.topic);
+    await publisher.publish(odd);
+    // More than the broker accepts, unless it is compressed.
+    await publisher.publish([{ key, value: "a".repeat(3_000_000), headers: {} }], "gzip");
+    await publisher.publish([{ ...last.message, key }]);
+    await untilProcessed(group, last.id);
+    expect(await group.processed.ids()).toEqual([good.id, last.id]);
+    const letters = await read(surroundings.kafka.brokers, `${group.topic}.dlq`, 2);
+    expect(letters.map((letter) => letter.bytes?.length)).toEqual([3, 3_000_000]);
+    expect(letters[0]?.bytes).toEqual(bytes);
+  });
+
+  it("is counted", async () => {
+    await using group = await surroundings.newGroup();
+    await using service = await startService(directory, group.environment);
+    await service.untilReady();
+    const flag = `${group.processed.path}.broken`;
+    await writeFile(flag, "");
+    await postEvent(service, { retailer: "Broken" });
+    const { id } = await postEvent(service);
+    await untilProcessed(group, id);
+    await read(surroundings.kafka.brokers, `${group.topic}.dlq`, 1);
+    await rm(flag);
+    const expected = [
+      ["kafka_published_records_total", 'outcome="acknowledged"', 2],
+      ["kafka_consumed_records_total", 'outcome="processed"', 1],
+      ["kafka_consumed_records_total", 'outcome="dead_letter"', 1],
+      ["kafka_dead_letters_total", 'reason="handler_failed"', 1],
+      ["kafka_consumer_retries_total", "", 3],
+      ["kafka_consumer_batch_size_records_sum", "", 2],
+    ] as const;
+    const topic = `topic="${group.topic}"`;
+    // The processes hand them over now and then, and the lag is asked for every five seconds.
+    await until("all of it in the metrics", async () => {
+      const samples = await samplesOf(service);
+      const sum = (name: string, label: string): number =>
+        samples
+          .filter((sample) => [name, topic, label].every((part) => sample.text.includes(part)))
+          .reduce((total, { value }) => total + value, 0);
+      const lags = samples.filter(({ text }) => text.startsWith("kafka_consumer_lag_records{"));
+      return (
+        expected.every(([name, label, value]) => sum(`${name}{`, label) === value) &&
+        sum("kafka_consumer_batch_duration_seconds_count{", "") >= 1 &&
+        sum("kafka_publish_duration_seconds_count{", "") >= 2 &&
+        lags.length === 6 &&
+        lags.every(({ value }) => value === 0)
+      );
+    });
+  });
+
+  it("that cannot even be a dead letter waits, with its partition, and the others go on", async () => {
+    const topic = `events-${randomUUID()}`;
+    await createTopics(surroundings.kafka.brokers, topic);
+    await using group = await surroundings.newGroup(topic);
+    await using service = await startService(directory, group.environment);
+    const key = randomUUID();
+    const held = newEvent();
+    const others = newEvents(60);
+    await publish(group, [
+      { key, value: "{", headers: {} },
+      { ...held.message, key },
+      ...others.map(({ message }) => message),
+    ]);
+    await until(
+      "events of other partitions",
+      async () => (await group.processed.ids()).length > 20,
+    );
+    await until("the partition that stands, in the log", async () => {
+      const lines = await service.lines();
+      return lines.some(({ message }) => message === `the consumer of ${topic} is held up`);
+    });
+    expect(await group.processed.ids()).not.toContain(held.id);
+    await createTopics(surroundings.kafka.brokers, `${topic}.dlq`);
+    await until("all of them", async () => {
+      const ids = [held, ...others].map(({ id }) => id);
+      return compare(ids, await group.processed.ids()).missing.length === 0;
+    });
+    expect(await read(surroundings.kafka.brokers, `${topic}.dlq`, 1)).toMatchObject([{ key }]);
+  });
+
   it("is read again when the group's offsets are reset, which prod refuses", async () => {
     await using group = await surroundings.newGroup();
     const { id, message } = newEvent();
@@ -127,11 +228,18 @@ async function publish(group: Group, messages: Message[]): Promise<void> {
   await publisher.publish(messages);
 }
 
+/** What the service tells Prometheus. */
+async function samplesOf({ metricsUrl }: Service): Promise<{ text: string; value: number }[]> {
+  const text = await (await fetch(`${metricsUrl}/metrics`)).text();
+  const lines = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return lines.map((line) => ({ text: line, value: Number(line.split(" ").at(-1)) }));
+}
+
 async function untilProcessed({ processed }: Group, id: string): Promise<void> {
   await until("the event processed", async () => (await processed.ids()).includes(id));
 }
 
-function sortedByKey(messages: Message[]): Message[] {
+function sortedByKey<Some extends Message>(messages: Some[]): Some[] {
   return messages.toSorted((one, other) => (one.key < other.key ? -1 : 1));
 }
 

@@ -15,7 +15,7 @@ export interface Surroundings extends AsyncDisposable {
   /** Settings with which a service finds them. */
   environment: Record<string, string>;
   /** A topic, a consumer group and a place for what the group has processed, for one test. */
-  newGroup: () => Promise<Group>;
+  newGroup: (topic?: string) => Promise<Group>;
 }
 
 export interface Group extends AsyncDisposable {
@@ -51,13 +51,12 @@ export async function startSurroundings(options?: KafkaOptions): Promise<Surroun
   const resources = stack.move();
   return {
     ...{ kafka, dynamoDb, s3, environment },
-    newGroup: () => newGroup(kafka, environment),
+    newGroup: async (topic) => newGroup(topic ?? (await createTopic(kafka.brokers)), environment),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };
 }
 
-async function newGroup(kafka: Kafka, environment: Record<string, string>): Promise<Group> {
-  const topic = await createTopic(kafka.brokers);
+function newGroup(topic: string, environment: Record<string, string>): Group {
   const name = `group-${randomUUID()}`;
   const processed = openProcessed();
   return {
