@@ -1,6 +1,7 @@
-import { type DestinationStream, levels } from "pino";
-import { logFields, stdout } from "./logging.ts";
+import { levels } from "pino";
+import { logFields } from "./logging.ts";
 import type { Exchange } from "./requests.ts";
+import { type Output, stdout } from "./stdout.ts";
 
 /** Writes one line for every request, in the format of the service's log. */
 export interface AccessLog extends Disposable {
@@ -13,6 +14,10 @@ export interface AccessLog extends Disposable {
 const FLUSH_CHARS = 65_536;
 const FLUSH_MS = 100;
 const PID = process.pid;
+// What callers choose is cut, so that no line is longer than what a pipe takes in one piece.
+const PATH_CHARS = 1_024;
+const AGENT_CHARS = 256;
+const ADDRESS_CHARS = 64;
 
 /**
  * Built by hand and written in bulk, because this is the one line that every request pays for: through pino it cost a
@@ -21,7 +26,7 @@ const PID = process.pid;
  */
 export function createAccessLog(
   settings: { LOG_LEVEL: string; SERVICE_NAME: string; ENVIRONMENT: string },
-  destination: DestinationStream = stdout(),
+  destination: Output = stdout,
 ): AccessLog {
   const threshold = levels.values[settings.LOG_LEVEL] ?? levels.values.info!;
   const enabled = threshold <= levels.values.info!;
@@ -69,9 +74,9 @@ function accessLine(
   return (
     `{"level":"${level}","timestamp":"${now()}",${fixed},"request_id":"${requestId}",` +
     `"correlation_id":"${correlationId}","trace_id":"${traceId}","span_id":"${spanId}",` +
-    `"method":"${req.method}","path":${quote(path)},"route":"${route}","status":${status},` +
-    `"duration_ms":${(seconds * 1e3).toFixed(3)},"remote_ip":${quote(exchange.remoteAddress)},` +
-    (userAgent === undefined ? "" : `"user_agent":${quote(userAgent)},`) +
+    `"method":"${req.method}","path":${quote(path, PATH_CHARS)},"route":"${route}","status":${status},` +
+    `"duration_ms":${(seconds * 1e3).toFixed(3)},"remote_ip":${quote(exchange.remoteAddress, ADDRESS_CHARS)},` +
+    (userAgent === undefined ? "" : `"user_agent":${quote(userAgent, AGENT_CHARS)},`) +
     `"worker_pid":${PID},"message":"request completed"}\n`
   );
 }
@@ -79,8 +84,9 @@ function accessLine(
 // All of ASCII that a string in JSON may hold as it is.
 const PLAIN = /^[ !#-[\]-~]*$/;
 
-function quote(text: string): string {
-  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
+function quote(text: string, limit: number): string {
+  const kept = text.length > limit ? `${text.slice(0, limit)}…` : text;
+  return PLAIN.test(kept) ? `"${kept}"` : JSON.stringify(kept);
 }
 
 let nowMs = 0;

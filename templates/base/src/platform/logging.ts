@@ -1,6 +1,7 @@
-import { type DestinationStream, type Logger, pino, stdTimeFunctions } from "pino";
+import { type Logger, pino, stdTimeFunctions } from "pino";
 import { currentRequest } from "./context.ts";
 import { version } from "./package-info.ts";
+import { type Output, stdout } from "./stdout.ts";
 
 export type { Logger } from "pino";
 
@@ -17,11 +18,6 @@ const redact = {
   censor: "[redacted]",
 };
 
-/** Standard output, written synchronously: lines that wait in memory are lost in a crash. */
-export function stdout(): DestinationStream {
-  return pino.destination({ fd: 1, sync: true });
-}
-
 /** The fields that every log line has. */
 export function logFields(settings: LogSettings): Record<string, string> {
   return {
@@ -36,10 +32,7 @@ export function logFields(settings: LogSettings): Record<string, string> {
  * and inside a request its request_id, correlation_id, trace_id and span_id.
  * @param destination where the lines go; stdout when left out.
  */
-export function createLogger(
-  settings: LogSettings,
-  destination: DestinationStream = stdout(),
-): Logger {
+export function createLogger(settings: LogSettings, destination: Output = stdout): Logger {
   return pino(
     {
       level: settings.LOG_LEVEL,

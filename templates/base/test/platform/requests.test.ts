@@ -86,6 +86,18 @@ test("the access line says what was asked and answered, without the query", asyn
   expect(JSON.stringify(app.logs)).not.toContain("secret");
 });
 
+test("the access line fits into one piece of a pipe, whatever the caller sends", async () => {
+  await using app = await createTestApp();
+  const long = "\u00e9".repeat(3_000);
+  const headers = { "user-agent": long, "x-forwarded-for": long, "x-request-id": "r".repeat(128) };
+  await app.inject({ method: "GET", url: `/${"~".repeat(1_023)}?q=1`, headers });
+  await app.inject({ method: "GET", url: `/${"~".repeat(3_000)}`, headers });
+  const [fits, cut] = app.logs.filter(({ message }) => message === "request completed");
+  expect(fits!.path).toBe(`/${"~".repeat(1_023)}`);
+  expect(cut!.path).toBe(`${fits!.path as string}…`);
+  expect(Buffer.byteLength(JSON.stringify(cut))).toBeLessThan(4_096);
+});
+
 test("a healthy probe writes no line", async () => {
   await using app = await createTestApp();
   await app.inject(health);
