@@ -1,4 +1,5 @@
 import { levels } from "pino";
+import { isProbe } from "./health.ts";
 import { logFields } from "./logging.ts";
 import type { Exchange } from "./requests.ts";
 import { type Output, stdout } from "./stdout.ts";
@@ -52,7 +53,7 @@ export function createAccessLog(
       flush();
     },
     write(exchange, status, seconds) {
-      const probe = status < 400 && exchange.route.startsWith("/health");
+      const probe = status < 400 && isProbe(exchange.route);
       if (!enabled || (probe && !probes)) return;
       waiting += accessLine(exchange, status, seconds, fixed, probe ? "debug" : "info");
       if (waiting.length >= FLUSH_CHARS) flush();

@@ -39,7 +39,7 @@ export async function startReadiness(
 
   const runOne = async ({ name, critical, check }: ReadinessCheck): Promise<void> => {
     const error = await Promise.race([
-      check().then(() => undefined, toError),
+      Promise.try(check).then(() => undefined, toError),
       delay(TIMEOUT_MS, new Error(`no answer within ${TIMEOUT_MS} ms`), { ref: false }),
     ]);
     const now: Health = error === undefined ? "healthy" : "unhealthy";
@@ -79,6 +79,11 @@ const versionSchema = z.object({
   version: z.string(),
   environment: z.string(),
 });
+
+/** Whether a path, or a route's, is one of them: probes come every few seconds for ever and say nothing. */
+export function isProbe(path: string): boolean {
+  return path === "/health" || path.startsWith("/health/");
+}
 
 /** The probes of the standard. None of them waits for a dependency. */
 export function healthRoutes(

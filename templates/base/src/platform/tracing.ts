@@ -15,6 +15,7 @@ import {
   type TraceState,
 } from "@opentelemetry/api";
 import { parseTraceParent } from "@opentelemetry/core";
+import { isProbe } from "./health.ts";
 
 /** The place of a request in its trace. */
 export interface TracePosition {
@@ -40,13 +41,13 @@ export interface Tracing {
 
 /**
  * @param ratio share of the traces that start here and are sampled, 0 to 1. A trace that started elsewhere keeps its
- * caller's decision. Probes are never sampled: they come every few seconds for ever and say nothing.
+ * caller's decision. Probes are never sampled.
  */
 export function createTracing(ratio: number): Tracing {
   const tracer = trace.getTracer("http-server");
   return {
     begin: (headers, name, path, attributes) =>
-      path.startsWith("/health")
+      isProbe(path)
         ? unsampled(parentOf(headers))
         : beginSpan(tracer, headers, ratio, () => ({
             name,

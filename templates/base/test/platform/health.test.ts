@@ -59,6 +59,16 @@ describe("GET /health/ready", () => {
     });
   });
 
+  test("is 503 when a check throws before it waits for anything", async () => {
+    const broken = (): never => {
+      throw new Error("not connected");
+    };
+    expect(await answer([{ name: "kafka", critical: true, check: broken }])).toMatchObject({
+      status: 503,
+      body: { status: "not_ready", checks: { kafka: "unhealthy" } },
+    });
+  });
+
   test("stays 200 when an optional dependency fails", async () => {
     expect(await answer([check("kafka", true), check("s3", false, true)])).toMatchObject({
       status: 200,

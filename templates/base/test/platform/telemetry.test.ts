@@ -99,12 +99,14 @@ test("a request that is not sampled still has ids in its log lines", async () =>
   expect(spans).toEqual([]);
 });
 
-test("probes are never traced", async () => {
+test("probes are never traced, what begins like them is", async () => {
   const spans = await traced("1", async () => {
     await using app = await createTestApp();
-    await app.inject({ method: "GET", url: "/health", headers: sampled });
+    for (const url of ["/health", "/health/ready", "/healthplans"]) {
+      await app.inject({ method: "GET", url, headers: sampled });
+    }
   });
-  expect(spans).toEqual([]);
+  expect(spans.map(({ attributes }) => attributes["url.path"])).toEqual(["/healthplans"]);
 });
 
 test("a server error marks the span", async () => {
