@@ -109,7 +109,7 @@ export function compileRoute(route: Route, deps: Deps): Endpoint {
   return {
     method: route.method,
     path: route.path,
-    parsesBody: raw === undefined && route.method !== "GET",
+    parsesBody: route.body !== undefined && raw === undefined,
     answer(input, exchange) {
       const checked = checkRequest(requestSchemas, input);
       if (raw !== undefined) checked.body = raw.open(exchange.req);

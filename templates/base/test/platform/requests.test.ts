@@ -5,7 +5,7 @@ import { text as readAll } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { defineRoute, reply } from "../../src/platform/route.ts";
+import { defineRoute, reply, type Route } from "../../src/platform/route.ts";
 import { createTestApp } from "../support.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
@@ -104,6 +104,20 @@ test("a healthy probe writes no line", async () => {
   expect(app.logs).toEqual([]);
 });
 
+test("only the probes are silent, not what begins like them", async () => {
+  const route = defineRoute({
+    method: "GET",
+    path: "/healthplans/{id}",
+    summary: "Get a plan",
+    responses: { 200: z.object({}) },
+    handler: () => ({}),
+  });
+  await using app = await createTestApp({ routes: [route] });
+  await app.inject({ method: "GET", url: "/healthplans/1" });
+  await app.inject({ method: "GET", url: "/health/version" });
+  expect(app.logs.map(({ path }) => path)).toEqual(["/healthplans/1"]);
+});
+
 test("durations are counted by route template, method and status", async () => {
   const route = defineRoute({
     method: "GET",
@@ -176,8 +190,8 @@ test("HEAD is answered like GET, without the body", async () => {
 
 describe("over a real connection", () => {
   /** Sends bytes to a server of the whole service; what comes back until it closes. */
-  async function answerTo(...chunks: string[]): Promise<string> {
-    await using app = await createTestApp();
+  async function answerTo(chunks: string[], routes?: Route[]): Promise<string> {
+    await using app = await createTestApp(routes === undefined ? {} : { routes });
     const server = createServer({ requireHostHeader: false }, app.listener).listen(0, "127.0.0.1");
     await once(server, "listening");
     const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
@@ -191,16 +205,34 @@ describe("over a real connection", () => {
     ["no Host", ""],
     ["two Hosts", "Host: a.example\r\nHost: b.example\r\n"],
   ])("a request with %s is refused", async (_name, hosts) => {
-    const answer = await answerTo(`GET /health HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`);
+    const answer = await answerTo([`GET /health HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`]);
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
     expect(answer).toContain('"code":"VALIDATION_ERROR"');
+  });
+
+  test.each([
+    ["of a length", `Content-Length: 4\r\n\r\n`, `"{"}`],
+    ["in chunks", `Transfer-Encoding: chunked\r\n\r\n`, `3\r\nGET\r\n0\r\n\r\n`],
+    ["that comes later", `Content-Length: 200000\r\n\r\n`, "x".repeat(200_000)],
+  ])("a body %s that no route wants leaves the connection usable", async (_name, head, body) => {
+    const route = defineRoute({
+      method: "DELETE",
+      path: "/things",
+      summary: "Drop all things",
+      responses: { 204: z.undefined() },
+      handler: () => undefined,
+    });
+    const first = `DELETE /things HTTP/1.1\r\nHost: a.example\r\nContent-Type: application/json\r\n${head}`;
+    const next = "GET /health HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n\r\n";
+    const answer = await answerTo([first, body, next], [route]);
+    expect(answer).toMatch(/^HTTP\/1\.1 204 [\s\S]*\r\n\r\nHTTP\/1\.1 200 /);
   });
 
   test("a client that sends far too much still gets its answer", async () => {
     const length = 8 * 1_048_576;
     const head = `POST /api/v1/receipts/points HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n`;
     const type = `Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`;
-    const answer = await answerTo(head + type, "x".repeat(length));
+    const answer = await answerTo([head + type, "x".repeat(length)]);
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
     expect(answer).toContain('"code":"PAYLOAD_TOO_LARGE"');
   });

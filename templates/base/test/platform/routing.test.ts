@@ -9,14 +9,14 @@ const anything = z.record(z.string(), z.unknown());
 const json = { "content-type": "application/json" };
 
 /** A route that answers with what it was handed. */
-const echo = (method: Method, path: string) =>
+const echo = (method: Method, path: string, withBody = method === "POST") =>
   defineRoute({
     method,
     path,
     summary: `${method} ${path}`,
     params: anything,
     query: anything,
-    ...(method === "GET" ? {} : { body: z.unknown() }),
+    ...(withBody ? { body: z.unknown() } : {}),
     responses: { 200: z.unknown() },
     handler: ({ params, query, body }) => ({ path, params, query, body }),
   });
@@ -27,6 +27,7 @@ const routes = [
   echo("GET", "/items/{id}/parts/{part}"),
   echo("DELETE", "/items/{id}"),
   echo("POST", "/echo"),
+  echo("GET", "/search", true),
 ];
 
 async function ask(request: InjectOptions) {
@@ -140,6 +141,22 @@ describe("a body", () => {
     const response = await ask({ method: "POST", url: "/echo", headers, payload });
     expect(response.statusCode).toBe(400);
     expect(errorOf(response).details).toEqual([{ field: "body", message: "must be valid JSON" }]);
+  });
+
+  test.each(["", "{", "{}"])(
+    "'%s' is not looked at where a route declares none",
+    async (payload) => {
+      const response = await ask({ method: "DELETE", url: "/items/1", headers: json, payload });
+      expect([response.statusCode, response.json().params]).toEqual([200, { id: "1" }]);
+      expect(response.json()).not.toHaveProperty("body");
+    },
+  );
+
+  test("is read where a GET declares one", async () => {
+    const found = await ask({ method: "GET", url: "/search", headers: json, payload: '{"a":1}' });
+    expect(found.json()).toMatchObject({ body: { a: 1 } });
+    const bad = await ask({ method: "GET", url: "/search", headers: json, payload: "{" });
+    expect(bad.statusCode).toBe(400);
   });
 
   test("is not read where there is no such route or method", async () => {

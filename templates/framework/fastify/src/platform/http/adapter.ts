@@ -74,6 +74,10 @@ export async function createListener(
     unmatched.addHook("onRequest", refuseUnmatched);
     unmatched.setNotFoundHandler(refuseUnmatched);
   });
+  // To Fastify alone, these have no body, also where a route declares one.
+  for (const method of ["GET", "HEAD"]) {
+    fastify.addHttpMethod(method, { hasBody: true, overrideExisting: true });
+  }
   // Only JSON is spoken here: without this, text/plain would be taken for a string.
   fastify.removeContentTypeParser("text/plain");
 
