@@ -3,7 +3,7 @@ import { type InjectOptions, inject, type Response } from "light-my-request";
 import { createAccessLog } from "../src/platform/access-log.ts";
 import { createApp } from "../src/app.ts";
 import { createDeps, type Deps } from "../src/deps.ts";
-import { assembleApp } from "../src/platform/app.ts";
+import { assembleApp, type Middleware } from "../src/platform/app.ts";
 import { cors } from "../src/platform/cors.ts";
 import { startReadiness } from "../src/platform/health.ts";
 import { createLogger } from "../src/platform/logging.ts";
@@ -32,6 +32,8 @@ interface TestAppOptions {
   deps?: Partial<Deps>;
   /** Routes to serve instead of the service's own. */
   routes?: Route[];
+  /** What runs before these routes. */
+  middleware?: Middleware[];
 }
 
 /** The whole service without network, log output and telemetry: `await using app = await createTestApp()`. */
@@ -39,6 +41,7 @@ export async function createTestApp({
   env = {},
   deps = {},
   routes,
+  middleware = [],
 }: TestAppOptions = {}): Promise<TestApp> {
   const logs: TestApp["logs"] = [];
   const settings = loadSettings(env);
@@ -65,7 +68,7 @@ export async function createTestApp({
       : await assembleApp({
           deps: lifespan.deps,
           platform,
-          middleware: [cors(settings.CORS_ORIGINS)],
+          middleware: [cors(settings.CORS_ORIGINS), ...middleware],
           routes,
         });
   return {

@@ -41,8 +41,13 @@ export async function assembleApp({
   if (settings.ENVIRONMENT !== "prod") {
     endpoints.push(...docsEndpoints(() => openApiDocument(settings.SERVICE_NAME, served)));
   }
-  const fail = (exchange: Exchange, error: unknown): void =>
-    exchange.send(answerError(error, log, exchange));
+  const fail = (exchange: Exchange, error: unknown): void => {
+    try {
+      exchange.send(answerError(error, log, exchange));
+    } catch (unsendable) {
+      exchange.send(answerError(unsendable, log, exchange));
+    }
+  };
   const serve = (endpoint: Endpoint, input: RawInput, exchange: Exchange): void => {
     exchange.route = endpoint.path;
     try {

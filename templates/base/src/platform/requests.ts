@@ -46,6 +46,17 @@ export function exchangeOf(req: IncomingMessage): Exchange {
   return (req as Tagged)[EXCHANGE]!;
 }
 
+/** What all requests of a worker have in common. */
+interface Books {
+  /** Every response ends its connection. */
+  closing: boolean;
+  /** Logs and counts an exchange that was answered with `status`. */
+  enter(exchange: Exchange, status: number): void;
+}
+
+/** The ids, names and values. */
+const OWN_HEADERS = 4;
+
 /** One request from its first byte to its answer: what the log line, the metrics and the span are made of. */
 export class Exchange implements RequestContext, TracePosition {
   /** Milliseconds of `performance.now()`. */
@@ -65,18 +76,14 @@ export class Exchange implements RequestContext, TracePosition {
   /** Its url is a path with its query or `*`; undefined when the client sent something else. */
   readonly req: IncomingMessage;
   readonly res: ServerResponse;
-  readonly #answered: (exchange: Exchange, status: number) => boolean;
+  readonly #books: Books;
+  #isOver = false;
 
-  constructor(
-    req: IncomingMessage,
-    res: ServerResponse,
-    tracing: Tracing,
-    answered: (exchange: Exchange, status: number) => boolean,
-  ) {
+  constructor(req: IncomingMessage, res: ServerResponse, tracing: Tracing, books: Books) {
     this.req = req;
     this.res = res;
     (req as Tagged)[EXCHANGE] = this;
-    this.#answered = answered;
+    this.#books = books;
     const target = req.url ?? "/";
     req.url = originForm(target);
     this.path = pathOf(req.url ?? target);
@@ -104,21 +111,40 @@ export class Exchange implements RequestContext, TracePosition {
     return last || addressOf(this.req.socket);
   }
 
-  /** Answers the request, once; then it is over: logged, counted, and its span ended. */
+  /**
+   * Answers the request, once; then it is over: logged, counted, and its span ended.
+   * @throws {TypeError} when a header that a middleware has added cannot be sent. Those are dropped then, and the
+   * request still waits for its answer.
+   */
   send({ status, headers, body }: Outgoing): void {
+    if (this.#isOver) return;
     const { req, res } = this;
-    // 499: the client went away before the answer (nginx's code; it never goes over the wire).
-    if (!this.#answered(this, res.destroyed ? 499 : status)) return;
     const bytes = body === undefined ? 0 : Buffer.byteLength(body);
     const all = this.headers;
     for (const name in headers) all.push(name, headers[name]!);
     if (status !== 204) all.push("Content-Length", String(bytes));
-    res.writeHead(status, all);
+    if (this.#books.closing) res.shouldKeepAlive = false;
+    try {
+      res.writeHead(status, all);
+    } catch (error) {
+      // Somebody has answered past the platform.
+      if (res.headersSent) this.#end(status);
+      all.length = OWN_HEADERS;
+      res.statusMessage = "";
+      throw error;
+    }
+    this.#end(status);
     if (isStillSending(req)) return endAfterBody(req, res, body);
     if (body === undefined || req.method === "HEAD") res.end();
     // Text without a character above 127 is the same in latin1, which is written several times as fast.
     else if (typeof body === "string") res.end(body, bytes === body.length ? "latin1" : "utf8");
     else res.end(body);
+  }
+
+  #end(status: number): void {
+    this.#isOver = true;
+    // 499: the client went away before the answer (nginx's code; it never goes over the wire).
+    this.#books.enter(this, this.res.destroyed ? 499 : status);
   }
 }
 
@@ -126,28 +152,27 @@ export class Exchange implements RequestContext, TracePosition {
 export function createRequests(accessLog: AccessLog, metrics: Metrics, tracing: Tracing): Requests {
   const open = new Set<Exchange>();
   const listeners: (() => void)[] = [];
-  let closing = false;
   metrics.countActiveRequests(() => open.size);
-
-  function answered(exchange: Exchange, status: number): boolean {
-    if (!open.delete(exchange)) return false;
-    if (closing) exchange.res.shouldKeepAlive = false;
-    const seconds = (performance.now() - exchange.startedAt) / 1_000;
-    metrics.requestDurations.observe(exchange.method, exchange.route, status, seconds);
-    endSpan(exchange, status);
-    accessLog.write(exchange, status, seconds);
-    for (const listener of listeners) listener();
-    return true;
-  }
+  const books: Books = {
+    closing: false,
+    enter(exchange, status) {
+      open.delete(exchange);
+      const seconds = (performance.now() - exchange.startedAt) / 1_000;
+      metrics.requestDurations.observe(exchange.method, exchange.route, status, seconds);
+      endSpan(exchange, status);
+      accessLog.write(exchange, status, seconds);
+      for (const listener of listeners) listener();
+    },
+  };
 
   return {
     track: (listener) => (req, res) => {
-      const exchange = new Exchange(req, res, tracing, answered);
+      const exchange = new Exchange(req, res, tracing, books);
       open.add(exchange);
       runInRequest(exchange, listener, exchange);
     },
     inFlight: () => Array.from(open, (exchange) => exchange.requestId),
-    closeConnections: () => void (closing = true),
+    closeConnections: () => void (books.closing = true),
     onFinished: (listener) => void listeners.push(listener),
   };
 }
