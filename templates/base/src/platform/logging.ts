@@ -11,12 +11,22 @@ interface LogSettings {
   ENVIRONMENT: string;
 }
 
-// Wherever a log object carries one of these, down to three levels, the value is not written.
-const SECRETS = ["authorization", "cookie", "password", "secret", "token", "api_key", "apiKey"];
-const redact = {
-  paths: SECRETS.flatMap((key) => [key, `*.${key}`, `*.*.${key}`]),
-  censor: "[redacted]",
-};
+// What a name contains or ends in when its value is nobody's business.
+const SECRET = String.raw`(?:authorization|cookie|passw|secret|token|credential)[^"\\]*|[\w-]keys?`;
+const isSecret = new RegExp(`(?:${SECRET})$`, "i");
+const hasSecret = new RegExp(`(?:${SECRET})":`, "i");
+
+/**
+ * Takes the values out of a line that stand under such a name, at any depth. In the text, because only there is all of it
+ * together: the object, what its `toJSON` made of it, and the fields of child loggers.
+ */
+function redact(line: string): string {
+  if (!hasSecret.test(line)) return line;
+  const clean: unknown = JSON.parse(line, (name, value: unknown) =>
+    isSecret.test(name) ? "[redacted]" : value,
+  );
+  return `${JSON.stringify(clean)}\n`;
+}
 
 /** The fields that every log line has. */
 export function logFields(settings: LogSettings): Record<string, string> {
@@ -42,7 +52,7 @@ export function createLogger(settings: LogSettings, destination: Output = stdout
       timestamp: () => stdTimeFunctions.isoTime().replace('"time"', '"timestamp"'),
       formatters: { level: (label) => ({ level: label }) },
       mixin: requestFields,
-      redact,
+      hooks: { streamWrite: redact },
     },
     destination,
   );
