@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import { ROOT_CONTEXT, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { TracerProvider } from "@opentelemetry/sdk-trace";
 import { expect, test } from "vitest";
+import { createGrpcClient } from "../../src/platform/otlp/grpc-client.ts";
 import { createSpanExporter } from "../../src/platform/otlp/span-exporter.ts";
 
 type Message = [field: number, value: bigint | Buffer][];
@@ -41,27 +42,35 @@ const attributes = (message: Message, field: number): Record<string, Message> =>
     }),
   );
 
-/** A collector that answers with these gRPC statuses in turn, then with 0. */
+/** A collector that answers with these gRPC statuses in turn (to "silence" not at all), then with 0. */
 async function startCollector(...statuses: string[]) {
   const requests: Buffer[] = [];
   const server = createServer();
+  let connections = 0;
+  server.on("session", () => (connections += 1));
   server.on("stream", (stream: ServerHttp2Stream) => {
     const chunks: Buffer[] = [];
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("end", () => {
       requests.push(Buffer.concat(chunks).subarray(5));
+      const status = statuses.shift() ?? "0";
+      if (status === "silence") return;
       stream.respond(
         { ":status": 200, "content-type": "application/grpc" },
         { waitForTrailers: true },
       );
-      const status = statuses.shift() ?? "0";
       stream.on("wantTrailers", () => stream.sendTrailers({ "grpc-status": status }));
       stream.end(Buffer.alloc(5));
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const endpoint = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  return { endpoint, requests, [Symbol.dispose]: () => void server.close() };
+  return {
+    endpoint,
+    requests,
+    connections: () => connections,
+    [Symbol.dispose]: () => void server.close(),
+  };
 }
 
 function createTracer(endpoint: string) {
@@ -143,6 +152,20 @@ test("what the collector had no room for is sent again, what it cannot read is n
   await processor.shutdown();
   const names = collector.requests.map((request) => spansOf(request).map((span) => text(span, 5)));
   expect(names).toEqual([["first"], ["first"], ["second"]]);
+});
+
+test("after a call without an answer, the next one has a connection of its own", async () => {
+  using collector = await startCollector("0", "silence");
+  const client = createGrpcClient(collector.endpoint, 100);
+  await client.call("/service/Method", Buffer.from("one"));
+  await expect(client.call("/service/Method", Buffer.from("two"))).rejects.toMatchObject({
+    code: 14,
+    message: "no answer in 100 ms",
+  });
+  expect(collector.connections()).toBe(1);
+  await client.call("/service/Method", Buffer.from("three"));
+  expect(collector.connections()).toBe(2);
+  client.close();
 });
 
 test("many spans go out by themselves, in several requests", async () => {

@@ -47,7 +47,8 @@ export function createGrpcClient(endpoint: string, timeoutMs: number): GrpcClien
 
   return {
     async call(path, message) {
-      const stream = (await connected()).request({
+      const connection = await connected();
+      const stream = connection.request({
         ":method": "POST",
         ":path": path,
         "content-type": "application/grpc",
@@ -62,7 +63,11 @@ export function createGrpcClient(endpoint: string, timeoutMs: number): GrpcClien
           reject(new GrpcError(Number(status), String(headers["grpc-message"])));
         }
       };
-      stream.setTimeout(timeoutMs, () => stream.destroy(new Error(`no answer in ${timeoutMs} ms`)));
+      stream.setTimeout(timeoutMs, () => {
+        stream.destroy(new Error(`no answer in ${timeoutMs} ms`));
+        // It may be dead without anybody having told us.
+        connection.destroy();
+      });
       stream.on("response", settle).on("trailers", settle).resume();
       stream.on("error", (error) => reject(new GrpcError(UNAVAILABLE, error.message, error)));
       // After all others: whoever has settled before is not disturbed.
