@@ -6,6 +6,7 @@ import { startReadiness } from "./platform/health.ts";
 import type { Logger } from "./platform/logging.ts";
 import { createMetrics } from "./platform/metrics.ts";
 import { createServer } from "./platform/node-http.ts";
+import { refuseExpectation } from "./platform/refusals.ts";
 import { createRequests } from "./platform/requests.ts";
 import { startTelemetry } from "./platform/telemetry.ts";
 import { createTracing } from "./platform/tracing.ts";
@@ -25,8 +26,9 @@ export async function startService(settings: Settings, log: Logger): Promise<Wor
   const tracing = createTracing(settings.OTEL_TRACES_SAMPLER_ARG);
   const requests = createRequests(accessLog, metrics, tracing);
   const app = await createApp(lifespan.deps, { requests, readiness });
-  // Node would refuse without a body; the app looks at the header itself.
+  // Node would refuse both without a body: the app looks at the Host header itself.
   const server = createServer({ requireHostHeader: false }, app);
+  server.on("checkExpectation", requests.track(refuseExpectation));
   server.once("listening", () => readiness.markReady());
 
   const opened = stack.move();

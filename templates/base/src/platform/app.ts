@@ -3,6 +3,7 @@ import type { Deps } from "../deps.ts";
 import { docsEndpoints } from "./docs/endpoints.ts";
 import { answerError, compileRoute, type Endpoint, type RawInput } from "./endpoint.ts";
 import { AppError } from "./errors.ts";
+import { hasOneHost, ONE_HOST } from "./headers.ts";
 import { healthRoutes, type Readiness } from "./health.ts";
 import { createListener } from "./http/adapter.ts";
 import { openApiDocument } from "./openapi.ts";
@@ -67,17 +68,10 @@ export async function assembleApp({
   return platform.requests.track(chain([refuseMalformed, ...middleware], framework, fail));
 }
 
-/** A request has a target and one host; RFC 9112, 3.2. Node's own check answers without a body. */
+/** A request has a target and one host; RFC 9112, 3.2. */
 const refuseMalformed: Middleware = ({ req }, next) => {
-  const { rawHeaders, httpVersion, url } = req;
-  if (url === undefined) throw pathMalformed();
-  let hosts = 0;
-  for (let index = 0; index < rawHeaders.length; index += 2) {
-    if (rawHeaders[index]!.length === 4 && rawHeaders[index]!.toLowerCase() === "host") hosts += 1;
-  }
-  if (hosts > 1 || (hosts === 0 && httpVersion === "1.1")) {
-    throw new AppError("VALIDATION_ERROR", "A request must have one Host header");
-  }
+  if (req.url === undefined) throw pathMalformed();
+  if (!hasOneHost(req)) throw new AppError("VALIDATION_ERROR", ONE_HOST);
   next();
 };
 

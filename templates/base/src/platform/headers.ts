@@ -1,3 +1,4 @@
+import type { IncomingMessage } from "node:http";
 import { validateHeaderName, validateHeaderValue } from "./node-http.ts";
 
 /**
@@ -10,4 +11,15 @@ export function checkedHeaders(headers: Record<string, string> = {}): Record<str
     validateHeaderValue(name, value);
   }
   return headers;
+}
+
+export const ONE_HOST = "A request must have one Host header";
+
+/** RFC 9112, 3.2. Node's own check answers without a body. */
+export function hasOneHost({ rawHeaders, httpVersion }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (rawHeaders[index]!.length === 4 && rawHeaders[index]!.toLowerCase() === "host") hosts += 1;
+  }
+  return hosts === 1 || (hosts === 0 && httpVersion !== "1.1");
 }

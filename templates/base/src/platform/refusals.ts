@@ -1,4 +1,6 @@
+import { errorText } from "./cluster/error-text.ts";
 import { AppError } from "./errors.ts";
+import type { Exchange } from "./requests.ts";
 
 /** Larger bodies are refused. */
 export const BODY_LIMIT_BYTES = 1_048_576;
@@ -28,4 +30,15 @@ export function bodyMalformed(cause?: unknown): AppError {
 
 export function pathMalformed(cause?: unknown): AppError {
   return new AppError("VALIDATION_ERROR", "The path is not valid", { cause });
+}
+
+/** Answers a request with an `Expect` header other than 100-continue. */
+export function refuseExpectation(exchange: Exchange): void {
+  const message = "this expectation cannot be met";
+  exchange.res.shouldKeepAlive = false;
+  exchange.send({
+    status: 417,
+    headers: { "Content-Type": "application/json" },
+    body: errorText("EXPECTATION_FAILED", message, exchange.requestId),
+  });
 }

@@ -1,3 +1,5 @@
+import { connect } from "node:net";
+import { text as readAll } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
 import { request, start } from "./harness.ts";
 
@@ -62,5 +64,14 @@ describe.concurrent("the metrics port", () => {
     expect(answer.headers.get("x-correlation-id")).toBe("mine");
     expect(answer.status).toBe(405);
     expect(answer.headers.get("allow")).toBe("GET, HEAD");
+  });
+
+  it.each(["", "Host: a\r\nHost: b\r\n"])("asks for one Host header, not '%s'", async (hosts) => {
+    const running = await start();
+    const socket = connect(Number(new URL(running.hub).port), "127.0.0.1");
+    socket.write(`GET /health HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`);
+    const answer = await readAll(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain('"code":"VALIDATION_ERROR"');
   });
 });

@@ -5,6 +5,7 @@ import { text as readAll } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
+import { refuseExpectation } from "../../src/platform/refusals.ts";
 import { defineRoute, reply, type Route } from "../../src/platform/route.ts";
 import { createTestApp } from "../support.ts";
 
@@ -192,12 +193,15 @@ describe("over a real connection", () => {
   /** Sends bytes to a server of the whole service; what comes back until it closes. */
   async function answerTo(chunks: string[], routes?: Route[]): Promise<string> {
     await using app = await createTestApp(routes === undefined ? {} : { routes });
-    const server = createServer({ requireHostHeader: false }, app.listener).listen(0, "127.0.0.1");
+    const server = createServer({ requireHostHeader: false }, app.listener);
+    server.on("checkExpectation", app.requests.track(refuseExpectation));
+    server.listen(0, "127.0.0.1");
     await once(server, "listening");
     const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
     for (const chunk of chunks) socket.write(chunk);
     const answer = await readAll(socket);
     server.close();
+    expect(app.requests.inFlight()).toEqual([]);
     return answer;
   }
 
@@ -208,6 +212,14 @@ describe("over a real connection", () => {
     const answer = await answerTo([`GET /health HTTP/1.1\r\n${hosts}Connection: close\r\n\r\n`]);
     expect(answer).toMatch(/^HTTP\/1\.1 400 /);
     expect(answer).toContain('"code":"VALIDATION_ERROR"');
+  });
+
+  test("an expectation that cannot be met is refused", async () => {
+    const head = "GET /health HTTP/1.1\r\nHost: a.example\r\nX-Request-ID: r-1\r\n";
+    const answer = await answerTo([`${head}Expect: a-miracle\r\n\r\n`]);
+    expect(answer).toMatch(/^HTTP\/1\.1 417 [\s\S]*Connection: close/);
+    expect(answer).toContain('"code":"EXPECTATION_FAILED"');
+    expect(answer).toContain('"request_id":"r-1"');
   });
 
   test.each([

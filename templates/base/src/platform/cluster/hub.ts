@@ -1,4 +1,5 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import { hasOneHost, ONE_HOST } from "../headers.ts";
 import { createServer } from "../node-http.ts";
 import { version } from "../package-info.ts";
 import { requestIds } from "../request-ids.ts";
@@ -26,14 +27,17 @@ export function createHub(cluster: Cluster): Server {
     "/health": () => json(200, { status: "healthy", version }),
     "/health/ready": () => readiness(cluster),
   };
-  const server = createServer((req, res) => {
+  const listener: RequestListener = (req, res) => {
     const route = routes[(req.url ?? "").split("?", 1)[0] ?? ""];
     respond(req, res, route).catch((error: unknown) => {
       cluster.log.error({ error }, "the metrics port failed to answer");
       res.destroy();
     });
-  });
-  answerProtocolErrors(server);
+  };
+  const server = createServer({ requireHostHeader: false }, listener);
+  // Nobody expects anything of this port; Node would answer without a body.
+  server.on("checkExpectation", listener);
+  answerProtocolErrors(server, cluster.log);
   return server;
 }
 
@@ -44,7 +48,8 @@ async function respond(
 ): Promise<void> {
   const { requestId, correlationId } = requestIds(req.headers);
   let answer: Answer;
-  if (!route) answer = refuse(404, "NOT_FOUND", "no such route", requestId);
+  if (!hasOneHost(req)) answer = refuse(400, "VALIDATION_ERROR", ONE_HOST, requestId);
+  else if (!route) answer = refuse(404, "NOT_FOUND", "no such route", requestId);
   else if (req.method === "GET" || req.method === "HEAD") answer = await route();
   else {
     res.setHeader("Allow", "GET, HEAD");

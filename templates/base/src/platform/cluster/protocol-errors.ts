@@ -1,8 +1,8 @@
 import { randomUUID } from "node:crypto";
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { Server } from "node:http";
 import type { Socket } from "node:net";
+import type { Logger } from "../logging.ts";
 import { STATUS_CODES } from "../node-http.ts";
-import { requestIds } from "../request-ids.ts";
 import { errorText } from "./error-text.ts";
 
 interface Refusal {
@@ -36,31 +36,17 @@ const REFUSALS: Record<string, Refusal> = {
 
 /**
  * Answers what never becomes a request (a malformed request line, headers beyond the limit, a request that does
- * not end) with the standard's error body, and closes. Replaces the framework's own answer, which has another form.
+ * not end) with the standard's error body, logs that, and closes. Replaces the framework's own answer, which has another
+ * form.
  */
-export function answerProtocolErrors(server: Server): void {
-  server.on("checkExpectation", refuseExpectation);
+export function answerProtocolErrors(server: Server, log: Logger): void {
   server.removeAllListeners("clientError");
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
     // What has been written of the other answer still goes out.
     else if (isAnswering(socket)) socket.destroySoon();
-    else socket.end(format(REFUSALS[error.code ?? ""] ?? MALFORMED), () => socket.destroy());
+    else refuse(socket, REFUSALS[error.code ?? ""] ?? MALFORMED, log);
   });
-}
-
-/** An `Expect` header other than 100-continue; Node's own answer has no body. */
-function refuseExpectation(req: IncomingMessage, res: ServerResponse): void {
-  const { requestId, correlationId } = requestIds(req.headers);
-  const body = errorText("EXPECTATION_FAILED", "this expectation cannot be met", requestId);
-  res.shouldKeepAlive = false;
-  res.writeHead(417, {
-    "Content-Type": "application/json; charset=utf-8",
-    "Content-Length": Buffer.byteLength(body),
-    "X-Request-ID": requestId,
-    "X-Correlation-ID": correlationId,
-  });
-  res.end(body);
 }
 
 /** Another request's response has begun on this connection: bytes in between would corrupt it. Node's own test. */
@@ -68,10 +54,14 @@ function isAnswering(socket: Socket & { _httpMessage?: { headersSent: boolean } 
   return socket._httpMessage?.headersSent ?? false;
 }
 
-function format({ status, code, message }: Refusal): string {
+function refuse(socket: Socket, { status, code, message }: Refusal, log: Logger): void {
   const id = randomUUID();
+  log.info(
+    { request_id: id, correlation_id: id, code, status, remote_ip: socket.remoteAddress },
+    `request refused: ${message}`,
+  );
   const body = errorText(code, message, id);
-  return [
+  const answer = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     "Connection: close",
     "Content-Type: application/json; charset=utf-8",
@@ -80,5 +70,6 @@ function format({ status, code, message }: Refusal): string {
     `X-Correlation-ID: ${id}`,
     "",
     body,
-  ].join("\r\n");
+  ];
+  socket.end(answer.join("\r\n"), () => socket.destroy());
 }

@@ -78,13 +78,13 @@ function listenToPrimary(): { forward(listener: (mode: DrainMode) => void): void
 async function open(
   service: WorkerService,
   orders: WorkerOrders,
-  { port, host }: WorkerOptions,
+  { log, port, host }: WorkerOptions,
 ): Promise<void> {
   const { server } = service;
   if (server === undefined) return;
   server.keepAliveTimeout = orders.keepAlive * 1_000;
   server.headersTimeout = Math.max(HEADERS_TIMEOUT_MS, server.keepAliveTimeout + 1_000);
-  answerProtocolErrors(server);
+  answerProtocolErrors(server, log);
   const { backlog } = orders;
   server.listen(canInherit ? { fd: LISTEN_FD, backlog } : { port, host, backlog });
   await once(server, "listening");
