@@ -61,6 +61,28 @@ describe.concurrent("HUP", () => {
     await running.seen({ message: "reload done: all workers are new" });
   });
 
+  it.each([
+    { from: 2, to: 1 },
+    { from: 1, to: 3 },
+  ])("keeps $from workers when a reload to $to does not start", async ({ from, to }) => {
+    const running = await start({ options: { workers: from } });
+    const old = running.readyPids();
+    running.change({ boot: "throw", options: { workers: to } });
+    running.kill("SIGHUP");
+    await running.seen({
+      message: "reload abandoned: a new worker failed to start; the old ones stay",
+    });
+    running.change({ options: { workers: to } });
+    // Whatever the abandoned reload may still cause comes before what this causes.
+    running.kill("SIGTTIN");
+    await running.seen({ message: "worker ready" }, from + 1);
+    const { body } = await request(`${running.hub}/metrics`);
+    expect(body).toContain(`cluster_workers_desired ${from + 1}`);
+    expect(body).toContain(`cluster_workers{phase="ready"} ${from + 1}`);
+    const dead = running.lines.filter(({ message }) => message.startsWith("worker exited"));
+    expect(dead.filter((line) => old.includes(Number(line["worker_pid"])))).toEqual([]);
+  });
+
   it("changes nothing when the configuration is bad", async () => {
     const running = await start();
     running.change({ options: { timeout: -1, workers: 0 } });

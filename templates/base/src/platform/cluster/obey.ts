@@ -37,8 +37,9 @@ export async function obey(
 
 /** A configuration that cannot be used changes nothing. */
 async function reload(cluster: Cluster, readPlan: () => Promise<ClusterPlan>): Promise<void> {
+  let plan: ClusterPlan;
   try {
-    cluster.plan = await readPlan();
+    plan = await readPlan();
   } catch (error) {
     increment(cluster.counts.reloads, "failed");
     const problems = error instanceof StartError ? error.problems : [];
@@ -48,7 +49,6 @@ async function reload(cluster: Cluster, readPlan: () => Promise<ClusterPlan>): P
     );
     return;
   }
-  cluster.pools.web.desired = cluster.plan.workers;
+  beginReload(cluster, plan);
   await callHook(cluster, "onReload");
-  beginReload(cluster);
 }

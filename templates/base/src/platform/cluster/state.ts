@@ -40,6 +40,8 @@ export interface Reload {
   /** HUP: a whole new set is ready before the first old worker drains. USR2: one after the other. */
   wholeSet: boolean;
   startedAt: number;
+  /** What was in force before, to go back to; undefined while the plan is the same. */
+  before: { plan: ClusterPlan; workers: number } | undefined;
 }
 
 /** What the loop takes out of its inbox. */
