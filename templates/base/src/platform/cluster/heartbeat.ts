@@ -12,6 +12,8 @@ export interface Heartbeat {
 
 /** Process metrics change without requests: they are sent every so many beats. */
 const QUIET_BEATS = 5;
+/** How long a beat waits for the metrics: a gauge of the service's own may ask somebody who does not answer. */
+const COLLECT_MS = 2_000;
 /** One high reading may be garbage that the next collection takes away. */
 const HIGH_READINGS = 3;
 const HEAP_SHARE = 0.85;
@@ -32,6 +34,7 @@ export function startHeartbeat(
   let beats = 0;
   let highReadings = 0;
   let metricsFailed = false;
+  let collecting = 0;
 
   service.onRequestFinished(() => {
     served += 1;
@@ -44,10 +47,12 @@ export function startHeartbeat(
     requests: service.requestsInFlight().slice(0, MAX_REQUEST_IDS),
     ...(withMetrics && (await collect())),
   });
-  // A metric that cannot be read must cost neither the others' heartbeat nor a line every second.
+  // A metric that cannot be read, or not in time, must cost neither the heartbeat nor a line every second.
   const collect = async (): Promise<Pick<Beat, "metrics">> => {
+    collecting += 1;
+    const snapshot = service.metricsSnapshot().finally(() => (collecting -= 1));
     try {
-      return { metrics: await service.metricsSnapshot() };
+      return { metrics: await withinLimit(snapshot) };
     } catch (error) {
       if (!metricsFailed) log.error({ error }, "metrics cannot be collected");
       metricsFailed = true;
@@ -55,9 +60,10 @@ export function startHeartbeat(
     }
   };
   const beat = async (): Promise<void> => {
-    const push = served !== servedAtLastPush || beats % QUIET_BEATS === 0;
+    const due = served !== servedAtLastPush || beats % QUIET_BEATS === 0;
+    const push = due && collecting === 0;
     beats += 1;
-    servedAtLastPush = served;
+    if (push) servedAtLastPush = served;
     tell(await compose(push));
     highReadings = isTooLarge(orders.workerMemoryLimit) ? highReadings + 1 : 0;
     if (highReadings === HIGH_READINGS) tell({ type: "retire", reason: "memory" });
@@ -72,6 +78,14 @@ export function startHeartbeat(
       await new Promise<void>((resolve) => tell(last, resolve));
     },
   };
+}
+
+/** The outcome of `snapshot`, unless it takes too long. */
+async function withinLimit<Value>(snapshot: Promise<Value>): Promise<Value> {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const late = new Error(`no answer within ${COLLECT_MS} ms`);
+  const timer = setTimeout(() => reject(late), COLLECT_MS);
+  return Promise.race([snapshot, promise]).finally(() => clearTimeout(timer));
 }
 
 /** Near the limit given, or near the end of its heap: then V8 would soon end the process in mid-request. */
