@@ -45,7 +45,7 @@ export function openApiDocument(title: string, routes: readonly Route[]): Json {
     };
   }
   const errorResponses = Array.from(errors, (code) => [code, errorResponse(code, schemas)]);
-  return {
+  return withFinalNames(schemas, {
     openapi: "3.1.0",
     info: {
       title,
@@ -56,8 +56,8 @@ export function openApiDocument(title: string, routes: readonly Route[]): Json {
     servers: [{ url: "/" }],
     security: [],
     paths,
-    components: { schemas, responses: Object.fromEntries(errorResponses) },
-  };
+    components: { responses: Object.fromEntries(errorResponses) },
+  });
 }
 
 function operation(route: Route, schemas: Json, errors: Set<ErrorCode>): Json {
@@ -122,7 +122,12 @@ function errorResponse(code: ErrorCode, schemas: Json): Json {
 
 function parametersIn(place: string, schema: z.ZodType | undefined, schemas: Json): Json[] {
   if (schema === undefined) return [];
-  const { properties = {}, required = [] } = toSchema(schema, "input", schemas) as {
+  const parts: Json = {};
+  const { $ref = "", ...unnamed } = toSchema(schema, "input", parts);
+  // The parameters are listed one by one, so that the whole of them needs no name.
+  const { [String($ref).slice(REF.length)]: named, ...others } = parts;
+  Object.assign(schemas, others);
+  const { properties = {}, required = [] } = (named ?? unnamed) as {
     properties?: Record<string, Json>;
     required?: string[];
   };
@@ -135,18 +140,47 @@ function parametersIn(place: string, schema: z.ZodType | undefined, schemas: Jso
   }));
 }
 
-/** The JSON schema of `schema`; parts with an id (`.meta({ id })`) go to `schemas` and are referred to. */
-function toSchema(schema: z.ZodType, io: "input" | "output", schemas: Json): Json {
+type Direction = "input" | "output";
+
+const REF = "#/components/schemas/";
+const REFS = /"#\/components\/schemas\/(input|output):([^"]+)"/g;
+
+/** The JSON schema of `schema`; what has an id (`.meta({ id })`) goes to `schemas` and is referred to. */
+function toSchema(schema: z.ZodType, io: Direction, schemas: Json): Json {
   const whole = z.toJSONSchema(schema, { io, unrepresentable: "any" });
-  const text = JSON.stringify(whole).replaceAll('"#/$defs/', '"#/components/schemas/');
-  const { $schema: _dialect, $defs, id, ...rest } = JSON.parse(text) as Json;
-  for (const [name, definition] of Object.entries(($defs ?? {}) as Record<string, Json>)) {
-    const { id: _id, ...clean } = definition;
-    schemas[name] = clean;
+  const text = JSON.stringify(whole).replaceAll('"#/$defs/', `"${REF}${io}:`);
+  const { $schema: _dialect, $defs, ...rest } = JSON.parse(text) as Json;
+  for (const [id, definition] of Object.entries($defs ?? {})) schemas[`${io}:${id}`] = definition;
+  return rest;
+}
+
+/**
+ * Adds `schemas` to a document that refers to them. What a schema takes and what it gives can differ, by a default for
+ * example: such a pair is named …Input and …Output, as FastAPI does it; all others go by their id alone.
+ */
+function withFinalNames(schemas: Json, document: Json & { components: Json }): Json {
+  const pairs = new Set<string>();
+  const nameOf = (io: string, id: string): string =>
+    pairs.has(id) ? `${id}${io === "input" ? "Input" : "Output"}` : id;
+  const rename = (value: unknown): string =>
+    JSON.stringify(value).replaceAll(REFS, (_, io, id) => `"${REF}${nameOf(io, id)}"`);
+
+  const ids = Object.keys(schemas).map((key) => key.slice(key.indexOf(":") + 1));
+  const differs = (id: string): boolean => {
+    const { [`input:${id}`]: input, [`output:${id}`]: output } = schemas;
+    return input !== undefined && output !== undefined && rename(input) !== rename(output);
+  };
+  // A pair makes pairs of those that refer to it, so it takes as many rounds as they are deep.
+  for (let found = ids; found.length > 0;) {
+    found = ids.filter((id) => !pairs.has(id) && differs(id));
+    for (const id of found) pairs.add(id);
   }
-  if (typeof id !== "string") return rest;
-  schemas[id] = rest;
-  return { $ref: `#/components/schemas/${id}` };
+  const named = Object.entries(schemas).map(([key, schema]) => {
+    const [io = "", id = ""] = key.split(/:(.*)/s);
+    return [nameOf(io, id), schema];
+  });
+  const components = { schemas: Object.fromEntries(named), ...document.components };
+  return JSON.parse(rename({ ...document, components })) as Json;
 }
 
 function jsonContent(schema: Json): Json {
