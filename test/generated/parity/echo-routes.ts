@@ -47,6 +47,7 @@ export const echoRoutes = [
   echo("PATCH", "/echo/{id}", true),
   echo("DELETE", "/echo/{id}", true),
   echo("DELETE", "/items/{id}"),
+  echo("GET", "/search", true),
   get("/throws/{what}", ({ params }) => {
     throw thrown[params.what]();
   }),

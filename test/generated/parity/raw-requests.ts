@@ -9,6 +9,7 @@ export interface RawRequest {
 
 const HOST = "Host: service.example\r\n";
 const LIMIT = 1_048_576;
+const CHUNKED = "2\r\n{}\r\n0\r\n\r\n";
 
 interface Parts {
   headers?: string[];
@@ -390,6 +391,25 @@ const bodies: RawRequest[] = [
   method("DELETE /items/1", { headers: ["Content-Type: text/plain"], body: "x" }),
   method("DELETE /items/1", { headers: [JSON_TYPE], length: 0 }),
   method("DELETE /items/1"),
+  // Bodies for routes that declare none, and for a GET that declares one.
+  ...["DELETE /items/1", "GET /items/1", "HEAD /items/1", "POST /items/fixed"].flatMap((start) => [
+    method(start, { headers: [JSON_TYPE], body: "{" }),
+    method(start, { headers: [JSON_TYPE, "Expect: 100-continue"], body: "{}" }),
+    method(start, { headers: [JSON_TYPE, "Transfer-Encoding: chunked"], body: CHUNKED }),
+    method(start, { headers: [JSON_TYPE, "Transfer-Encoding: chunked"], body: "0\r\n\r\n" }),
+    method(start, { headers: [JSON_TYPE, "Transfer-Encoding: chunked"], body: "zz\r\n" }),
+    method(start, { headers: ["Content-Type: ///"], body: "x".repeat(LIMIT + 1) }),
+  ]),
+  ...["GET /search", "HEAD /search"].flatMap((start) => [
+    method(start),
+    method(start, { headers: [JSON_TYPE], length: 0 }),
+    method(start, { headers: [JSON_TYPE], body: '{"a":1}' }),
+    method(start, { headers: [JSON_TYPE], body: "{" }),
+    method(start, { headers: [JSON_TYPE, "Expect: 100-continue"], body: "{}" }),
+    method(start, { headers: [JSON_TYPE, "Transfer-Encoding: chunked"], body: CHUNKED }),
+    method(start, { headers: ["Content-Type: text/plain"], body: "x" }),
+    method(start, { headers: [JSON_TYPE], body: `"${"x".repeat(LIMIT)}"` }),
+  ]),
   method("POST /items/fixed", { headers: ["Content-Type: text/plain"], body: "x" }),
   method("POST /api/v1/receipts/points", { headers: [JSON_TYPE], body: RECEIPT }),
   method("POST /api/v1/receipts/points", { headers: [JSON_TYPE], body: "{}" }),
@@ -436,6 +456,35 @@ const protocol: RawRequest[] = [
       `POST /echo/1 HTTP/1.1\r\n${HOST}${JSON_TYPE}\r\nContent-Length: 1\r\n\r\n{${raw("GET /items/2").toString()}`,
     ],
   },
+  {
+    title: "a refused body in chunks, then another request on the same connection",
+    chunks: [
+      `POST /echo/1 HTTP/1.1\r\n${HOST}Content-Type: text/plain\r\nTransfer-Encoding: chunked\r\n\r\n${CHUNKED}`,
+      raw("GET /items/2"),
+    ],
+  },
+  ...["DELETE", "GET", "HEAD"].flatMap((name): RawRequest[] => [
+    {
+      title: `a body for ${name} that no route wants, then another request in the same packet`,
+      chunks: [
+        `${name} /items/1 HTTP/1.1\r\n${HOST}${JSON_TYPE}\r\nContent-Length: 1\r\n\r\n{${raw("GET /items/2").toString()}`,
+      ],
+    },
+    {
+      title: `a body in chunks for ${name} that no route wants, then another request in the same packet`,
+      chunks: [
+        `${name} /items/1 HTTP/1.1\r\n${HOST}Transfer-Encoding: chunked\r\n\r\n${CHUNKED}${raw("GET /items/2").toString()}`,
+      ],
+    },
+    {
+      title: `a long body for ${name} that no route wants, then another request`,
+      chunks: [
+        `${name} /items/1 HTTP/1.1\r\n${HOST}${JSON_TYPE}\r\nContent-Length: ${LIMIT + 1}\r\n\r\n`,
+        "x".repeat(LIMIT + 1),
+        raw("GET /items/2"),
+      ],
+    },
+  ]),
   {
     title: "an unread body, then another request on the same connection",
     chunks: [
