@@ -114,7 +114,7 @@ async function measureSpeed(
     await server.stop();
     const { name, serviceName } = column;
     if (serviceName !== undefined)
-      checkNothingSkipped(name, sent, { log, metrics, spans: spansOf(serviceName) });
+      await checkNothingSkipped(name, sent, { log, metrics, spans: spansOf(serviceName) });
   }
   return rounds;
 }

@@ -43,6 +43,10 @@ export async function startServer(
     stdio: ["ignore", out, out],
   });
   closeSync(out);
+  // When this program fails on the way, no server may stay behind to hold a port.
+  const kill = (): void => void child.kill("SIGKILL");
+  process.once("exit", kill);
+  child.once("exit", () => process.off("exit", kill));
   while (!(await isHealthy(port))) {
     if (child.exitCode !== null) {
       throw new Error(`${command.join(" ")} ended with ${child.exitCode}: see ${log}`);
