@@ -11,6 +11,7 @@ import { logChecks } from "./checks/logs.ts";
 import { processChecks } from "./checks/process.ts";
 import { settingsChecks } from "./checks/settings.ts";
 import { telemetryChecks } from "./checks/telemetry.ts";
+import { errorBody } from "./fake.ts";
 import { CHECKS, runContract } from "./run-contract.ts";
 import { STANDARD } from "./standard.ts";
 
@@ -30,9 +31,9 @@ test("what needs a hook is not checked without it, and never passes", async () =
 });
 
 test("a service that says yes to everything fails", async () => {
-  // All but the one that only measures.
-  const judging = healthChecks.filter(({ id }) => id !== "health.live-time");
-  const results = await runAgainst((_req, res) => void res.end("yes"), judging);
+  // All but the one that reads no body.
+  const reading = healthChecks.filter(({ id }) => id !== "health.live-time");
+  const results = await runAgainst((_req, res) => void res.end("yes"), reading);
   expect(outcomesOf(results)).toEqual(["failed", "not checked"]);
 });
 
@@ -77,9 +78,8 @@ test("a service without telemetry is never said to have it", async () => {
 /** Answers everything with a 404 that says `message`. */
 function refusing(message: string): RequestListener {
   return (_req, res) => {
-    const timestamp = new Date().toISOString();
     res.writeHead(404, { "Content-Type": "application/json", "X-Request-ID": "a" });
-    res.end(JSON.stringify({ error: { code: "NOT_FOUND", message, request_id: "a", timestamp } }));
+    res.end(errorBody("NOT_FOUND", message, "a"));
   };
 }
 

@@ -8,7 +8,14 @@ import { STANDARD } from "../standard.ts";
 import type { Instance, Target } from "../target.ts";
 import { Connection } from "../wire/connection.ts";
 import { formatRequest, send } from "../wire/send.ts";
-import { exitCodeOf, expectAlive, expectExit, validBody, withInstance } from "./steps.ts";
+import {
+  exitCodeOf,
+  expectAlive,
+  expectExit,
+  expectFailedStart,
+  validBody,
+  withInstance,
+} from "./steps.ts";
 
 const OK = [200, 201, 202];
 const SETTLE_MS = 500;
@@ -30,10 +37,10 @@ export const processChecks: Check[] = [
     sentence: STANDARD.workers,
     async run(target) {
       await withInstance(target, {}, async (instance) => {
-        for (const address of [instance.url, instance.metricsUrl]) {
+        for (const address of [`${instance.url}/health`, `${instance.metricsUrl}/metrics`]) {
           // Another loopback address: only a socket on 0.0.0.0 answers there.
-          const other = address.replace(/127\.0\.0\.1|localhost/, "127.0.0.2");
-          expectStatus(await send(other, "/health"), 200);
+          const other = new URL(address.replace(/127\.0\.0\.1|localhost/, "127.0.0.2"));
+          expectStatus(await send(other.origin, other.pathname), 200);
         }
       });
     },
@@ -215,7 +222,7 @@ export const processChecks: Check[] = [
     async run(target) {
       const environment = { ENVIRONMENT: "nowhere" };
       await withInstance(target, { environment, atOnce: true }, async (instance) => {
-        expect((await exitCodeOf(instance)) !== 0, "a service that cannot start exits with 0");
+        await expectFailedStart(instance);
       });
     },
   },

@@ -3,7 +3,7 @@ import { expect, expectEqual, expectStatus, show } from "../expect.ts";
 import { STANDARD } from "../standard.ts";
 import type { Target } from "../target.ts";
 import { send } from "../wire/send.ts";
-import { expectExit, versionOf, withInstance } from "./steps.ts";
+import { expectFailedStart, versionOf, withInstance } from "./steps.ts";
 
 const WRONG = {
   ENVIRONMENT: "moon",
@@ -14,7 +14,6 @@ const WRONG = {
   OTEL_EXPORTER_OTLP_ENDPOINT: "not a url",
   OTEL_TRACES_SAMPLER_ARG: "7",
 };
-const START_FAILURE = 3;
 
 /** What a service makes of its environment. */
 export const settingsChecks: Check[] = [
@@ -55,7 +54,7 @@ export const settingsChecks: Check[] = [
     async run(target) {
       const environment = { LOG_LEVEL: "loud" };
       await withInstance(target, { environment, atOnce: true }, async (instance) => {
-        await expectExit(instance, START_FAILURE);
+        await expectFailedStart(instance);
         const lines = await instance.output();
         for (const line of lines) {
           const parsed: unknown = JSON.parse(line);
@@ -130,7 +129,7 @@ export const settingsChecks: Check[] = [
 async function refusalOf(target: Target, environment: Record<string, string>): Promise<string> {
   needed(target.launch, "launch");
   return withInstance(target, { environment, atOnce: true }, async (instance) => {
-    await expectExit(instance, START_FAILURE);
+    await expectFailedStart(instance);
     return instance.allOutput();
   });
 }

@@ -84,9 +84,19 @@ export async function exitCodeOf(instance: Instance): Promise<number | null> {
   return code;
 }
 
+/** The one in the middle. */
+export function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN;
+}
+
 /** @throws {Violation} unless the instance ends by itself, with this exit code. */
 export async function expectExit(instance: Instance, code: number): Promise<void> {
   expectEqual(await exitCodeOf(instance), code, "exit code of the main process");
+}
+
+/** @throws {Violation} unless the instance ends by itself, and says with its exit code that it failed. */
+export async function expectFailedStart(instance: Instance): Promise<void> {
+  expect((await exitCodeOf(instance)) !== 0, "a service that cannot start exits with 0");
 }
 
 /** @throws {Violation} when any response names one of these texts. */

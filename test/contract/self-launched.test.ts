@@ -1,0 +1,172 @@
+import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { setTimeout as delay } from "node:timers/promises";
+import { afterEach, describe, expect, test, vi } from "vitest";
+
+import { type Fake, resultAgainst } from "./fake.ts";
+
+// Services that are sound or unsound in one point, for the checks that start some, read their log or measure.
+
+afterEach(() => vi.restoreAllMocks());
+
+describe("secrets in the log", () => {
+  const padding = "x".repeat(400);
+
+  test.each([
+    ["passed", () => ""],
+    ["failed", (headers: object) => JSON.stringify(headers)],
+  ])("%s, also at the end of a long line", async (outcome, said) => {
+    const result = await resultAgainst("logs.no-secrets", () =>
+      logging(({ headers }) => ({ padding, said: said(headers) })),
+    );
+    expect(result.outcome).toBe(outcome);
+  });
+});
+
+test.each([
+  ["passed", 0],
+  ["failed", 110],
+])("/health: %s after %d ms", async (outcome, ms) => {
+  const answer: RequestListener = async (_req, res) => {
+    if (ms > 0) await delay(ms);
+    res.end("{}");
+  };
+  const result = await resultAgainst("health.live-time", () => ({ answer }));
+  expect(result.outcome).toBe(outcome);
+});
+
+test.each([
+  ["passed", 0],
+  ["failed", 80],
+])("a request with a collector: %s when it takes %d ms more", async (outcome, ms) => {
+  const result = await resultAgainst("telemetry.collector-refuses-connections", (options) => ({
+    async answer(_req, res) {
+      if (ms > 0 && options.environment?.["OTEL_EXPORTER_OTLP_ENDPOINT"]) await delay(ms);
+      res.end("{}");
+    },
+  }));
+  expect(result.outcome).toBe(outcome);
+});
+
+test.each(["health.starting", "health.starting-metrics-port"])(
+  "%s ends for a service that never becomes ready",
+  async (check) => {
+    hurry();
+    const result = await resultAgainst(check, () => ({
+      answer: (_req, res) => void res.writeHead(503).end(),
+    }));
+    expect(result).toMatchObject({ outcome: "failed", note: "the end of the start: never seen" });
+  },
+);
+
+test.each(["health.draining", "health.draining-closes-connections"])(
+  "%s ends for a service that stays ready",
+  async (check) => {
+    hurry();
+    const result = await resultAgainst(check, () => ({}));
+    expect(result).toMatchObject({
+      outcome: "failed",
+      note: "the end of being ready: never seen",
+    });
+  },
+);
+
+describe("a scrape while workers hang", () => {
+  test.each([
+    ["passed", 200],
+    ["failed", 503],
+  ])("%s when it is answered with %d", async (outcome, status) => {
+    let hangs = false;
+    const result = await resultAgainst("metrics.scrape-while-a-worker-hangs", () => ({
+      answer(req, res) {
+        // It takes a while until a request that hangs a worker has come to one.
+        if (req.method === "POST") setTimeout(() => (hangs = true), 50);
+        else if (!hangs) res.end("{}");
+      },
+      metrics: (_req, res) => void res.writeHead(hangs ? status : 200).end(),
+    }));
+    expect(result.outcome).toBe(outcome);
+  });
+});
+
+describe("the metrics port", () => {
+  const checks = ["metrics.no-api-on-the-metrics-port", "metrics.other-answers"];
+
+  test.each(checks)("%s passes for a plain server of one page", async (check) => {
+    expect((await resultAgainst(check, () => ({ metrics: page }))).outcome).toBe("passed");
+  });
+
+  test.each(checks)("%s passes for one whose errors are plain text", async (check) => {
+    expect((await resultAgainst(check, () => ({ metrics: pageOrText }))).outcome).toBe("passed");
+  });
+
+  test("fails when it serves the API, other error bodies, or foreign ids", async () => {
+    const json = { "Content-Type": "application/json" };
+    const [api, other] = await Promise.all([
+      resultAgainst(checks[0]!, () => ({ metrics: (_req, res) => void res.end("{}") })),
+      resultAgainst(checks[1]!, () => ({
+        metrics: (_req, res) => void res.writeHead(404, json).end('{"detail":"Not Found"}'),
+      })),
+    ]);
+    expect([api.outcome, other.outcome]).toEqual(["failed", "failed"]);
+    const foreign = await resultAgainst(checks[1]!, () => ({
+      metrics: (_req, res) => void res.setHeader("X-Request-ID", "another").end("a 1\n"),
+    }));
+    expect(foreign).toMatchObject({
+      outcome: "failed",
+      note: expect.stringContaining("X-Request-ID"),
+    });
+  });
+});
+
+describe("a service that refuses to start", () => {
+  test.each([
+    ["passed", 1],
+    ["passed", 3],
+    ["failed", 0],
+  ])("%s with exit code %d", async (outcome, exitCode) => {
+    for (const check of ["settings.wrong: LOG_LEVEL", "process.start-failure-is-final"]) {
+      const result = await resultAgainst(check, () => ({
+        ...{ exitCode, refusesToStart: true },
+        log: () => ["LOG_LEVEL: not a level"],
+      }));
+      expect(result.outcome, check).toBe(outcome);
+    }
+  });
+});
+
+/** A server of metrics alone, such as Prometheus' own libraries have. */
+function page(_req: IncomingMessage, res: ServerResponse): void {
+  res.writeHead(200, { "Content-Type": "text/plain; version=0.0.4" }).end("a 1\n");
+}
+
+function pageOrText(req: IncomingMessage, res: ServerResponse): void {
+  if (req.url === "/metrics" && req.method === "GET") page(req, res);
+  else res.writeHead(404, { "Content-Type": "text/plain" }).end("not here");
+}
+
+/** Waiting ends after a few tries: each look at the clock is a minute after the one before. */
+function hurry(): void {
+  let now = Date.now();
+  vi.spyOn(Date, "now").mockImplementation(() => (now += 60_000));
+}
+
+interface Asked {
+  url: string;
+  headers: object;
+}
+
+/** Answers with 404 and writes an access line, with what `more` says, or none when it says nothing. */
+function logging(more: (request: Asked) => object | undefined): Fake & { log: () => string[] } {
+  const log: string[] = [];
+  return {
+    log: () => log,
+    answer(req, res) {
+      const { method, url = "", headers } = req;
+      const line = more({ url, headers });
+      const [path] = url.split("?");
+      const request = { level: "info", request_id: headers["x-request-id"], method, path };
+      if (line) log.push(JSON.stringify({ ...request, status: 404, ...line }));
+      res.writeHead(404).end();
+    },
+  };
+}
