@@ -37,7 +37,7 @@ export async function resultAgainst(
     output: instance.output,
     jsonRoute: { path: "/json", valid: {} },
     probes: {
-      ...{ failing: [], brokenResponse: PROBE, hanging: PROBE, calling: PROBE },
+      ...{ failing: [], brokenResponse: PROBE, bodiless: PROBE, hanging: PROBE, calling: PROBE },
       secret: "none",
     },
     launch: (options = {}) => start(make(options)),

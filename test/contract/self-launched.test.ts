@@ -1,8 +1,9 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import type { Socket } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
-import { type Fake, resultAgainst } from "./fake.ts";
+import { errorBody, type Fake, resultAgainst } from "./fake.ts";
 
 // Services that are sound or unsound in one point, for the checks that start some, read their log or measure.
 
@@ -20,7 +21,86 @@ describe("secrets in the log", () => {
     );
     expect(result.outcome).toBe(outcome);
   });
+
+  test.each([
+    ["passed", () => ""],
+    ["failed", (bytes: string) => bytes],
+  ])("%s: malformed requests", async (outcome, said) => {
+    const result = await resultAgainst("logs.no-secrets-of-malformed-requests", () =>
+      refusingMalformed((id, bytes) => ({ request_id: id, padding, said: said(bytes) })),
+    );
+    expect(result.outcome).toBe(outcome);
+  });
 });
+
+describe("refusals below the routes", () => {
+  const check = "logs.4xx-of-the-protocol";
+
+  test("pass when they are logged with their id", async () => {
+    const result = await resultAgainst(check, () =>
+      refusingMalformed((id) => ({ level: "info", request_id: id })),
+    );
+    expect(result.outcome).toBe("passed");
+  });
+
+  test("fail at another level", async () => {
+    const result = await resultAgainst(check, () =>
+      refusingMalformed((id) => ({ level: "error", request_id: id })),
+    );
+    expect(result).toMatchObject({ outcome: "failed", note: 'a 4xx at "error"' });
+  });
+
+  test("fail without their id", async () => {
+    hurry();
+    const result = await resultAgainst(check, () => refusingMalformed(() => ({ level: "info" })));
+    expect(result).toMatchObject({ outcome: "failed", note: expect.stringContaining("a line of") });
+  });
+});
+
+describe("lines of two workers", () => {
+  const check = "logs.one-object-a-line-under-load";
+
+  test("pass when they are whole", async () => {
+    const result = await resultAgainst(check, () => logging(() => ({})));
+    expect(result.outcome).toBe("passed");
+  });
+
+  test("fail when one is inside another", async () => {
+    const result = await resultAgainst(check, () => {
+      const fake = logging(() => ({}));
+      return { ...fake, log: () => torn(fake.log()) };
+    });
+    expect(result).toMatchObject({
+      outcome: "failed",
+      note: expect.stringContaining("not a JSON"),
+    });
+  });
+
+  test("fail when one is missing", async () => {
+    let count = 0;
+    const result = await resultAgainst(check, () =>
+      logging(() => ((count += 1) === 1_000 ? undefined : {})),
+    );
+    expect(result).toMatchObject({
+      outcome: "failed",
+      note: "not one access line for each request",
+    });
+  });
+});
+
+test.each(["logs.paths-that-begin-like-a-probe's", "telemetry.paths-that-begin-like-a-probe's"])(
+  "%s fails for a service that takes them for probes",
+  async (check) => {
+    hurry();
+    const result = await resultAgainst(check, () =>
+      logging(({ url }) => (url.startsWith("/health") ? undefined : {})),
+    );
+    expect(result).toMatchObject({
+      outcome: "failed",
+      note: expect.stringContaining("never seen"),
+    });
+  },
+);
 
 test.each([
   ["passed", 0],
@@ -134,6 +214,27 @@ describe("a service that refuses to start", () => {
   });
 });
 
+describe("an empty body that is announced as JSON", () => {
+  test.each(["GET", "DELETE"])("fails when %s takes it for a body", async (method) => {
+    const answer: RequestListener = (req, res) => {
+      const wrong = req.method === method && "content-type" in req.headers;
+      res.writeHead(wrong ? 400 : 200, { "Content-Type": "application/json" }).end("{}");
+    };
+    const result = await resultAgainst("bodies.none-where-none-is-declared", () => ({ answer }));
+    expect(result).toMatchObject({
+      outcome: "failed",
+      note: expect.stringContaining("expected 200, got 400"),
+    });
+  });
+
+  test("passes when it makes no difference", async () => {
+    const result = await resultAgainst("bodies.none-where-none-is-declared", () => ({
+      answer: (_req, res) => void res.setHeader("Content-Type", "application/json").end("{}"),
+    }));
+    expect(result.outcome).toBe("passed");
+  });
+});
+
 /** A server of metrics alone, such as Prometheus' own libraries have. */
 function page(_req: IncomingMessage, res: ServerResponse): void {
   res.writeHead(200, { "Content-Type": "text/plain; version=0.0.4" }).end("a 1\n");
@@ -169,4 +270,38 @@ function logging(more: (request: Asked) => object | undefined): Fake & { log: ()
       res.writeHead(404).end();
     },
   };
+}
+
+/** Refuses what is no request as it should be, and logs what `line` makes of it. */
+function refusingMalformed(line: (id: string, bytes: string) => object): Fake {
+  const log: string[] = [];
+  let count = 0;
+  const refusal = (bytes: string): { id: string; body: string } => {
+    const id = `refused-${(count += 1)}`;
+    log.push(JSON.stringify(line(id, bytes)));
+    return { id, body: errorBody("VALIDATION_ERROR", "malformed", id) };
+  };
+  return {
+    log: () => log,
+    prepare(server: Server) {
+      server.on("clientError", (error: Error & { rawPacket?: Buffer }, socket: Socket) => {
+        const { id, body } = refusal(String(error.rawPacket));
+        const headers = `Content-Type: application/json\r\nX-Request-ID: ${id}\r\n`;
+        const length = `Content-Length: ${Buffer.byteLength(body)}\r\n`;
+        socket.end(
+          `HTTP/1.1 400 Bad Request\r\nConnection: close\r\n${headers}${length}\r\n${body}`,
+        );
+      });
+      server.on("checkExpectation", (_req, res) => {
+        const { id, body } = refusal("");
+        const headers = { "Content-Type": "application/json", "X-Request-ID": id };
+        res.writeHead(400, headers).end(body);
+      });
+    },
+  };
+}
+
+/** With the second line in the middle of the first. */
+function torn([first = "", second = "", ...rest]: string[]): string[] {
+  return [...`${first.slice(0, 50)}${second}\n${first.slice(50)}`.split("\n"), ...rest];
 }

@@ -36,6 +36,8 @@ export interface Probes {
   failing: string[];
   /** GET: answers what its schema does not allow, and that contains `secret`. */
   brokenResponse: string;
+  /** DELETE, declares no body: answers 200. */
+  bodiless: string;
   /** POST, no body: blocks its process for ever. */
   hanging: string;
   /** POST `{"url":"…"}`: calls it with GET, and answers 200 when it has answered. */
@@ -59,6 +61,8 @@ export interface LaunchOptions {
   drainDelay?: number;
   /** Seconds that requests in flight get to finish. */
   gracefulTimeout?: number;
+  /** Let its standard output be a pipe that is read so slowly that it is full under load. */
+  slowOutput?: boolean;
   /** Return at once, not when the service is ready. */
   atOnce?: boolean;
 }

@@ -1,5 +1,12 @@
 import { type Check, needed } from "../check.ts";
-import { expect, expectEqual, expectError, expectNoFailure, expectStatus } from "../expect.ts";
+import {
+  expect,
+  expectEqual,
+  expectError,
+  expectJson,
+  expectNoFailure,
+  expectStatus,
+} from "../expect.ts";
 import { STANDARD } from "../standard.ts";
 import type { Target } from "../target.ts";
 import { Connection } from "../wire/connection.ts";
@@ -59,6 +66,26 @@ export const bodyChecks: Check[] = [
       const headers = { "Content-Type": "application/json", "Transfer-Encoding": "chunked" };
       const body = chunked(text.slice(0, 7), text.slice(7, 8), text.slice(8));
       expectStatus(await postText(target, body, headers), ...OK);
+    },
+  },
+  {
+    // Many clients announce JSON with every request, also where there is nothing to announce.
+    id: "bodies.none-where-none-is-declared",
+    sentence: STANDARD.validation,
+    async run(target) {
+      const requests = [
+        { path: "/health" },
+        ...(target.probes ? [{ method: "DELETE", path: target.probes.bodiless }] : []),
+      ];
+      const type = { "Content-Type": "application/json" };
+      for (const request of requests) {
+        const plain = await send(target.url, request);
+        expectStatus(plain, 200);
+        for (const headers of [type, { ...type, "Content-Length": "0" }]) {
+          const response = await send(target.url, { ...request, headers });
+          expectJson(response, 200, plain.json());
+        }
+      }
     },
   },
   ...Object.entries(DEEP).map(([name, body]) => ({

@@ -1,9 +1,12 @@
+import { isDeepStrictEqual } from "node:util";
+
 import { type Check, needed } from "../check.ts";
 import { eventually } from "../eventually.ts";
-import { expect, expectEqual, expectStatus, show } from "../expect.ts";
+import { expect, expectEqual, expectRefusal, expectStatus, show } from "../expect.ts";
 import { STANDARD } from "../standard.ts";
 import type { Target } from "../target.ts";
-import { provoke, type RequestParts, send } from "../wire/send.ts";
+import { withConnection } from "../wire/connection.ts";
+import { formatRequest, provoke, type RequestParts, send } from "../wire/send.ts";
 import {
   ENVIRONMENTS,
   expectExit,
@@ -137,6 +140,38 @@ export const logChecks: Check[] = [
     },
   },
   {
+    id: "logs.4xx-of-the-protocol",
+    sentence: STANDARD.errorLevels,
+    async run(target) {
+      needed(target.output, "output");
+      const close = "Host: a\r\nConnection: close\r\n";
+      for (const bytes of [
+        "GARBAGE\r\n\r\n",
+        `GET /health HTTP/1.1\r\n${close}a header without a colon\r\n\r\n`,
+        `GET /health HTTP/1.1\r\n${close}X-A: ${"a".repeat(200_000)}\r\n\r\n`,
+        `GET /health HTTP/1.1\r\n${close}Expect: a-miracle\r\n\r\n`,
+      ]) {
+        const response = await provoke(target.url, bytes);
+        // A connection that is closed without an answer, or an expectation that is ignored, is no 4xx.
+        if (response === undefined || response.status === 200) continue;
+        expectRefusal(response, [400, 417, 431]);
+        const line = await lineOf(target, response.header("x-request-id") ?? "");
+        expectLevelOf4xx(line);
+      }
+    },
+  },
+  {
+    id: "logs.paths-that-begin-like-a-probe's",
+    sentence: STANDARD.stdout,
+    async run(target) {
+      for (const path of ["/healthplans", "/health-records/1", "/healthz"]) {
+        const values = (await logged(target, { path })).flatMap((line) => Object.values(line));
+        expect(values.includes(path), `no line names the path ${path}: ${show(values)}`);
+        expect(values.includes(404), `no line names the status of ${path}: ${show(values)}`);
+      }
+    },
+  },
+  {
     id: "logs.5xx-with-the-stack",
     sentence: STANDARD.errorLevels,
     async run(target) {
@@ -193,11 +228,12 @@ export const logChecks: Check[] = [
     sentence: STANDARD.secrets,
     async run(target) {
       needed(target.output, "output");
-      await provoke(
+      const response = await provoke(
         target.url,
         `GET /?token=${SECRET} HTTP/1.1\r\nAuthorization ${SECRET}\r\n\r\n`,
       );
-      await logged(target, { path: unknownPath() });
+      const id = response?.header("x-request-id");
+      if (id !== undefined) await lineOf(target, id);
       await expectNoSecret(target);
     },
   },
@@ -258,6 +294,21 @@ export const logChecks: Check[] = [
     },
   },
   {
+    // Pipes take only a few kilobytes at a time when nobody has read them; what is beyond may come between another's.
+    id: "logs.one-object-a-line-under-load",
+    sentence: STANDARD.logs,
+    async run(target) {
+      await withInstance(target, { workers: 2, slowOutput: true }, async (instance) => {
+        const ids = await flood(instance);
+        instance.signal("SIGTERM");
+        await expectExit(instance, 0);
+        const access = (await instance.output()).map(parse).filter(isAccessLine);
+        const found = access.map((line) => String(line["request_id"])).toSorted();
+        expect(isDeepStrictEqual(found, ids.toSorted()), "not one access line for each request");
+      });
+    },
+  },
+  {
     id: "logs.kept-at-shutdown",
     sentence: STANDARD.stdout,
     async run(target) {
@@ -313,6 +364,24 @@ async function logged(target: Target, request: Asked): Promise<Line[]> {
   const id = freshId();
   await send(target.url, { ...request, headers: { ...request.headers, "X-Request-ID": id } });
   return linesOf(target, id);
+}
+
+/** Thousands of requests, over many connections at a time. @returns their ids. */
+async function flood({ url }: { url: string }): Promise<string[]> {
+  const CONNECTIONS = 40;
+  const EACH = 50;
+  const floods = Array.from({ length: CONNECTIONS }, () =>
+    withConnection(url, async (connection) => {
+      const ids = Array.from({ length: EACH }, freshId);
+      for (const id of ids) {
+        const headers = { "X-Request-ID": id };
+        connection.write(formatRequest(url, { path: unknownPath(), headers, keepAlive: true }));
+        expectStatus(await connection.read("a request under load"), 404);
+      }
+      return ids;
+    }),
+  );
+  return (await Promise.all(floods)).flat();
 }
 
 /** The lines of one request, its access line, which comes last, among them. */

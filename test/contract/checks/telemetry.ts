@@ -110,6 +110,18 @@ export const telemetryChecks: Check[] = [
     },
   },
   {
+    id: "telemetry.paths-that-begin-like-a-probe's",
+    sentence: STANDARD.spans,
+    async run(target) {
+      await withTraced(target, {}, async (instance, collector) => {
+        const traceId = newTraceId();
+        const headers = { traceparent: parentOf(traceId, "01") };
+        expectStatus(await send(instance.url, { path: "/healthplans", headers }), 404);
+        await collector.wait("the span of /healthplans", (span) => span.traceId === traceId);
+      });
+    },
+  },
+  {
     id: "telemetry.failed-span",
     sentence: STANDARD.spans,
     async run(target) {

@@ -1,13 +1,15 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
+import { closeSync } from "node:fs";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:net";
+import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
 import { parseExposition, sumOf } from "../prometheus.ts";
 import type { Instance, Launch, LaunchOptions } from "../target.ts";
 import { send } from "../wire/send.ts";
+import { openPipe, slowDown } from "./pipe.ts";
 import { PROBES_SWITCH } from "./probes.ts";
 
 /** Starts instances of the built service in `folder`. */
@@ -21,6 +23,7 @@ export function launcherOf(folder: string): Launch {
     };
     const place = await workingDirectory(folder, options.dotEnv);
     const instance = start(join(folder, "dist/main.js"), place, environment);
+    if (options.slowOutput) slowDown(instance.stdout);
     if (!options.atOnce) await ready(instance);
     return instance;
   };
@@ -58,29 +61,34 @@ function start(
   main: string,
   place: { path: string; remove(): Promise<void> },
   environment: Record<string, string>,
-): Instance {
+): Instance & { stdout: Socket } {
+  const { reader: stdout, writer } = openPipe();
   const child = spawn(process.execPath, [main], {
     cwd: place.path,
     env: environment,
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["ignore", writer, "pipe"],
     // A process group of its own, so that no worker outlives the check.
     detached: true,
   });
+  closeSync(writer);
   const pid = child.pid ?? 0;
   const text = { output: "", all: "" };
-  child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
+  stdout.setEncoding("utf8").on("data", (chunk: string) => {
     text.output += chunk;
     text.all += chunk;
   });
-  child.stderr.setEncoding("utf8").on("data", (chunk: string) => {
+  child.stderr?.setEncoding("utf8").on("data", (chunk: string) => {
     text.all += chunk;
   });
   // Not `exit`: the last lines may come after it.
-  const exited = once(child, "close").then(([code, signal]) => ({ code, signal }));
+  const exited = Promise.all([once(child, "close"), once(stdout, "close")]).then(
+    ([[code, signal]]) => ({ code, signal }),
+  );
   return {
     url: `http://127.0.0.1:${environment["PORT"]}`,
     metricsUrl: `http://127.0.0.1:${environment["METRICS_PORT"]}`,
     pid,
+    stdout,
     output: async () => wholeLines(text.output),
     allOutput: () => text.all,
     workerPids: () => webWorkersOf(pid),

@@ -7,6 +7,7 @@ const BASE = "/api/v1/probes";
 export const PROBES: Probes = {
   failing: [`${BASE}/throws`, `${BASE}/rejects`, `${BASE}/throws-later`, `${BASE}/throws-text`],
   brokenResponse: `${BASE}/breaks-its-schema`,
+  bodiless: `${BASE}/takes-no-body`,
   hanging: `${BASE}/hangs`,
   calling: `${BASE}/calls`,
   secret: SECRET,
@@ -46,6 +47,13 @@ const routes: Route[] = [
     summary: "Breaks its schema",
     responses,
     handler: () => ({ count: secret as unknown as number }),
+  }),
+  defineRoute({
+    method: "DELETE",
+    path: "${BASE}/takes-no-body",
+    summary: "Takes no body",
+    responses,
+    handler: () => ({ count: 0 }),
   }),
   defineRoute({
     method: "POST",
