@@ -23,14 +23,14 @@ export interface Drill {
 /** Milliseconds between what is done to a service, and before the first. */
 export const PAUSE_MS = 1_000;
 
-/** The outcome where no request may fail. @param remark what else went wrong. */
+/** The outcome where no request may fail. @param remark what else went wrong, which counts like one of them. */
 export function failuresOf(tally: Tally, remark: string): Outcome {
   const kinds = new Map<string, number>();
   for (const { kind } of tally.failures) kinds.set(kind, (kinds.get(kind) ?? 0) + 1);
   const details = [...kinds].map(([kind, times]) => `${times} ${kind}`).join(", ");
   return {
     text: `${grouped(tally.failures.length)} of ${grouped(tally.sent)}${details && ` (${details})`}${remark}`,
-    wrong: tally.failures.length,
+    wrong: tally.failures.length + (remark === "" ? 0 : 1),
     sent: tally.sent,
   };
 }

@@ -9,13 +9,13 @@ const run = promisify(execFile);
 const root = join(import.meta.dirname, "../../..");
 
 /** Lets the CLI write a service, adds the drills' routes to it, and builds it as for production. */
-export async function generatedService(folder: string): Promise<Subject> {
-  const service = join(folder, "drilled-service");
+export async function generatedService(folder: string, framework: string): Promise<Subject> {
+  const service = join(folder, `drilled-${framework}`);
   await run(
     process.execPath,
     [
       join(root, "bin/create-fetch-service.js"),
-      ...["drilled-service", "--directory", service, "--yes", "--no-git"],
+      ...["drilled-service", "--framework", framework, "--directory", service, "--yes", "--no-git"],
     ],
     { cwd: folder },
   );
@@ -33,7 +33,7 @@ export async function generatedService(folder: string): Promise<Subject> {
   if (built === undefined) throw new Error("no file of the build has the app");
   const good = readFileSync(built, "utf8");
   return {
-    name: "this service",
+    name: framework === "fastify" ? "this service" : `this service on ${framework}`,
     folder: service,
     command: ({ port, metricsPort }, options) => ({
       file: process.execPath,
