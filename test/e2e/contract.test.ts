@@ -2,12 +2,36 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 
 import { runCheck } from "../contract/check.ts";
 import { dependencyChecks } from "../contract/checks/dependencies.ts";
+import { CHECKS } from "../contract/run-contract.ts";
 import { launcherOf } from "../contract/service/launch.ts";
 import { fuzz } from "../contract/service/schemathesis.ts";
 import { targetOf } from "../contract/service/target-of.ts";
 import type { Dependency, Instance, Launch, Target } from "../contract/target.ts";
 import { startSurroundings, type Surroundings } from "./surroundings.ts";
 import { until } from "./until.ts";
+
+// Held against the plain services alone, in test/contract, to save time: they kill or hang processes, or wait five
+// seconds for a batch of spans, and the integrations have no part in what they look at.
+const ELSEWHERE = [
+  "metrics.survive-a-worker",
+  "metrics.scrape-while-a-worker-hangs",
+  "process.killed-worker-replaced",
+  "process.every-worker-killed",
+  "process.nobody-else-notices-a-kill",
+  "process.hung-worker-replaced",
+  "process.no-orphans",
+  "telemetry.inbound-span",
+  "telemetry.resource",
+  "telemetry.unknown-routes-have-no-path-in-their-name",
+  "telemetry.paths-that-begin-like-a-probe's",
+  "telemetry.failed-span",
+  "telemetry.ratio-0",
+  "telemetry.outbound",
+];
+
+test("only checks that exist are left out", () => {
+  expect(CHECKS.map(({ id }) => id)).toEqual(expect.arrayContaining(ELSEWHERE));
+});
 
 let surroundings: Surroundings;
 beforeAll(async () => {
@@ -41,16 +65,18 @@ describe.each(Object.entries(services))(
     });
     afterAll(() => instance?.stop());
 
-    // First, because the checks below take the dependencies away, and a server error is one whatever its reason.
+    // First, because the last checks take the dependencies away, and a server error is one whatever its reason.
     test("fuzzed from its openapi.json", async (context) => {
       await fuzz(launchReady, context);
     });
 
-    // All the others are held against the plain service, in test/contract: they take as long again.
-    test.each(dependencyChecks)("$id", async (check) => {
-      const { sentence, outcome, note } = await runCheck(check, target);
-      expect(outcome, `${note}\nthe standard: ${sentence}`).toBe("passed");
-    });
+    test.each([...CHECKS.filter(({ id }) => !ELSEWHERE.includes(id)), ...dependencyChecks])(
+      "$id",
+      async (check) => {
+        const { sentence, outcome, note } = await runCheck(check, target);
+        expect(outcome, `${note}\nthe standard: ${sentence}`).toBe("passed");
+      },
+    );
   },
 );
 
