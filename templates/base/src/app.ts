@@ -1,12 +1,11 @@
-import type { RequestListener } from "node:http";
 import type { Deps } from "./deps.ts";
 import { integrationRoutes } from "./integrations/routes.ts";
-import { assembleApp, type Platform } from "./platform/app.ts";
+import { type App, assembleApp, type Platform } from "./platform/app.ts";
 import { cors } from "./platform/cors.ts";
 import { listRules, scoreReceipt } from "./routes/receipts.ts";
 
 /** The service's table of contents: what runs before every route, and the routes. It builds, it never listens. */
-export function createApp(deps: Deps, platform: Platform): Promise<RequestListener> {
+export function createApp(deps: Deps, platform: Platform): Promise<App> {
   return assembleApp({
     deps,
     platform,

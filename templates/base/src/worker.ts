@@ -26,8 +26,8 @@ export async function startService(settings: Settings, log: Logger): Promise<Wor
   const tracing = createTracing(settings.OTEL_TRACES_SAMPLER_ARG);
   const requests = createRequests(accessLog, metrics, tracing);
   const app = await createApp(lifespan.deps, { requests, readiness });
-  // Node would refuse both without a body: the app looks at the Host header itself.
-  const server = createServer({ requireHostHeader: false }, app);
+  const server = createServer(app.serverOptions, app.listener);
+  // Node would refuse it without a body.
   server.on("checkExpectation", requests.track(refuseExpectation));
   server.once("listening", () => readiness.markReady());
 

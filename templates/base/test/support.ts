@@ -62,7 +62,7 @@ export async function createTestApp({
   const tracing = createTracing(settings.OTEL_TRACES_SAMPLER_ARG);
   const requests = createRequests(accessLog, metrics, tracing);
   const platform = { requests, readiness };
-  const listener =
+  const { listener } =
     routes === undefined
       ? await createApp(lifespan.deps, platform)
       : await assembleApp({

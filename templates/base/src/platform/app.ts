@@ -1,11 +1,11 @@
-import type { RequestListener } from "node:http";
+import type { RequestListener, ServerOptions } from "node:http";
 import type { Deps } from "../deps.ts";
 import { docsEndpoints } from "./docs/endpoints.ts";
 import { answerError, compileRoute, type Endpoint, type RawInput } from "./endpoint.ts";
 import { AppError } from "./errors.ts";
 import { hasOneHost, ONE_HOST } from "./headers.ts";
 import { healthRoutes, type Readiness } from "./health.ts";
-import { createListener } from "./http/adapter.ts";
+import { createRouter } from "./http/adapter.ts";
 import { openApiDocument } from "./openapi.ts";
 import { pathMalformed } from "./refusals.ts";
 import type { Exchange, Requests } from "./requests.ts";
@@ -14,6 +14,12 @@ import { explainUnmatched, refuseMissingMethods } from "./unmatched.ts";
 
 /** Runs before the framework sees a request: answers it, throws, or calls `next` (at once or later). */
 export type Middleware = (exchange: Exchange, next: () => void) => void | Promise<void>;
+
+/** The whole service, for `createServer(app.serverOptions, app.listener)`. */
+export interface App {
+  listener: RequestListener;
+  serverOptions: ServerOptions;
+}
 
 /** What the platform hands to `createApp`, beside the dependencies. */
 export interface Platform {
@@ -30,12 +36,7 @@ export interface AppParts {
 }
 
 /** Puts the service together: ids, log, metrics and span around the middleware, then the framework's router. */
-export async function assembleApp({
-  deps,
-  platform,
-  middleware,
-  routes,
-}: AppParts): Promise<RequestListener> {
+export async function assembleApp({ deps, platform, middleware, routes }: AppParts): Promise<App> {
   const { log, settings } = deps;
   const served = [...healthRoutes(settings, platform.readiness), ...routes];
   const endpoints = served.map((route) => compileRoute(route, deps));
@@ -61,11 +62,16 @@ export async function assembleApp({
     }
   };
   const explain = explainUnmatched(endpoints);
-  const framework = await createListener(
-    [...endpoints, ...refuseMissingMethods(endpoints, explain)],
-    { serve, fail, explainUnmatched: explain },
-  );
-  return platform.requests.track(chain([refuseMalformed, ...middleware], framework, fail));
+  const router = await createRouter([...endpoints, ...refuseMissingMethods(endpoints, explain)], {
+    serve,
+    fail,
+    explainUnmatched: explain,
+  });
+  return {
+    listener: platform.requests.track(chain([refuseMalformed, ...middleware], router.route, fail)),
+    // Node would refuse a request without a host, and without a body: refuseMalformed looks at it.
+    serverOptions: { requireHostHeader: false, ...router.messages },
+  };
 }
 
 /** A request has a target and one host; RFC 9112, 3.2. */

@@ -1,4 +1,4 @@
-import type { ServerResponse } from "node:http";
+import type { ServerOptions, ServerResponse } from "node:http";
 import { inspect } from "node:util";
 import { z } from "zod";
 import type { Deps } from "../deps.ts";
@@ -28,6 +28,13 @@ export interface Endpoint {
    * @throws {AppError} what the caller did wrong, and whatever the handler throws.
    */
   answer(input: RawInput, exchange: Exchange): Outgoing | Promise<Outgoing>;
+}
+
+/** A framework, with endpoints to route to. */
+export interface Router {
+  route(exchange: Exchange): void;
+  /** What Node's server is to make its messages of, where the framework wants others than Node's. */
+  messages: Pick<ServerOptions, "IncomingMessage" | "ServerResponse">;
 }
 
 /** What a framework's adapter asks back from the platform. */

@@ -1,8 +1,9 @@
-import express, { type Request, type Response } from "express";
+import express, { type Express, type Request, type Response } from "express";
 import { parse as parseQuery } from "fast-querystring";
-import type { AdapterOptions, Endpoint } from "../endpoint.ts";
+import type { AdapterOptions, Endpoint, Router } from "../endpoint.ts";
+import { IncomingMessage, ServerResponse } from "../node-http.ts";
 import { MAX_PARAM_LENGTH, pathMalformed } from "../refusals.ts";
-import { type Exchange, exchangeOf } from "../requests.ts";
+import { exchangeOf } from "../requests.ts";
 import type { Method } from "../route.ts";
 import { readJson } from "./body.ts";
 import { normalTarget, queryOf } from "./target.ts";
@@ -11,10 +12,10 @@ import { normalTarget, queryOf } from "./target.ts";
  * Serves `endpoints` with Express: its router alone. The answer is written by the platform, the same for every
  * framework. Register Express middleware here, before the endpoints; `app.ts` has a list for what needs no Express.
  */
-export async function createListener(
+export async function createRouter(
   endpoints: readonly Endpoint[],
   { serve, fail, explainUnmatched }: AdapterOptions,
-): Promise<(exchange: Exchange) => void> {
+): Promise<Router> {
   const app = express();
   app.disable("x-powered-by");
   app.enable("case sensitive routing");
@@ -49,13 +50,28 @@ export async function createListener(
   // As a layer, because Express has an answer of its own to an OPTIONS that no layer takes.
   app.use((request) => fail(exchangeOf(request), explainUnmatched(exchangeOf(request))));
 
-  return (exchange) => {
-    const { req, res } = exchange;
-    const target = normalTarget(req.url!);
-    if (target === undefined) return fail(exchange, pathMalformed());
-    req.url = target;
-    app(req as Request, res as Response, (error: unknown) => fail(exchange, error));
+  return {
+    messages: messagesOf(app),
+    route(exchange) {
+      const { req, res } = exchange;
+      const target = normalTarget(req.url!);
+      if (target === undefined) return fail(exchange, pathMalformed());
+      req.url = target;
+      app(req as Request, res as Response, (error: unknown) => fail(exchange, error));
+    },
   };
+}
+
+/**
+ * Classes whose messages are Express's own from the start. Of any others Express changes the prototype, and all code
+ * that touches them afterwards is slower: a seventh of a request.
+ */
+function messagesOf(app: Express): Router["messages"] {
+  class ExpressRequest extends IncomingMessage {}
+  class ExpressResponse<Of extends ExpressRequest> extends ServerResponse<Of> {}
+  app.request = Object.setPrototypeOf(ExpressRequest.prototype, app.request);
+  app.response = Object.setPrototypeOf(ExpressResponse.prototype, app.response);
+  return { IncomingMessage: ExpressRequest, ServerResponse: ExpressResponse };
 }
 
 /**

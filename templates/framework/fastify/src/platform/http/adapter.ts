@@ -5,7 +5,7 @@ import Fastify, {
   type onRequestHookHandler,
   type RouteOptions,
 } from "fastify";
-import type { AdapterOptions, Endpoint } from "../endpoint.ts";
+import type { AdapterOptions, Endpoint, Router } from "../endpoint.ts";
 import {
   BODY_LIMIT_BYTES,
   bodyMalformed,
@@ -14,16 +14,16 @@ import {
   MAX_PARAM_LENGTH,
   pathMalformed,
 } from "../refusals.ts";
-import { type Exchange, exchangeOf } from "../requests.ts";
+import { exchangeOf } from "../requests.ts";
 
 /**
  * Serves `endpoints` with Fastify: its router and its body parser. The answer is written by the platform, the same for
  * every framework, so a plugin that changes answers has no effect here; `app.ts` has a list for such things.
  */
-export async function createListener(
+export async function createRouter(
   endpoints: readonly Endpoint[],
   { serve, fail, explainUnmatched }: AdapterOptions,
-): Promise<(exchange: Exchange) => void> {
+): Promise<Router> {
   const templates = new Map(endpoints.map(({ path }) => [toFastifyPath(path), path]));
   const refuse = (error: unknown, request: FastifyRequest, reply: FastifyReply): void => {
     if ((error as Partial<FastifyError>)?.code === "FST_ERR_MAX_PARAM_LENGTH") {
@@ -84,7 +84,7 @@ export async function createListener(
   for (const endpoint of endpoints) fastify.route(routeOf(endpoint));
 
   await fastify.ready();
-  return ({ req, res }) => fastify.routing(req, res);
+  return { route: ({ req, res }) => fastify.routing(req, res), messages: {} };
 }
 
 function toFastifyPath(path: string): string {
