@@ -54,7 +54,7 @@ export interface CommandResult {
   /** The signal that ended it. */
   signal?: string | undefined;
   found: boolean;
-  /** Standard output and error, as they came. */
+  /** The lines of standard output and error, as they came. */
   output: string;
 }
 

@@ -1,4 +1,10 @@
+import type { ChildProcess } from "node:child_process";
+import type { Readable } from "node:stream";
+
 import type { CommandOptions, CommandResult, CommandRunner, RunningCommand } from "../ports.ts";
+
+/** Between asking a program to end and ending it. */
+const FORCE_MS = 5_000;
 
 /** Real programs. */
 export const commands: CommandRunner = {
@@ -10,50 +16,85 @@ export const commands: CommandRunner = {
       ended: launched.then((running) => running.ended),
     };
   },
-  capture: async (program, args, { cwd, env }) => {
-    const { execa } = await import("execa");
-    const result = await execa(program, args, {
-      cwd,
-      env: { ...process.env, ...env },
-      extendEnv: false,
-      stdin: "ignore",
-      reject: false,
-      encoding: "buffer",
-      stripFinalNewline: false,
-    });
-    return result.exitCode === 0 ? result.stdout : undefined;
+  capture: async (program, args, options) => {
+    const child = await open(program, args, options);
+    const chunks: Buffer[] = [];
+    child.stdout?.on("data", (chunk: Buffer) => chunks.push(chunk));
+    child.stderr?.resume();
+    const { exitCode } = await endOf(child);
+    return exitCode === 0 ? Buffer.concat(chunks) : undefined;
   },
 };
 
 async function launch(
   program: string,
   args: readonly string[],
-  { cwd, env, signal, onLine }: CommandOptions,
+  options: CommandOptions,
 ): Promise<RunningCommand> {
-  // Most runs start no program, and execa is large.
-  const { execa } = await import("execa");
-  const child = execa(program, args, {
+  const child = await open(program, args, options);
+  const lines: string[] = [];
+  for (const stream of [child.stdout, child.stderr]) {
+    readLines(stream, (line) => {
+      lines.push(line);
+      options.onLine?.(line);
+    });
+  }
+  const ended = endOf(child).then((end) => ({ ...end, output: lines.join("\n") }));
+  return { stop: (name) => void child.kill(name), ended };
+}
+
+/** Not with node:readline, which may hold the last lines back until the program has been reported as ended. */
+function readLines(stream: Readable | null, onLine: (line: string) => void): void {
+  let rest = "";
+  stream?.setEncoding("utf8").on("data", (text: string) => {
+    const lines = (rest + text).split(/\r?\n/);
+    rest = lines.pop() ?? "";
+    lines.forEach(onLine);
+  });
+  stream?.once("end", () => {
+    if (rest !== "") {
+      onLine(rest);
+    }
+  });
+}
+
+/** Starts a program, which ends with this one, or when it is told to. */
+async function open(
+  program: string,
+  args: readonly string[],
+  { cwd, env, signal }: CommandOptions,
+): Promise<ChildProcess> {
+  // Most runs start no program. Not Node's own, which finds no npm on Windows.
+  const { default: spawn } = await import("cross-spawn");
+  const child = spawn(program, args, {
     cwd,
     env: { ...process.env, ...env },
-    extendEnv: false,
-    stdin: "ignore",
-    all: true,
-    reject: false,
-    ...(signal && { cancelSignal: signal }),
+    stdio: ["ignore", "pipe", "pipe"],
   });
-  const forward = async () => {
-    for await (const line of child.iterable({ from: "all" })) {
-      onLine?.(line);
-    }
+  const kill = (): void => void child.kill("SIGKILL");
+  const end = (): void => {
+    child.kill();
+    setTimeout(kill, FORCE_MS).unref();
   };
-  if (onLine) {
-    void forward().catch(() => undefined);
+  process.once("exit", kill);
+  signal?.addEventListener("abort", end);
+  if (signal?.aborted) {
+    end();
   }
-  const ended = child.then((result): CommandResult => ({
-    exitCode: result.exitCode,
-    signal: result.signal,
-    found: !("code" in result && result.code === "ENOENT"),
-    output: result.all ?? "",
-  }));
-  return { stop: (name) => void child.kill(name), ended };
+  child.once("close", () => {
+    process.off("exit", kill);
+    signal?.removeEventListener("abort", end);
+  });
+  return child;
+}
+
+function endOf(child: ChildProcess): Promise<Omit<CommandResult, "output">> {
+  return new Promise((resolve) => {
+    child.once("error", (error: NodeJS.ErrnoException) =>
+      resolve({ exitCode: undefined, found: error.code !== "ENOENT" }),
+    );
+    child.once("close", (exitCode, signal) =>
+      resolve({ exitCode: exitCode ?? undefined, signal: signal ?? undefined, found: true }),
+    );
+  });
 }
