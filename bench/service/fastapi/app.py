@@ -1,6 +1,7 @@
 """The same contract as the generated service, the way a FastAPI team writes it: the yardstick of the old world.
 
-Validation in and out, request ids, CORS, one JSON access line per request, Prometheus metrics, sampled traces.
+Validation in and out, dependencies by parameter, request ids in every log line, secrets redacted, CORS, one JSON access
+line per request, Prometheus metrics of the process group, sampled traces.
 """
 
 import os
@@ -9,12 +10,12 @@ import sys
 import time
 import unicodedata
 import uuid
-from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Annotated
 
 import orjson
 import structlog
-from fastapi import FastAPI, Response
+from fastapi import Depends, FastAPI, Response
 from fastapi.middleware.cors import CORSMiddleware
 from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
@@ -31,8 +32,28 @@ SERVICE, VERSION = os.environ["SERVICE_NAME"], "0.1.0"
 BOUNDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 SANE_ID = re.compile(r"[A-Za-z0-9._-]{1,128}")
 
+SECRETS = {"authorization", "cookie", "password", "secret", "token", "api_key"}
+
+
+def add_trace(logger, method, event):
+    context = trace.get_current_span().get_span_context()
+    event["trace_id"] = format(context.trace_id, "032x")
+    event["span_id"] = format(context.span_id, "016x")
+    return event
+
+
+def redact(logger, method, event):
+    for key in event.keys() & SECRETS:
+        event[key] = "[redacted]"
+    return event
+
+
+# Every line inside a request has its ids, and none has a secret: the access line as any other.
 structlog.configure(
     processors=[
+        structlog.contextvars.merge_contextvars,
+        add_trace,
+        redact,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", key="timestamp"),
         structlog.processors.EventRenamer("message"),
@@ -59,8 +80,6 @@ duration = Histogram(
     buckets=BOUNDS,
 )
 active = Gauge("http_server_active_requests", "HTTP requests being answered now.", multiprocess_mode="livesum")
-request_id_var: ContextVar[str] = ContextVar("request_id", default="")
-
 Amount = Annotated[str, StringConstraints(pattern=r"^\d{1,10}\.\d{2}$")]
 
 
@@ -141,7 +160,8 @@ class AccessMiddleware:
         request_id = given if SANE_ID.fullmatch(given) else str(uuid.uuid4())
         correlation = headers.get(b"x-correlation-id", b"").decode("latin1")
         correlation_id = correlation if SANE_ID.fullmatch(correlation) else request_id
-        request_id_var.set(request_id)
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=request_id, correlation_id=correlation_id)
         status = 500
         active.inc()
 
@@ -161,15 +181,10 @@ class AccessMiddleware:
             active.dec()
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", "")
-            context = trace.get_current_span().get_span_context()
             duration.labels(scope["method"], route, str(status)).observe(seconds)
             if not route.startswith("/health"):
                 log.info(
                     "request completed",
-                    request_id=request_id,
-                    correlation_id=correlation_id,
-                    trace_id=format(context.trace_id, "032x"),
-                    span_id=format(context.span_id, "016x"),
                     method=scope["method"],
                     path=scope["path"],
                     route=route,
@@ -204,15 +219,30 @@ async def metrics():
     return Response(generate_latest(group), media_type=CONTENT_TYPE_LATEST)
 
 
+@dataclass
+class Deps:
+    """What reaches a route as a parameter, and is replaceable in a test."""
+
+    log: structlog.stdlib.BoundLogger
+
+
+async def get_deps() -> Deps:
+    return DEPS
+
+
+DEPS = Deps(log=log)
+Injected = Annotated[Deps, Depends(get_deps)]
+
+
 @app.post("/api/v1/receipts/points", response_model=Points)
-async def score(receipt: Receipt):
+async def score(receipt: Receipt, deps: Injected):
     breakdown = [{"rule": name, "points": points(receipt)} for name, points in RULES.items()]
     breakdown = [award for award in breakdown if award["points"] > 0]
     return {"points": sum(award["points"] for award in breakdown), "breakdown": breakdown}
 
 
 @app.get("/api/v1/receipts/rules", response_model=Rules)
-async def list_rules():
+async def list_rules(deps: Injected):
     return RULE_LIST
 
 
