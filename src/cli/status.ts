@@ -42,8 +42,8 @@ export const status: ServiceCommand = async (host, report, options) => {
   }
   const yours = drifts.length - ours.length;
   report.line(
-    `${ours.length || "no"} of ${once.size + unknown.size} files differ from the template` +
-      (yours > 0 ? `, and ${yours} that are yours alone` : ""),
+    `${ours.length || "none"} of ${once.size + unknown.size} files differ from the template` +
+      (yours > 0 ? `, and ${yours} of your own` : ""),
   );
   return exitCode;
 };

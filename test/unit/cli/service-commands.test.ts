@@ -472,7 +472,7 @@ describe("status", () => {
     const { code, out } = await run(["status", "--check"]);
     expect(code).toBe(0);
     expect(out).toMatch(/^demo-service: fastify\n/);
-    expect(out).toMatch(/no of \d+ files differ from the template\n$/);
+    expect(out).toMatch(/none of \d+ files differ from the template\n$/);
   });
 
   it("lists what differs, and exits with 4 on request", async () => {
@@ -485,7 +485,7 @@ describe("status", () => {
     expect(out).toContain("  Dockerfile: deleted\n");
     expect(out).toContain("  README.md: edited\n");
     expect(out).toContain("  fsd.yml.new: the template's own");
-    expect(out).toMatch(/3 of \d+ files differ from the template, and 1 that are yours alone\n$/);
+    expect(out).toMatch(/3 of \d+ files differ from the template, and 1 of your own\n$/);
   });
 
   it("takes a file that is the user's for no drift", async () => {
