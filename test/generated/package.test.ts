@@ -93,7 +93,7 @@ describe("the package that is published", () => {
     rmSync(join(folder, "worked-on/.fetch-service.json"));
     expect(cli("adopt", "--yes")).toContain(`made by version ${templates.version}`);
     expect(cli("add-integration", name, "--no-install")).toContain("created");
-    expect(cli("status", "--check")).toContain("no of");
+    expect(cli("status", "--check")).toContain("none of");
     expect(cli("remove-integration", name, "--no-install")).toContain("deleted");
     expect(cli("undo", "--no-install")).toContain(`Undid remove-integration ${name}`);
     expect(cli("diff")).toBe("");
