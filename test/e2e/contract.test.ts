@@ -2,12 +2,14 @@ import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 
 import { runCheck } from "../contract/check.ts";
 import { dependencyChecks } from "../contract/checks/dependencies.ts";
-import { CHECKS } from "../contract/run-contract.ts";
+import { CHECKS, runContract } from "../contract/run-contract.ts";
 import { launcherOf } from "../contract/service/launch.ts";
 import { fuzz } from "../contract/service/schemathesis.ts";
 import { targetOf } from "../contract/service/target-of.ts";
 import type { Dependency, Instance, Launch, Target } from "../contract/target.ts";
-import { startSurroundings, type Surroundings } from "./surroundings.ts";
+import { createService, runScript } from "../support/generated.ts";
+import { allVariants, templates, titleOf } from "../support/templates.ts";
+import { type Group, startSurroundings, type Surroundings } from "./surroundings.ts";
 import { until } from "./until.ts";
 
 // Held against the plain services alone, in test/contract, to save time: they kill or hang processes, or wait five
@@ -39,35 +41,75 @@ beforeAll(async () => {
 });
 afterAll(() => surroundings?.[Symbol.asyncDispose]());
 
+/** Starts instances of the service in `directory` that find the servers. */
+function launcherIn(directory: string, group: Group): Launch {
+  const launch = launcherOf(directory);
+  return (options) =>
+    launch({ ...options, environment: { ...group.environment, ...options?.environment } });
+}
+
+function whenReady(launch: Launch): Launch {
+  return async (options) => {
+    const started = await launch(options);
+    await until("a service that is ready", async () => {
+      return (await fetch(`${started.url}/health/ready`)).status === 200;
+    });
+    return started;
+  };
+}
+
+// All that lies between the services without integrations, in test/contract, and those with every one, below.
+const between = allVariants(templates.manifest)
+  .filter(({ packageManager }) => packageManager === "npm")
+  .filter(({ integrations: { length } }) => {
+    return length > 0 && length < templates.manifest.integrations.length;
+  })
+  .map((answers) => ({ title: titleOf(answers), ...answers }));
+
+test.each(between)("the contract of $title, over HTTP", async ({ framework, integrations }) => {
+  const name = ["contract", framework, ...integrations].join("-");
+  const flags = ["--framework", framework, "--integrations", integrations.join()];
+  const directory = await createService(name, flags);
+  await runScript(directory, "build");
+  await using group = await surroundings.newGroup();
+  const launch = launcherIn(directory, group);
+  const instance = await whenReady(launch)({ workers: 1 });
+  try {
+    const { url, jsonRoute, receiptsPath } = targetOf(instance, launch);
+    const results = await runContract({
+      url,
+      ...(jsonRoute && { jsonRoute }),
+      ...(receiptsPath && { receiptsPath }),
+    });
+    expect(results.filter(({ outcome }) => outcome === "failed")).toEqual([]);
+    const passed = results.filter(({ outcome }) => outcome === "passed");
+    expect(passed.length).toBeGreaterThan(results.length / 2);
+  } finally {
+    await instance.stop();
+  }
+});
+
 const services = inject("services");
 
 describe.each(Object.entries(services))(
   "the contract of %s with every integration",
   (_name, directory) => {
     let launch: Launch;
-    const launchReady: Launch = async (options) => {
-      const started = await launch(options);
-      await until("a service that is ready", async () => {
-        return (await fetch(`${started.url}/health/ready`)).status === 200;
-      });
-      return started;
-    };
     let instance: Instance | undefined;
     let target: Target;
 
     beforeAll(async () => {
-      await using group = await surroundings.newGroup();
-      const launcher = launcherOf(directory);
-      launch = (options) =>
-        launcher({ ...options, environment: { ...group.environment, ...options?.environment } });
+      const group = await surroundings.newGroup();
+      launch = launcherIn(directory, group);
       instance = await launch({ workers: 2 });
       target = { ...targetOf(instance, launch), dependencies: dependenciesOf(surroundings) };
+      return () => group[Symbol.asyncDispose]();
     });
     afterAll(() => instance?.stop());
 
     // First, because the last checks take the dependencies away, and a server error is one whatever its reason.
     test("fuzzed from its openapi.json", async (context) => {
-      await fuzz(launchReady, context);
+      await fuzz(whenReady(launch), context);
     });
 
     test.each([...CHECKS.filter(({ id }) => !ELSEWHERE.includes(id)), ...dependencyChecks])(
