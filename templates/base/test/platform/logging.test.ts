@@ -31,17 +31,17 @@ const SECRETS = `
 test.each(SECRETS.trim().split(/\s+/))(
   "what stands under %s is not written, however deep and whatever it is",
   (name) => {
-    const values = ["s3cret", ["s3cret"], { value: "s3cret" }, 's3"cret'];
+    const values = ["hunter2", ["hunter2"], { value: "hunter2" }, 'hun"ter2'];
     const error = Object.assign(new Error("refused"), {
-      request: { headers: { [name]: "s3cret" } },
+      request: { headers: { [name]: "hunter2" } },
     });
     const lines = write((log) => {
       for (const value of values) log.info({ [name]: value, a: { b: { c: [{ [name]: value }] } } });
       log.error({ error }, "failed");
-      log.child({ [name]: "s3cret" }).info("from a child");
+      log.child({ [name]: "hunter2" }).info("from a child");
     });
     expect(lines).toHaveLength(values.length + 2);
-    for (const line of lines) expect(JSON.stringify(line)).not.toMatch(/s3.*cret/);
+    for (const line of lines) expect(JSON.stringify(line)).not.toMatch(/hun.{0,3}ter2/);
     expect(lines[0]).toMatchObject({
       level: "info",
       [name]: "[redacted]",
