@@ -37,8 +37,7 @@ function has_contract_headers(headers)
 end
 
 function response(status, headers, body)
-  -- Looked at in all columns, so that a response costs this program the same: a server that has to wait for it works in
-  -- smaller batches, which cost more.
+  -- Looked at in all columns, so that a response costs this program the same whoever sent it.
   local complete = has_contract_headers(headers)
   if status ~= 200 or body ~= expected or whole_contract and not complete then
     wrong = wrong + 1
