@@ -10,7 +10,8 @@ import { decodeSpans, type Span } from "./spans.ts";
 export interface Collector {
   /** What OTEL_EXPORTER_OTLP_ENDPOINT is to be. */
   endpoint: string;
-  spans: Span[];
+  /** The spans that have arrived so far. */
+  readonly spans: Span[];
   /** Everything that was exported, for searching. */
   raw(): Buffer;
   /** Waits for a span that `matches`. */
@@ -24,8 +25,16 @@ const OK_REPLY = Buffer.alloc(5);
 export async function withCollector<Result>(
   use: (collector: Collector) => Promise<Result>,
 ): Promise<Result> {
-  const spans: Span[] = [];
   const received: Buffer[] = [];
+  const spans: Span[] = [];
+  let decoded = 0;
+  // Only when somebody looks: what is measured beside it shall not wait for that.
+  function decodedSpans(): Span[] {
+    for (; decoded < received.length; decoded += 1) {
+      for (const span of decodeSpans(received[decoded]!)) spans.push(span);
+    }
+    return spans;
+  }
   const server = createServer();
   server.on("stream", (stream: ServerHttp2Stream, headers) => {
     stream.on("error", () => {});
@@ -37,9 +46,7 @@ export async function withCollector<Result>(
     const chunks: Buffer[] = [];
     stream.on("data", (chunk: Buffer) => chunks.push(chunk));
     stream.on("end", () => {
-      const message = unframe(Buffer.concat(chunks));
-      received.push(message);
-      spans.push(...decodeSpans(message));
+      received.push(unframe(Buffer.concat(chunks)));
       accept(stream);
     });
   });
@@ -50,9 +57,11 @@ export async function withCollector<Result>(
   try {
     return await use({
       endpoint: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-      spans,
+      get spans() {
+        return decodedSpans();
+      },
       raw: () => Buffer.concat(received),
-      wait: (what, matches) => eventually(what, () => spans.find(matches)),
+      wait: (what, matches) => eventually(what, () => decodedSpans().find(matches)),
     });
   } finally {
     for (const session of sessions) session.destroy();

@@ -32,7 +32,9 @@ export function decode(bytes: Buffer): Fields {
     const value = read[tag & 7]?.();
     if (value === undefined) throw new RangeError(`wire type ${tag & 7} is not in use`);
     const field = tag >> 3;
-    fields.set(field, [...(fields.get(field) ?? []), value]);
+    const values = fields.get(field);
+    if (values === undefined) fields.set(field, [value]);
+    else values.push(value);
   }
   return fields;
 }
