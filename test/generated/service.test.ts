@@ -1,4 +1,5 @@
-import { readdir } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
+import { SourceMap, type SourceMapPayload } from "node:module";
 import { join } from "node:path";
 
 import { execa } from "execa";
@@ -28,6 +29,23 @@ async function compiledByStart(directory: string): Promise<string[]> {
   return await readdir(join(directory, "dist/.cache"), { recursive: true });
 }
 
+/** Which file a text in the build comes from, as Node says it in a stack; undefined when no map tells. */
+async function sourceOf(directory: string, text: string): Promise<string | undefined> {
+  const dist = join(directory, "dist");
+  for (const file of (await readdir(dist)).filter((name) => name.endsWith(".js"))) {
+    const lines = (await readFile(join(dist, file), "utf8")).split("\n");
+    const line = lines.findIndex((code) => code.includes(text));
+    if (line === -1) continue;
+    const map = await readFile(join(dist, `${file}.map`), "utf8");
+    const place = new SourceMap(JSON.parse(map) as SourceMapPayload).findEntry(
+      line,
+      lines[line]!.indexOf(text),
+    );
+    return "originalSource" in place ? place.originalSource : undefined;
+  }
+  throw new Error(`the build has no ${text}`);
+}
+
 describe.each(templates.manifest.frameworks)("a new service on $title", ({ name }) => {
   let directory: string;
 
@@ -47,6 +65,15 @@ describe.each(templates.manifest.frameworks)("a new service on $title", ({ name 
     const first = await compiledByStart(directory);
     expect(first.length).toBeGreaterThan(5);
     expect(await compiledByStart(directory)).toEqual(first);
+  });
+
+  it("maps the service's own code, and no package's", async () => {
+    expect(await sourceOf(directory, "the response breaks its declared schema")).toBe(
+      "../src/platform/endpoint.ts",
+    );
+    // Both come after code of the service's own in their files.
+    expect(await sourceOf(directory, "$ZodError")).toBeUndefined();
+    expect(await sourceOf(directory, "toJSONSchema")).toBeUndefined();
   });
 
   describe("built and booted", () => {
