@@ -9,7 +9,6 @@ import { createServer } from "./platform/node-http.ts";
 import { refuseExpectation } from "./platform/refusals.ts";
 import { createRequests } from "./platform/requests.ts";
 import { startTelemetry } from "./platform/telemetry.ts";
-import { createTracing } from "./platform/tracing.ts";
 import type { Settings } from "./settings.ts";
 
 /**
@@ -23,8 +22,7 @@ export async function startService(settings: Settings, log: Logger): Promise<Wor
   const lifespan = stack.use(await createDeps(settings, log, metrics.registry));
   const readiness = stack.use(await startReadiness(lifespan.checks, log));
   const accessLog = stack.use(createAccessLog(settings));
-  const tracing = createTracing(settings.OTEL_TRACES_SAMPLER_ARG);
-  const requests = createRequests(accessLog, metrics, tracing);
+  const requests = createRequests(accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
   const app = await createApp(lifespan.deps, { requests, readiness });
   const server = createServer(app.serverOptions, app.listener);
   // Node would refuse it without a body.

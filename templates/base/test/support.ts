@@ -10,7 +10,6 @@ import { createLogger } from "../src/platform/logging.ts";
 import { createMetrics, type Metrics } from "../src/platform/metrics.ts";
 import { createRequests, type Requests } from "../src/platform/requests.ts";
 import type { Route } from "../src/platform/route.ts";
-import { createTracing } from "../src/platform/tracing.ts";
 import { loadSettings } from "../src/settings.ts";
 import { createFakes } from "./integrations/index.ts";
 
@@ -59,8 +58,7 @@ export async function createTestApp({
   const readiness = await startReadiness(lifespan.checks, log);
   readiness.markReady();
   const accessLog = createAccessLog(settings, destination);
-  const tracing = createTracing(settings.OTEL_TRACES_SAMPLER_ARG);
-  const requests = createRequests(accessLog, metrics, tracing);
+  const requests = createRequests(accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
   const platform = { requests, readiness };
   const { listener } =
     routes === undefined

@@ -1,12 +1,13 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type Attributes, SpanStatusCode } from "@opentelemetry/api";
+import { type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import type { AccessLog } from "./access-log.ts";
 import { type RequestContext, runInRequest } from "./context.ts";
 import type { Metrics } from "./metrics.ts";
+import { isProbe } from "./health.ts";
 import { requestIds } from "./request-ids.ts";
 import { originForm } from "./request-target.ts";
-import type { TracePosition, Tracing } from "./tracing.ts";
+import { placeInTrace, startSpanAt, type TracePosition } from "./tracing.ts";
 
 const LINGER_MS = 2_000;
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -48,6 +49,8 @@ export function exchangeOf(req: IncomingMessage): Exchange {
 
 /** What all requests of a worker have in common. */
 interface Books {
+  /** Share of the traces that start here and are sampled, 0 to 1. */
+  readonly sampledRatio: number;
   /** Every response ends its connection. */
   closing: boolean;
   /** Logs and counts an exchange that was answered with `status`. */
@@ -68,7 +71,8 @@ export class Exchange implements RequestContext, TracePosition {
   readonly traceId: string;
   readonly spanId: string;
   readonly traceState: TracePosition["traceState"];
-  readonly span: TracePosition["span"];
+  readonly parent: TracePosition["parent"];
+  readonly isSampled: boolean;
   /** Names and values in turn, as Node writes them fastest: what every answer to this request has. */
   readonly headers: string[];
   /** The template of the matched route, `/api/v1/receipts/{id}`; empty when none matched. */
@@ -78,8 +82,9 @@ export class Exchange implements RequestContext, TracePosition {
   readonly res: ServerResponse;
   readonly #books: Books;
   #isOver = false;
+  #span: Span | undefined;
 
-  constructor(req: IncomingMessage, res: ServerResponse, tracing: Tracing, books: Books) {
+  constructor(req: IncomingMessage, res: ServerResponse, books: Books) {
     this.req = req;
     this.res = res;
     (req as Tagged)[EXCHANGE] = this;
@@ -91,11 +96,21 @@ export class Exchange implements RequestContext, TracePosition {
     this.requestId = requestId;
     this.correlationId = correlationId;
     this.headers = ["X-Request-ID", this.requestId, "X-Correlation-ID", this.correlationId];
-    const position = tracing.begin(req.headers, this.method, this.path, () => attributesOf(this));
+    const position = placeInTrace(req.headers, books.sampledRatio);
     this.traceId = position.traceId;
     this.spanId = position.spanId;
     this.traceState = position.traceState;
-    this.span = position.span;
+    this.parent = position.parent;
+    this.isSampled = position.isSampled && !isProbe(this.path);
+  }
+
+  /**
+   * There only when the request is sampled. It is made when somebody asks for it, or at the end: what one request in ten
+   * does half-way makes the code of all of them slower.
+   */
+  get span(): Span | undefined {
+    if (this.isSampled) this.#span ??= startSpan(this);
+    return this.#span;
   }
 
   /** The method, or `_OTHER` for one that is not in use here, so that a stranger cannot make up label values. */
@@ -148,18 +163,27 @@ export class Exchange implements RequestContext, TracePosition {
   }
 }
 
-/** Follows every request of a worker from arrival to the answer. */
-export function createRequests(accessLog: AccessLog, metrics: Metrics, tracing: Tracing): Requests {
+/**
+ * Follows every request of a worker from arrival to the answer.
+ * @param sampledRatio share of the traces that start here and are sampled, 0 to 1. Probes are never sampled.
+ */
+export function createRequests(
+  accessLog: AccessLog,
+  metrics: Metrics,
+  sampledRatio: number,
+): Requests {
   const open = new Set<Exchange>();
   const listeners: (() => void)[] = [];
   metrics.countActiveRequests(() => open.size);
   const books: Books = {
+    sampledRatio,
     closing: false,
     enter(exchange, status) {
       open.delete(exchange);
-      const seconds = (performance.now() - exchange.startedAt) / 1_000;
+      const endedAt = performance.now();
+      const seconds = (endedAt - exchange.startedAt) / 1_000;
       metrics.requestDurations.observe(exchange.method, exchange.route, status, seconds);
-      endSpan(exchange, status);
+      endSpan(exchange, status, endedAt);
       accessLog.write(exchange, status, seconds);
       for (const listener of listeners) listener();
     },
@@ -167,7 +191,7 @@ export function createRequests(accessLog: AccessLog, metrics: Metrics, tracing: 
 
   return {
     track: (listener) => (req, res) => {
-      const exchange = new Exchange(req, res, tracing, books);
+      const exchange = new Exchange(req, res, books);
       open.add(exchange);
       runInRequest(exchange, listener, exchange);
     },
@@ -198,21 +222,26 @@ function endAfterBody(req: IncomingMessage, res: ServerResponse, body: Outgoing[
   req.once("end", end).once("close", end).resume();
 }
 
-function attributesOf(exchange: Exchange): Attributes {
-  return {
-    "http.request.method": exchange.method,
-    "url.path": exchange.path,
-    "url.scheme": "http",
-    "client.address": exchange.remoteAddress,
-  };
+function startSpan(exchange: Exchange): Span {
+  // Asked for each time, because telemetry may be started anew.
+  return startSpanAt(exchange, trace.getTracer("http-server"), exchange.method, {
+    kind: SpanKind.SERVER,
+    startTime: exchange.startedAt,
+    attributes: {
+      "http.request.method": exchange.method,
+      "url.path": exchange.path,
+      "url.scheme": "http",
+      "client.address": exchange.remoteAddress,
+    },
+  });
 }
 
-function endSpan({ span, method, route }: Exchange, status: number): void {
+function endSpan({ span, method, route }: Exchange, status: number, endedAt: number): void {
   if (span === undefined) return;
   if (route !== "") span.updateName(`${method} ${route}`).setAttribute("http.route", route);
   span.setAttribute("http.response.status_code", status);
   if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
-  span.end();
+  span.end(endedAt);
 }
 
 function pathOf(url: string): string {

@@ -1,4 +1,4 @@
-import { type Context, context, propagation, trace } from "@opentelemetry/api";
+import { context, propagation, trace } from "@opentelemetry/api";
 import { W3CTraceContextPropagator } from "@opentelemetry/core";
 import { registerInstrumentations } from "@opentelemetry/instrumentation";
 import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
@@ -13,7 +13,7 @@ import {
 import { createSpanExporter } from "./otlp/span-exporter.ts";
 import { version } from "./package-info.ts";
 import { telemetryContext } from "./telemetry-context.ts";
-import { SAMPLED } from "./tracing.ts";
+import { idGenerator, isDecided } from "./tracing.ts";
 
 const FLUSH_LIMIT_MS = 2_000;
 
@@ -40,6 +40,7 @@ export function startTelemetry(
         root: new TraceIdRatioBasedSampler(settings.OTEL_TRACES_SAMPLER_ARG),
       }),
     ),
+    idGenerator,
     spanProcessors: processors ?? otlpProcessors(settings),
   });
   context.setGlobalContextManager(telemetryContext);
@@ -76,11 +77,10 @@ function otlpProcessors(settings: TelemetrySettings): SpanProcessor[] {
 /** Keeps the decisions that tracing.ts made on inbound requests, and leaves all others to `sampler`. */
 function withDecisionsMade(sampler: Sampler): Sampler {
   return {
-    shouldSample(parent: Context, ...rest) {
-      if (parent.getValue(SAMPLED) === true)
-        return { decision: SamplingDecision.RECORD_AND_SAMPLED };
-      return sampler.shouldSample(parent, ...rest);
-    },
+    shouldSample: (...span) =>
+      isDecided()
+        ? { decision: SamplingDecision.RECORD_AND_SAMPLED }
+        : sampler.shouldSample(...span),
     toString: () => `WithDecisionsMade{${sampler.toString()}}`,
   };
 }

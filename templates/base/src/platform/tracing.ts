@@ -1,12 +1,9 @@
 import { randomFillSync } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import {
-  type Attributes,
-  createContextKey,
   createTraceState,
   ROOT_CONTEXT,
   type Span,
-  SpanKind,
   type SpanContext,
   type SpanOptions,
   trace,
@@ -15,72 +12,64 @@ import {
   type TraceState,
 } from "@opentelemetry/api";
 import { parseTraceParent } from "@opentelemetry/core";
-import { isProbe } from "./health.ts";
+import type { IdGenerator } from "@opentelemetry/sdk-trace";
 
 /** The place of a request in its trace. */
 export interface TracePosition {
   readonly traceId: string;
   readonly spanId: string;
   readonly traceState: TraceState | undefined;
-  /** There only when the request is sampled: most are not, and then nothing of a span is made. */
-  readonly span: Span | undefined;
-}
-
-/** Marks a context whose sampling is decided: the SDK's sampler must not throw the dice a second time. */
-export const SAMPLED = createContextKey("sampled");
-
-/** Decides on each inbound request whether it is traced, and starts its span if so. */
-export interface Tracing {
-  begin(
-    headers: IncomingHttpHeaders,
-    name: string,
-    path: string,
-    attributes: () => Attributes,
-  ): TracePosition;
+  /** The caller's span; undefined when the trace starts here. */
+  readonly parent: SpanContext | undefined;
+  readonly isSampled: boolean;
 }
 
 /**
+ * Places a request in the trace that `headers` name, or in a new one.
  * @param ratio share of the traces that start here and are sampled, 0 to 1. A trace that started elsewhere keeps its
- * caller's decision. Probes are never sampled.
+ * caller's decision.
  */
-export function createTracing(ratio: number): Tracing {
-  const tracer = trace.getTracer("http-server");
+export function placeInTrace(headers: IncomingHttpHeaders, ratio: number): TracePosition {
+  const parent = parentOf(headers);
+  const hex = randomHex(24);
   return {
-    begin: (headers, name, path, attributes) =>
-      isProbe(path)
-        ? unsampled(parentOf(headers))
-        : beginSpan(tracer, headers, ratio, () => ({
-            name,
-            kind: SpanKind.SERVER,
-            attributes: attributes(),
-          })),
+    traceId: parent?.traceId ?? hex.slice(16),
+    spanId: hex.slice(0, 16),
+    traceState: parent?.traceState,
+    parent,
+    isSampled: parent === undefined ? Math.random() < ratio : hasSampledFlag(parent),
   };
 }
 
-/** Decides whether what came with `headers` is traced, as `createTracing` says, and starts its span if so. */
-export function beginSpan(
+let starting: TracePosition | undefined;
+
+/** Starts the span of a sampled position, with the ids that were given out for it. */
+export function startSpanAt(
+  position: TracePosition,
   tracer: Tracer,
-  headers: IncomingHttpHeaders,
-  ratio: number,
-  describe: () => SpanOptions & { name: string },
-): TracePosition {
-  const parent = parentOf(headers);
-  const sampled = parent === undefined ? Math.random() < ratio : isSampled(parent);
-  if (!sampled) return unsampled(parent);
-  const context = (
-    parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent)
-  ).setValue(SAMPLED, true);
-  const { name, ...options } = describe();
-  const span = tracer.startSpan(name, options, context);
-  const { traceId, spanId, traceState } = span.spanContext();
-  return { traceId, spanId, traceState, span };
+  name: string,
+  options: SpanOptions,
+): Span {
+  const { parent } = position;
+  const context = parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, parent);
+  starting = position;
+  try {
+    return tracer.startSpan(name, options, context);
+  } finally {
+    starting = undefined;
+  }
 }
 
-function unsampled(parent: SpanContext | undefined): TracePosition {
-  const hex = randomHex(24);
-  const traceId = parent?.traceId ?? hex.slice(16);
-  return { traceId, spanId: hex.slice(0, 16), traceState: parent?.traceState, span: undefined };
+/** Whether `startSpanAt` is at work: then it is decided that the span is sampled. */
+export function isDecided(): boolean {
+  return starting !== undefined;
 }
+
+/** Ids of new spans, for the SDK: those of the position at hand, or random ones. */
+export const idGenerator: IdGenerator = {
+  generateTraceId: () => starting?.traceId ?? randomHex(16),
+  generateSpanId: () => starting?.spanId ?? randomHex(8),
+};
 
 /** The span that `headers` name as the parent. */
 function parentOf(headers: IncomingHttpHeaders): SpanContext | undefined {
@@ -92,7 +81,7 @@ function parentOf(headers: IncomingHttpHeaders): SpanContext | undefined {
   return parent;
 }
 
-function isSampled(parent: SpanContext): boolean {
+function hasSampledFlag(parent: SpanContext): boolean {
   return (parent.traceFlags & TraceFlags.SAMPLED) !== 0;
 }
 

@@ -2,6 +2,7 @@ import {
   type Attributes,
   context,
   propagation,
+  type Span,
   SpanKind,
   SpanStatusCode,
   trace,
@@ -9,11 +10,11 @@ import {
 } from "@opentelemetry/api";
 import { currentRequest, type RequestContext } from "../context.ts";
 import { requestIds } from "../request-ids.ts";
-import { beginSpan, type TracePosition } from "../tracing.ts";
+import { placeInTrace, startSpanAt, type TracePosition } from "../tracing.ts";
 import type { KafkaRecord, OutgoingRecord } from "./port.ts";
 
 /** The surroundings of a record's processing, in the form that a request's have. */
-export type RecordContext = RequestContext & TracePosition;
+export type RecordContext = RequestContext & TracePosition & { span: Span | undefined };
 
 /** Asked for each time, because telemetry may be started anew. */
 const tracer = (): Tracer => trace.getTracer("kafka");
@@ -64,12 +65,14 @@ export function textHeaders({ headerEntries }: KafkaRecord): Record<string, stri
 export function contextOf(record: KafkaRecord, group: string, ratio: number): RecordContext {
   const headers = textHeaders(record);
   const { requestId, correlationId } = requestIds(headers);
-  const position = beginSpan(tracer(), headers, ratio, () => ({
-    name: `process ${record.topic}`,
-    kind: SpanKind.CONSUMER,
-    attributes: attributesOf(record, group),
-  }));
-  return { requestId, correlationId, ...position };
+  const position = placeInTrace(headers, ratio);
+  const span = position.isSampled
+    ? startSpanAt(position, tracer(), `process ${record.topic}`, {
+        kind: SpanKind.CONSUMER,
+        attributes: attributesOf(record, group),
+      })
+    : undefined;
+  return { requestId, correlationId, ...position, span };
 }
 
 function attributesOf(record: KafkaRecord, group: string): Attributes {
