@@ -3,8 +3,9 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
 import { type Result, runCheck } from "./check.ts";
+import { dependencyChecks } from "./checks/dependencies.ts";
 import { CHECKS } from "./run-contract.ts";
-import type { Instance, LaunchOptions, Target } from "./target.ts";
+import type { Dependency, Instance, LaunchOptions, Target } from "./target.ts";
 
 /** A service in this process, as sound or as unsound as a test of the checks wants it. */
 export interface Fake {
@@ -19,6 +20,8 @@ export interface Fake {
   /** How it ends: at once when it refuses to start, else at a signal. */
   exitCode?: number;
   refusesToStart?: boolean;
+  /** What it depends on. */
+  dependencies?: Dependency[];
 }
 
 const PROBE = "/probe";
@@ -28,9 +31,10 @@ export async function resultAgainst(
   id: string,
   make: (options: LaunchOptions) => Fake,
 ): Promise<Result> {
-  const check = CHECKS.find((one) => one.id === id);
+  const check = [...CHECKS, ...dependencyChecks].find((one) => one.id === id);
   if (check === undefined) throw new Error(`there is no check ${id}`);
-  const instance = await start(make({}));
+  const fake = make({});
+  const instance = await start(fake);
   const target: Target = {
     url: instance.url,
     metricsUrl: instance.metricsUrl,
@@ -41,6 +45,7 @@ export async function resultAgainst(
       secret: "none",
     },
     launch: (options = {}) => start(make(options)),
+    ...(fake.dependencies && { dependencies: fake.dependencies }),
   };
   try {
     return await runCheck(check, target);

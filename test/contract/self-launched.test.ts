@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { errorBody, type Fake, resultAgainst } from "./fake.ts";
+import type { Dependency } from "./target.ts";
 
 // Services that are sound or unsound in one point, for the checks that start some, read their log or measure.
 
@@ -198,6 +199,29 @@ describe("the metrics port", () => {
   });
 });
 
+describe("a dependency that is gone", () => {
+  const check = "dependencies.critical";
+
+  test("passes when the metrics port hears of it later", async () => {
+    const { fake } = dependent((asked) => asked > 3);
+    const result = await resultAgainst(check, () => fake);
+    expect(result.outcome).toBe("passed");
+  });
+
+  test("fails when the metrics port never says so, and is there again after", async () => {
+    const { fake, isUp } = dependent(() => {
+      hurry();
+      return false;
+    });
+    const result = await resultAgainst(check, () => fake);
+    expect(result).toMatchObject({
+      outcome: "failed",
+      note: "503 of /health/ready on the metrics port: never seen",
+    });
+    expect(isUp()).toBe(true);
+  });
+});
+
 describe("a service that refuses to start", () => {
   test.each([
     ["passed", 1],
@@ -249,6 +273,32 @@ function pageOrText(req: IncomingMessage, res: ServerResponse): void {
 function hurry(): void {
   let now = Date.now();
   vi.spyOn(Date, "now").mockImplementation(() => (now += 60_000));
+}
+
+/** Needs a store. Its metrics port knows that the store is gone when `knows` says so, of how often it was asked since. */
+function dependent(knows: (asked: number) => boolean): { fake: Fake; isUp: () => boolean } {
+  let up = true;
+  let asked = 0;
+  const store: Dependency = {
+    ...{ name: "store", critical: true },
+    stop: async () => void ([up, asked] = [false, 0]),
+    start: async () => void (up = true),
+  };
+  const fake: Fake = {
+    dependencies: [store],
+    answer: (req, res) => {
+      if (req.url === "/health") res.end('{"status":"healthy"}');
+      else report(res, up);
+    },
+    metrics: (_req, res) => report(res, up || !knows(++asked)),
+  };
+  return { fake, isUp: () => up };
+}
+
+function report(res: ServerResponse, ready: boolean): void {
+  const checks = { store: ready ? "healthy" : "unhealthy" };
+  res.writeHead(ready ? 200 : 503, { "Content-Type": "application/json" });
+  res.end(JSON.stringify({ status: ready ? "ready" : "not_ready", checks }));
 }
 
 interface Asked {
