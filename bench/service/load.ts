@@ -13,6 +13,7 @@ export interface Request {
 
 export interface LoadResult {
   requests: number;
+  /** As wrk has it: a pause counts once for each request that would have been sent in it, and not once per connection. */
   p99Ms: number;
 }
 
