@@ -163,6 +163,36 @@ test("requests in flight are known, and every response ends its connection once 
   expect(app.requests.inFlight()).toEqual([]);
 });
 
+test("requests in flight are listed the oldest first, whichever ends first", async () => {
+  const gates = new Map(["a", "b", "c", "d"].map((id) => [id, Promise.withResolvers<void>()]));
+  const route = defineRoute({
+    method: "GET",
+    path: "/gated/{id}",
+    summary: "Wait",
+    params: z.object({ id: z.string() }),
+    responses: { 200: z.object({}) },
+    handler: async ({ params }) => {
+      await gates.get(params.id)?.promise;
+      return {};
+    },
+  });
+  await using app = await createTestApp({ routes: [route] });
+  const left = [...gates.keys()];
+  const answers = new Map<string, Promise<unknown>>();
+  for (const id of left) {
+    const headers = { "x-request-id": id };
+    answers.set(id, app.inject({ method: "GET", url: `/gated/${id}`, headers }));
+    await expect.poll(() => app.requests.inFlight()).toContain(id);
+  }
+  for (const id of ["b", "a", "d", "c"]) {
+    expect(app.requests.inFlight()).toEqual(left);
+    gates.get(id)!.resolve();
+    await answers.get(id);
+    left.splice(left.indexOf(id), 1);
+  }
+  expect(app.requests.inFlight()).toEqual([]);
+});
+
 test("a reply has its own status and headers", async () => {
   const route = defineRoute({
     method: "PUT",
