@@ -70,7 +70,6 @@ export class Exchange implements RequestContext, TracePosition {
   readonly correlationId: string;
   readonly traceId: string;
   readonly spanId: string;
-  readonly traceState: TracePosition["traceState"];
   readonly parent: TracePosition["parent"];
   readonly isSampled: boolean;
   /** Names and values in turn, as Node writes them fastest: what every answer to this request has. */
@@ -101,7 +100,6 @@ export class Exchange implements RequestContext, TracePosition {
     const position = placeInTrace(req.headers, books.sampledRatio);
     this.traceId = position.traceId;
     this.spanId = position.spanId;
-    this.traceState = position.traceState;
     this.parent = position.parent;
     this.isSampled = position.isSampled && !isProbe(this.path);
   }

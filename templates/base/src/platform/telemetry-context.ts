@@ -36,9 +36,10 @@ export const telemetryContext: ContextManager = {
 
 function contextOf(exchange: Exchange | undefined): Context {
   if (exchange === undefined) return ROOT_CONTEXT;
-  const { span, traceId, spanId, traceState } = exchange;
+  const { span, traceId, spanId, parent } = exchange;
   if (span !== undefined) return trace.setSpan(ROOT_CONTEXT, span);
   const unsampled = { traceId, spanId, traceFlags: TraceFlags.NONE };
+  const traceState = parent?.traceState;
   return trace.setSpanContext(
     ROOT_CONTEXT,
     traceState === undefined ? unsampled : { ...unsampled, traceState },

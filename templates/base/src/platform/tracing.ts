@@ -9,7 +9,6 @@ import {
   trace,
   TraceFlags,
   type Tracer,
-  type TraceState,
 } from "@opentelemetry/api";
 import { parseTraceParent } from "@opentelemetry/core";
 import type { IdGenerator } from "@opentelemetry/sdk-trace";
@@ -18,7 +17,6 @@ import type { IdGenerator } from "@opentelemetry/sdk-trace";
 export interface TracePosition {
   readonly traceId: string;
   readonly spanId: string;
-  readonly traceState: TraceState | undefined;
   /** The caller's span; undefined when the trace starts here. */
   readonly parent: SpanContext | undefined;
   readonly isSampled: boolean;
@@ -35,7 +33,6 @@ export function placeInTrace(headers: IncomingHttpHeaders, ratio: number): Trace
   return {
     traceId: parent?.traceId ?? hex.slice(16),
     spanId: hex.slice(0, 16),
-    traceState: parent?.traceState,
     parent,
     isSampled: parent === undefined ? Math.random() < ratio : hasSampledFlag(parent),
   };
