@@ -3,7 +3,6 @@ import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
 import { type Result, runCheck } from "./check.ts";
-import { dependencyChecks } from "./checks/dependencies.ts";
 import { CHECKS } from "./run-contract.ts";
 import type { Dependency, Instance, LaunchOptions, Target } from "./target.ts";
 
@@ -31,7 +30,7 @@ export async function resultAgainst(
   id: string,
   make: (options: LaunchOptions) => Fake,
 ): Promise<Result> {
-  const check = [...CHECKS, ...dependencyChecks].find((one) => one.id === id);
+  const check = CHECKS.find((one) => one.id === id);
   if (check === undefined) throw new Error(`there is no check ${id}`);
   const fake = make({});
   const instance = await start(fake);

@@ -1,6 +1,7 @@
 import { type Check, type Result, runCheck } from "./check.ts";
 import { bodyChecks } from "./checks/bodies.ts";
 import { corsChecks } from "./checks/cors.ts";
+import { dependencyChecks } from "./checks/dependencies.ts";
 import { docsChecks } from "./checks/docs.ts";
 import { errorChecks } from "./checks/errors.ts";
 import { healthChecks } from "./checks/health.ts";
@@ -33,6 +34,8 @@ export const CHECKS: readonly Check[] = [
   ...telemetryChecks,
   ...settingsChecks,
   ...processChecks,
+  // Last: they take away what the service depends on.
+  ...dependencyChecks,
 ];
 
 /**

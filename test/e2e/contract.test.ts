@@ -1,7 +1,6 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 
 import { runCheck } from "../contract/check.ts";
-import { dependencyChecks } from "../contract/checks/dependencies.ts";
 import { CHECKS, runContract } from "../contract/run-contract.ts";
 import { launcherOf } from "../contract/service/launch.ts";
 import { fuzz } from "../contract/service/schemathesis.ts";
@@ -112,13 +111,10 @@ describe.each(Object.entries(services))(
       await fuzz(whenReady(launch), context);
     });
 
-    test.each([...CHECKS.filter(({ id }) => !ELSEWHERE.includes(id)), ...dependencyChecks])(
-      "$id",
-      async (check) => {
-        const { sentence, outcome, note } = await runCheck(check, target);
-        expect(outcome, `${note}\nthe standard: ${sentence}`).toBe("passed");
-      },
-    );
+    test.each(CHECKS.filter(({ id }) => !ELSEWHERE.includes(id)))("$id", async (check) => {
+      const { sentence, outcome, note } = await runCheck(check, target);
+      expect(outcome, `${note}\nthe standard: ${sentence}`).toBe("passed");
+    });
   },
 );
 

@@ -31,7 +31,7 @@ export async function withCollector<Result>(
   // Only when somebody looks: what is measured beside it shall not wait for that.
   function decodedSpans(): Span[] {
     for (; decoded < received.length; decoded += 1) {
-      for (const span of decodeSpans(received[decoded]!)) spans.push(span);
+      spans.push(...decodeSpans(received[decoded]!));
     }
     return spans;
   }
