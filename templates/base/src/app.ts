@@ -1,7 +1,7 @@
 import type { Deps } from "./deps.ts";
 import { integrationRoutes } from "./integrations/routes.ts";
 import { type App, assembleApp, type Platform } from "./platform/app.ts";
-import { cors } from "./platform/cors.ts";
+import { cors } from "./platform/http/cors.ts";
 import { listRules, scoreReceipt } from "./routes/receipts.ts";
 
 /** The service's table of contents: what runs before every route, and the routes. It builds, it never listens. */

@@ -1,14 +1,14 @@
 import type { RequestListener } from "node:http";
 import { type InjectOptions, inject, type Response } from "light-my-request";
-import { createAccessLog } from "../src/platform/access-log.ts";
+import { createAccessLog } from "../src/platform/observability/access-log.ts";
 import { createApp } from "../src/app.ts";
 import { createDeps, type Deps } from "../src/deps.ts";
 import { assembleApp, type Middleware } from "../src/platform/app.ts";
-import { cors } from "../src/platform/cors.ts";
+import { cors } from "../src/platform/http/cors.ts";
 import { startReadiness } from "../src/platform/health.ts";
 import { createLogger } from "../src/platform/logging.ts";
 import { createMetrics, type Metrics } from "../src/platform/metrics.ts";
-import { createRequests, type Requests } from "../src/platform/requests.ts";
+import { createRequests, type Requests } from "../src/platform/http/requests.ts";
 import type { Route } from "../src/platform/route.ts";
 import { loadSettings } from "../src/settings.ts";
 import { createFakes } from "./integrations/index.ts";

@@ -1,16 +1,16 @@
 import type { RequestListener, ServerOptions } from "node:http";
-import type { Deps } from "../deps.ts";
-import { docsEndpoints } from "./docs/endpoints.ts";
-import { answerError, compileRoute, type Endpoint, type RawInput } from "./endpoint.ts";
+import { docsEndpoints } from "./http/docs/endpoints.ts";
+import { answerError, compileRoute, type Endpoint, type RawInput } from "./http/endpoint.ts";
 import { AppError } from "./errors.ts";
-import { hasOneHost, ONE_HOST } from "./headers.ts";
+import { hasOneHost, ONE_HOST } from "./http/headers.ts";
 import { healthRoutes, type Readiness } from "./health.ts";
 import { createRouter } from "./http/adapter.ts";
-import { openApiDocument } from "./openapi.ts";
-import { pathMalformed } from "./refusals.ts";
-import type { Exchange, Requests } from "./requests.ts";
+import { openApiDocument } from "./http/openapi.ts";
+import { pathMalformed } from "./http/refusals.ts";
+import type { Exchange, Requests } from "./http/requests.ts";
+import type { ServiceDeps } from "./lifespan.ts";
 import type { Route } from "./route.ts";
-import { explainUnmatched, refuseMissingMethods } from "./unmatched.ts";
+import { explainUnmatched, refuseMissingMethods } from "./http/unmatched.ts";
 
 /** Runs before the framework sees a request: answers it, throws, or calls `next` (at once or later). */
 export type Middleware = (exchange: Exchange, next: () => void) => void | Promise<void>;
@@ -29,7 +29,7 @@ export interface Platform {
 
 /** The parts of a service, in the order in which a request meets them. */
 export interface AppParts {
-  deps: Deps;
+  deps: ServiceDeps;
   platform: Platform;
   middleware: Middleware[];
   routes: Route[];
@@ -41,7 +41,7 @@ export async function assembleApp({ deps, platform, middleware, routes }: AppPar
   const served = [...healthRoutes(settings, platform.readiness), ...routes];
   const endpoints = served.map((route) => compileRoute(route, deps));
   if (settings.ENVIRONMENT !== "prod") {
-    endpoints.push(...docsEndpoints(() => openApiDocument(settings.SERVICE_NAME, served)));
+    endpoints.push(...docsEndpoints(() => openApiDocument(settings, served)));
   }
   const fail = (exchange: Exchange, error: unknown): void => {
     try {

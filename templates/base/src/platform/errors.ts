@@ -1,5 +1,5 @@
 import { currentRequest } from "./context.ts";
-import { checkedHeaders } from "./headers.ts";
+import { checkedHeaders } from "./http/headers.ts";
 
 /** The error codes of the standard and the status each is answered with. */
 export const ERROR_STATUS = {

@@ -1,7 +1,6 @@
 import { type Logger, pino, stdTimeFunctions } from "pino";
 import { currentRequest } from "./context.ts";
-import { version } from "./package-info.ts";
-import { type Output, stdout } from "./stdout.ts";
+import { type Output, stdout } from "./observability/stdout.ts";
 
 export type { Logger } from "pino";
 
@@ -9,6 +8,7 @@ interface LogSettings {
   LOG_LEVEL: string;
   SERVICE_NAME: string;
   ENVIRONMENT: string;
+  VERSION: string;
 }
 
 // What a name contains or ends in when its value is nobody's business.
@@ -33,7 +33,7 @@ export function logFields(settings: LogSettings): Record<string, string> {
   return {
     service_name: settings.SERVICE_NAME,
     environment: settings.ENVIRONMENT,
-    version,
+    version: settings.VERSION,
   };
 }
 

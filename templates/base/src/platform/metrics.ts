@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Gauge, type Metric, Registry } from "@prometheus-io/client";
-import { RequestDurations } from "./request-durations.ts";
+import { RequestDurations } from "./observability/request-durations.ts";
 
 /** The metrics of one worker. Register your own here: `new Counter({ …, registers: [metrics.registry] })`. */
 export interface Metrics {

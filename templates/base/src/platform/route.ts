@@ -1,7 +1,7 @@
 import type { z } from "zod";
-import type { Deps } from "../deps.ts";
 import type { ErrorCode } from "./errors.ts";
-import { checkedHeaders } from "./headers.ts";
+import { checkedHeaders } from "./http/headers.ts";
+import type { ServiceDeps } from "./lifespan.ts";
 import type { Logger } from "./logging.ts";
 import type { BodyStream, RawBody } from "./raw-body.ts";
 
@@ -19,7 +19,7 @@ export interface HandlerInput<Params, Query, Headers, Body> {
   query: Output<Query>;
   headers: Output<Headers>;
   body: Output<Body>;
-  deps: Deps;
+  deps: ServiceDeps;
   log: Logger;
   /** Aborted when the client goes away before the answer. */
   signal: AbortSignal;

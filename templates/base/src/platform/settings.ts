@@ -55,6 +55,17 @@ export const standardSettings = {
   STOP_TIMEOUT: seconds.default(120),
 };
 
+/** The settings that the platform itself reads. */
+export type StandardSettings = Readonly<
+  z.output<z.ZodObject<typeof standardSettings>> & {
+    SERVICE_NAME: string;
+    SERVICE_DESCRIPTION: string;
+    VERSION: string;
+    PORT: number;
+    METRICS_PORT: number;
+  }
+>;
+
 /** A TCP port that the service listens on. */
 export const portSetting = whole.pipe(z.number().min(1).max(65_535));
 

@@ -1,9 +1,8 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
-import { hasOneHost, ONE_HOST } from "../headers.ts";
-import { createServer } from "../node-http.ts";
-import { version } from "../package-info.ts";
-import { requestIds } from "../request-ids.ts";
-import { errorText } from "./error-text.ts";
+import { hasOneHost, ONE_HOST } from "../http/headers.ts";
+import { createServer } from "../http/node-http.ts";
+import { requestIds } from "../http/request-ids.ts";
+import { errorText } from "../http/error-text.ts";
 import { BEAT_INTERVAL } from "./messages.ts";
 import { answerProtocolErrors } from "./protocol-errors.ts";
 import { alive, type Cluster } from "./state.ts";
@@ -24,7 +23,7 @@ const FRESH_BEATS = 5;
 export function createHub(cluster: Cluster): Server {
   const routes: Record<string, () => Answer | Promise<Answer>> = {
     "/metrics": () => metrics(cluster),
-    "/health": () => json(200, { status: "healthy", version }),
+    "/health": () => json(200, { status: "healthy", version: cluster.version }),
     "/health/ready": () => readiness(cluster),
   };
   const listener: RequestListener = (req, res) => {

@@ -8,6 +8,7 @@ import { canInherit } from "./listen-socket.ts";
 export interface ClusterSettings {
   ENVIRONMENT: string;
   SERVICE_NAME: string;
+  VERSION: string;
   LOG_LEVEL: string;
   PORT: number;
   METRICS_PORT: number;

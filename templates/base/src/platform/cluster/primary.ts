@@ -100,12 +100,13 @@ function stopWithParent(stop: () => void): void {
 }
 
 function createCluster(
-  { main, log }: PrimaryOptions,
+  { main, log, settings }: PrimaryOptions,
   plan: ClusterPlan,
   socket: BoundSocket,
 ): Cluster {
   return {
     main,
+    version: settings.VERSION,
     log,
     inbox: createInbox<ClusterEvent>(),
     counts: createCounts(),

@@ -2,8 +2,8 @@ import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "../logging.ts";
-import { STATUS_CODES } from "../node-http.ts";
-import { errorText } from "./error-text.ts";
+import { STATUS_CODES } from "../http/node-http.ts";
+import { errorText } from "../http/error-text.ts";
 
 interface Refusal {
   status: number;

@@ -55,6 +55,8 @@ export type ClusterEvent =
 export interface Cluster {
   /** The module that workers run: the service's own main. */
   readonly main: string;
+  /** Of the service, for /health. */
+  readonly version: string;
   readonly log: Logger;
   readonly inbox: Inbox<ClusterEvent>;
   readonly counts: Counts;

@@ -1,9 +1,9 @@
 import express, { type Express, type Request, type Response } from "express";
 import { parse as parseQuery } from "fast-querystring";
-import type { AdapterOptions, Endpoint, Router } from "../endpoint.ts";
-import { IncomingMessage, ServerResponse } from "../node-http.ts";
-import { MAX_PARAM_LENGTH, pathMalformed } from "../refusals.ts";
-import { exchangeOf } from "../requests.ts";
+import type { AdapterOptions, Endpoint, Router } from "./endpoint.ts";
+import { IncomingMessage, ServerResponse } from "./node-http.ts";
+import { MAX_PARAM_LENGTH, pathMalformed } from "./refusals.ts";
+import { exchangeOf } from "./requests.ts";
 import type { Method } from "../route.ts";
 import { readJson } from "./body.ts";
 import { normalTarget, queryOf } from "./target.ts";

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { parse } from "secure-json-parse";
-import { BODY_LIMIT_BYTES, bodyMalformed, bodyNotJson, bodyTooLarge } from "../refusals.ts";
+import { BODY_LIMIT_BYTES, bodyMalformed, bodyNotJson, bodyTooLarge } from "./refusals.ts";
 
 const JSON_TYPE = /^application\/json\s*(?:;|$)/i;
 

@@ -5,7 +5,7 @@ import Fastify, {
   type onRequestHookHandler,
   type RouteOptions,
 } from "fastify";
-import type { AdapterOptions, Endpoint, Router } from "../endpoint.ts";
+import type { AdapterOptions, Endpoint, Router } from "./endpoint.ts";
 import {
   BODY_LIMIT_BYTES,
   bodyMalformed,
@@ -13,8 +13,8 @@ import {
   bodyTooLarge,
   MAX_PARAM_LENGTH,
   pathMalformed,
-} from "../refusals.ts";
-import { exchangeOf } from "../requests.ts";
+} from "./refusals.ts";
+import { exchangeOf } from "./requests.ts";
 
 /**
  * Serves `endpoints` with Fastify: its router and its body parser. The answer is written by the platform, the same for

@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { inspect } from "node:util";
 import { SpanStatusCode } from "@opentelemetry/api";
 import type { z } from "zod";
-import type { Deps } from "../../deps.ts";
+import type { ServiceDeps } from "../lifespan.ts";
 import { runInRequest } from "../context.ts";
 import type { Logger } from "../logging.ts";
 import { toDeadLetter, type Verdict } from "./dead-letters.ts";
@@ -19,7 +19,7 @@ import { contextOf, type RecordContext } from "./record-context.ts";
 
 /** What a handler may use beside the event. */
 export interface HandlerContext {
-  deps: Deps;
+  deps: ServiceDeps;
   log: Logger;
 }
 
@@ -43,7 +43,7 @@ export function onEvent<Schema extends z.ZodType>(
 /** What the processing of records needs. */
 export interface DeliveryOptions {
   handlers: readonly EventHandler[];
-  deps: Deps;
+  deps: ServiceDeps;
   group: string;
   metrics: KafkaMetrics;
   /** Writes to the dead letter topic. */

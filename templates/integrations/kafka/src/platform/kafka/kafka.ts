@@ -1,6 +1,6 @@
 import type { Registry } from "@prometheus-io/client";
 import type { z } from "zod";
-import type { Deps } from "../../deps.ts";
+import type { ServiceDeps } from "../lifespan.ts";
 import type { Background } from "../lifespan.ts";
 import { startConsumer } from "./consumer.ts";
 import { createDelivery, type EventHandler } from "./delivery.ts";
@@ -23,7 +23,7 @@ export interface Kafka {
     data: z.input<Schema>,
   ): Promise<string>;
   /** Calls the handlers with the events of the service's topic, from now on. */
-  consume(handlers: readonly EventHandler[], deps: Deps): Background;
+  consume(handlers: readonly EventHandler[], deps: ServiceDeps): Background;
   /** Rejects when the topic cannot be reached. */
   check(): Promise<void>;
   /** Sends what waits, and closes. */

@@ -9,8 +9,8 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import { currentRequest, type RequestContext } from "../context.ts";
-import { requestIds } from "../request-ids.ts";
-import { placeInTrace, startSpanAt, type TracePosition } from "../tracing.ts";
+import { requestIds } from "../http/request-ids.ts";
+import { placeInTrace, startSpanAt, type TracePosition } from "../observability/tracing.ts";
 import type { KafkaRecord, OutgoingRecord } from "./port.ts";
 
 /** The surroundings of a record's processing, in the form that a request's have. */
