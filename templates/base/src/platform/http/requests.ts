@@ -213,10 +213,12 @@ function trackedClasses(): Required<Pick<ServerOptions, "IncomingMessage" | "Ser
     override end(chunk?: unknown, encoding?: unknown, callback?: unknown): this {
       const { exchange } = this;
       if (exchange === undefined) return super.end(chunk, encoding as never, callback as never);
-      if (typeof chunk !== "function") exchange.bytesSent += lengthOf(chunk);
       if (isStillSending(this.req)) {
-        endAfterBody(this, chunk, encoding, (done) => super.end(done), callback);
-      } else super.end(chunk, encoding as never, callback as never);
+        endAfterBody(this, chunk, encoding, callback, (done) => super.end(done));
+      } else {
+        exchange.bytesSent += lengthOf(chunk);
+        super.end(chunk, encoding as never, callback as never);
+      }
       exchange.end(this.destroyed ? CLIENT_LEFT : this.statusCode);
       return this;
     }
@@ -331,10 +333,12 @@ export function createRequestTracker(
     // The listeners after this one, and all that comes over the socket later, belong to the request too.
     scopes.enterWith(scope);
     socket.emit = AsyncResource.bind(socket.emit.bind(socket)) as typeof socket.emit;
+    let status = CLIENT_LEFT;
+    watchHandshake(socket, exchange, (found) => (status = found));
     upgraded.add(socket);
     socket.once("close", () => {
       upgraded.delete(socket);
-      exchange.end(101);
+      exchange.end(status);
     });
   }
 
@@ -369,12 +373,14 @@ export function createRequestTracker(
       return server;
     },
     adopt(req, res) {
-      const exchange = exchangeOf(req) ?? begin(req);
       if ((res as Tracked).exchange !== undefined) return;
+      const known = exchangeOf(req);
+      const exchange = known ?? begin(req);
       const { headers } = exchange;
       for (let at = 0; at < headers.length; at += 2) res.setHeader(headers[at]!, headers[at + 1]!);
-      if (scopes.getStore()?.request === exchange) return;
-      res.once("close", () => exchange.end(res.writableEnded ? res.statusCode : CLIENT_LEFT));
+      res.once("finish", () => exchange.end(res.statusCode));
+      if (known !== undefined) return;
+      res.once("close", () => exchange.end(CLIENT_LEFT));
       scopes.enterWith({ request: exchange, telemetry: undefined });
     },
     inFlight: () => open.oldestFirst().map(({ requestId }) => requestId),
@@ -399,10 +405,28 @@ function trackUpgrades(server: Server, begin: (req: IncomingMessage, socket: Dup
   server.on("newListener", onNewListener);
 }
 
+/** Adds the ids to the first answer over an upgraded socket, which no ServerResponse writes, and tells its status. */
+function watchHandshake(
+  socket: Duplex,
+  { headers }: Exchange,
+  onStatus: (status: number) => void,
+): void {
+  for (const method of ["write", "end"] as const) {
+    const original = socket[method] as (...args: unknown[]) => never;
+    socket[method] = (chunk?: unknown, ...rest: unknown[]): never => {
+      socket[method] = original;
+      const [, version, status] = /^(HTTP\/1\.1) (\d{3}) /.exec(String(chunk).slice(0, 13)) ?? [];
+      if (version === undefined) return original.call(socket, chunk, ...rest);
+      onStatus(Number(status));
+      const ids = `X-Request-ID: ${headers[1]}\r\nX-Correlation-ID: ${headers[3]}\r\n`;
+      const text = String(chunk);
+      return original.call(socket, text.replace("\r\n", `\r\n${/^x-request-id:/im.test(text) ? "" : ids}`), ...rest);
+    };
+  }
+}
+
 /** Tells a WebSocket's client that the server goes away, and hangs up when it does not answer. */
 function closeUpgraded(socket: Duplex): void {
-  const exchange = scopes.getStore();
-  void exchange;
   socket.write(GOING_AWAY);
   setTimeout(() => socket.destroy(), LINGER_MS).unref();
 }
@@ -451,8 +475,8 @@ function endAfterBody(
   res: ServerResponse,
   chunk: unknown,
   encoding: unknown,
-  end: (done: () => void) => void,
   callback: unknown,
+  end: (done: () => void) => void,
 ): void {
   const { req } = res;
   const isBody = chunk !== undefined && chunk !== null && typeof chunk !== "function";
