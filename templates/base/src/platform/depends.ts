@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { oas31 } from "zod-openapi";
 import type { ErrorCode } from "./errors.ts";
 import type { ServiceDeps } from "./lifespan.ts";
 import type { Logger } from "./logging.ts";
@@ -8,7 +9,7 @@ export interface SecurityScheme {
   /** Its name in openapi.json. */
   name: string;
   /** An OpenAPI 3.1 security scheme, such as `{ type: "http", scheme: "bearer" }`. */
-  scheme: Record<string, unknown>;
+  scheme: oas31.SecuritySchemeObject;
   /** What the caller must be allowed, for documentation; the dependency checks it. */
   scopes?: string[];
 }

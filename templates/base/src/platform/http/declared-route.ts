@@ -1,13 +1,15 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
 import { Readable } from "node:stream";
-import type { z } from "zod";
-import { type Dependencies, DependencyScope } from "../depends.ts";
+import { z } from "zod";
+import { type Dependencies, DependencyScope, withNested } from "../depends.ts";
+import type { ErrorCode } from "../errors.ts";
 import type { ServiceDeps } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
 import { RawBody } from "../raw-body.ts";
 import { Content, encodeEvents, type ServerEvent, type Source, toReadable } from "../responses.ts";
 import { Reply, type Route } from "../route.ts";
 import type { HeaderValues } from "./headers.ts";
+import type { Operation } from "./openapi.ts";
 import { paramsOf } from "./path.ts";
 import type { Platform } from "./platform.ts";
 import { exchangeOf } from "./requests.ts";
@@ -42,7 +44,11 @@ export interface CompiledRoute {
   /** Whether `openDependencies` has anything to do. */
   hasDependencies: boolean;
   /** Makes the route's per-request dependencies, before the body is read. They close with the response. */
-  openDependencies(parts: RequestParts, req: IncomingMessage, res: ServerResponse): Promise<unknown>;
+  openDependencies(
+    parts: RequestParts,
+    req: IncomingMessage,
+    res: ServerResponse,
+  ): Promise<unknown>;
   /** Calls the handler, at once. @param depends what `openDependencies` gave. */
   run(
     parts: RequestParts,
@@ -81,7 +87,6 @@ class Input {
 }
 
 const NONE: HeaderValues = {};
-const JSON_UTF8 = "application/json; charset=utf-8";
 
 /**
  * Compiles a declared route: its schemas become straight-line code once, which makes checking about four times as fast.
@@ -149,7 +154,12 @@ function compileResponse(response: z.ZodType | Content): CompiledResponse {
   if (response.type === "undefined") {
     return { kind: "empty", contentType: "", encode: String, content: undefined };
   }
-  return { kind: "json", contentType: JSON_UTF8, encode: encoderOf(response), content: undefined };
+  return {
+    kind: "json",
+    contentType: "application/json",
+    encode: encoderOf(response),
+    content: undefined,
+  };
 }
 
 /** The headers of a reply. A Content-Type of its own wins over the declared one. */
@@ -160,7 +170,8 @@ function takeHeaders(answer: Answer, headers: HeaderValues): void {
   answer.headers = Object.fromEntries(entries.filter((entry) => entry !== own));
   answer.contentType = String(own[1]);
   const isText = typeof answer.value === "string";
-  if (answer.kind === "json" && isText && !/\bjson\b/i.test(answer.contentType)) answer.kind = "text";
+  if (answer.kind === "json" && isText && !/\bjson\b/i.test(answer.contentType))
+    answer.kind = "text";
 }
 
 /** Brings a value that is not JSON into the form that it is sent in. @throws {Error} when it is of another kind. */
@@ -180,7 +191,8 @@ function prepare(
     file: typeof value === "string",
     empty: value === undefined,
   };
-  if (!fits[kind]) throw new Error(`the route declares ${kind}, and the handler gave ${typeof value}`);
+  if (!fits[kind])
+    throw new Error(`the route declares ${kind}, and the handler gave ${typeof value}`);
   if (kind !== "stream") return;
   if (req.method === "HEAD") {
     if (value instanceof Readable) value.destroy();
@@ -234,4 +246,24 @@ function signalOf(res: ServerResponse): AbortSignal {
   if (res.destroyed) abort();
   else res.once("close", abort);
   return controller.signal;
+}
+
+/** What openapi.json says of a route: with the errors and security schemes of its dependencies. */
+export function operationOf(route: Route): Operation {
+  const nested = [...withNested(route.depends)].map(({ definition }) => definition);
+  const errors = [route, ...nested].flatMap(({ errors: own }) => (own ?? []) as ErrorCode[]);
+  const responses = Object.entries(route.responses as Record<string, z.ZodType | Content>);
+  return {
+    ...route,
+    errors: [...new Set(errors)],
+    responses: Object.fromEntries(
+      responses.map(([status, response]) => {
+        const isEmpty = response instanceof Content && response.kind === "empty";
+        return [status, isEmpty ? z.undefined() : response];
+      }),
+    ),
+    security: nested.flatMap(({ security }) =>
+      security === undefined ? [] : [{ scopes: [], ...security }],
+    ),
+  };
 }

@@ -1,7 +1,7 @@
 import type { DependencyOverrides } from "../depends.ts";
 import type { Readiness } from "../health.ts";
 import type { ServiceDeps } from "../lifespan.ts";
-import type { Route } from "../route.ts";
+import type { Operation } from "./openapi.ts";
 import type { RequestTracker } from "./requests.ts";
 
 /** What the platform hands to `createApp`, for the functions of app.ts. */
@@ -11,8 +11,8 @@ export interface Platform {
   readonly readiness: Readiness;
   /** What tests put in the place of per-request dependencies. */
   readonly dependencyOverrides: DependencyOverrides;
-  /** Routes for openapi.json, in the order of registration. */
-  readonly documented: Route[];
+  /** What openapi.json describes, in the order of registration. */
+  readonly documented: Operation[];
   /** Per-request dependencies that are being closed. */
   readonly closing: Set<Promise<void>>;
 }

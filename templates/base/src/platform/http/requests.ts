@@ -174,7 +174,7 @@ interface Tracked extends ServerResponse {
 }
 
 /** The classes of a server's requests and responses: new ones for each server, as a framework adds its methods to them. */
-function trackedClasses(): Required<Pick<ServerOptions, "IncomingMessage" | "ServerResponse">> {
+function trackedClasses(): Pick<ServerOptions, "IncomingMessage" | "ServerResponse"> {
   class TrackedRequest extends nodeHttp.IncomingMessage {
     /** The response, until it was told to send "100 Continue". */
     expecting: ServerResponse | undefined = undefined;
@@ -236,7 +236,9 @@ function withOwn(
 ): OutgoingHttpHeader[] {
   const all: OutgoingHttpHeader[] = own.slice();
   if (Array.isArray(given)) {
-    const pairs = Array.isArray(given[0]) ? (given as unknown as OutgoingHttpHeader[][]).flat() : given;
+    const pairs = Array.isArray(given[0])
+      ? (given as unknown as OutgoingHttpHeader[][]).flat()
+      : given;
     for (let at = 0; at < pairs.length; at += 2) add(all, String(pairs[at]), pairs[at + 1]);
   } else {
     for (const name in given) add(all, name, (given as OutgoingHttpHeaders)[name]);
@@ -259,7 +261,7 @@ export function sendError(res: ServerResponse, error: AppError): void {
   const body = JSON.stringify(errorBody(error));
   res.writeHead(error.status, {
     ...error.headers,
-    "Content-Type": "application/json; charset=utf-8",
+    "Content-Type": "application/json",
     "Content-Length": Buffer.byteLength(body),
   });
   res.end(body);
@@ -348,8 +350,8 @@ export function createRequestTracker(
       if (prototypes !== undefined) {
         // Express would change the prototype of each request and response, which makes all code after that slower.
         const { IncomingMessage: Request, ServerResponse: Response } = classes;
-        prototypes.request = Object.setPrototypeOf(Request.prototype, prototypes.request);
-        prototypes.response = Object.setPrototypeOf(Response.prototype, prototypes.response);
+        prototypes.request = Object.setPrototypeOf(Request!.prototype, prototypes.request);
+        prototypes.response = Object.setPrototypeOf(Response!.prototype, prototypes.response);
       }
       const track: RequestListener = (req, res) => {
         const exchange = begin(req);
@@ -396,7 +398,10 @@ export function createRequestTracker(
 }
 
 /** Calls `begin` before all other listeners of "upgrade". Without any, Node takes such a request for an ordinary one. */
-function trackUpgrades(server: Server, begin: (req: IncomingMessage, socket: Duplex) => void): void {
+function trackUpgrades(
+  server: Server,
+  begin: (req: IncomingMessage, socket: Duplex) => void,
+): void {
   const onNewListener = (event: string): void => {
     if (event !== "upgrade") return;
     server.off("newListener", onNewListener);
@@ -420,7 +425,11 @@ function watchHandshake(
       onStatus(Number(status));
       const ids = `X-Request-ID: ${headers[1]}\r\nX-Correlation-ID: ${headers[3]}\r\n`;
       const text = String(chunk);
-      return original.call(socket, text.replace("\r\n", `\r\n${/^x-request-id:/im.test(text) ? "" : ids}`), ...rest);
+      return original.call(
+        socket,
+        text.replace("\r\n", `\r\n${/^x-request-id:/im.test(text) ? "" : ids}`),
+        ...rest,
+      );
     };
   }
 }

@@ -1,8 +1,9 @@
-import type { Server } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { basename, dirname, resolve } from "node:path";
 import cors from "@fastify/cors";
 import { send } from "@fastify/send";
 import Fastify, {
+  type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
@@ -13,9 +14,21 @@ import findMyWay from "find-my-way";
 import { asError, errorBody, logFailure } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
 import { corsOptions } from "./http/cors-options.ts";
-import { type Answer, type CompiledRoute, compileRoute } from "./http/declared-route.ts";
+import {
+  type Answer,
+  type CompiledRoute,
+  compileRoute,
+  operationOf,
+} from "./http/declared-route.ts";
 import { documentationPages, type Page } from "./http/docs.ts";
-import { documentedRoute, schemaCompilers, templateOf, toFastifyError, toFastifyPath } from "./http/fastify.ts";
+import {
+  documentedRoute,
+  schemaCompilers,
+  templateOf,
+  toFastifyError,
+  toFastifyPath,
+  type ZodTypeProvider,
+} from "./http/fastify.ts";
 import { JSON_TYPE, readJson } from "./http/json-body.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import type { Platform } from "./http/platform.ts";
@@ -25,8 +38,18 @@ import type { Route } from "./route.ts";
 
 export type { Platform } from "./http/platform.ts";
 
-/** What `createApp` returns. */
-export type App = FastifyInstance;
+/** What `createApp` returns: a Fastify instance whose routes are typed by their zod schemas. */
+export type App = FastifyInstance<
+  Server,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+/** An instance or a scope of it, whatever its type provider. */
+// oxlint-disable-next-line typescript/no-explicit-any -- of any type provider
+type Scope = FastifyInstance<any, any, any, any, any>;
 
 declare module "fastify" {
   interface FastifyContextConfig {
@@ -43,16 +66,14 @@ declare module "fastify" {
   }
 }
 
-const JSON_UTF8 = "application/json; charset=utf-8";
-
 /**
  * A Fastify instance for this service: zod schemas in both directions, the standard's error bodies, CORS, health routes
  * and documentation. Hooks on the instance itself see these too, as in any Fastify: a guard belongs into a scope.
  */
-export async function createFastify(platform: Platform): Promise<FastifyInstance> {
+export async function createFastify(platform: Platform): Promise<App> {
   const { deps, requests, documented } = platform;
   const { log, settings } = deps;
-  const app: FastifyInstance = Fastify({
+  const app: App = Fastify({
     serverFactory: (handler) => requests.createServer(handler as never),
     genReqId: (req) => exchangeOf(req as never)?.requestId ?? "",
     // Every line of the service's log has the request's ids already.
@@ -64,7 +85,7 @@ export async function createFastify(platform: Platform): Promise<FastifyInstance
     return503OnClosing: false,
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: answerError,
-  });
+  }).withTypeProvider<ZodTypeProvider>();
   const routeNames = new Map<string, string>();
   const paths = findMyWay({ maxParamLength: MAX_PARAM_LENGTH });
   const methods = new Set<HTTPMethods>();
@@ -82,12 +103,13 @@ export async function createFastify(platform: Platform): Promise<FastifyInstance
       .removeHeader("connection")
       .code(error.status)
       .headers(error.headers)
-      .type(JSON_UTF8)
+      .type("application/json")
+      .serializer(asIs)
       .send(JSON.stringify(errorBody(error)));
   }
 
   app.setErrorHandler(answerError);
-  app.addContentTypeParser(JSON_TYPE, (request, payload) => readJson(request.raw, payload as never));
+  app.addContentTypeParser(JSON_TYPE, parseJson);
   // To Fastify alone, these have no body, also where a route declares one.
   for (const method of ["GET", "HEAD"]) {
     app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
@@ -111,7 +133,10 @@ export async function createFastify(platform: Platform): Promise<FastifyInstance
   if (settings.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(settings));
   registerRoutes(app, healthRoutes(settings, platform.readiness), platform);
   if (settings.ENVIRONMENT !== "prod") {
-    registerPages(app, documentationPages(() => openApiDocument(settings, documented)));
+    registerPages(
+      app,
+      documentationPages(() => openApiDocument(settings, documented)),
+    );
   }
   app.decorate("throwUnmatched", ({ raw }) => {
     const path = exchangeOf(raw)?.path ?? "";
@@ -125,17 +150,13 @@ export async function createFastify(platform: Platform): Promise<FastifyInstance
  * Registers declared routes on an instance or in a scope of it, as ordinary routes: its hooks and plugins apply to them.
  * @throws {Error} naming the route when a path or its parameters cannot be used.
  */
-export function registerRoutes(
-  app: FastifyInstance,
-  routes: readonly Route[],
-  platform: Platform,
-): void {
+export function registerRoutes(app: Scope, routes: readonly Route[], platform: Platform): void {
   const compiled = routes.map((route) => compileRoute(route, platform));
-  platform.documented.push(...routes);
+  platform.documented.push(...routes.map(operationOf));
   // Scopes, because what a parser takes is a matter of the scope: JSON and nothing else, or no body at all.
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser(JSON_TYPE, ({ raw }, payload) => readJson(raw, payload as never));
+    scope.addContentTypeParser(JSON_TYPE, parseJson);
     for (const route of compiled.filter(({ readsJson }) => readsJson)) scope.route(toRoute(route));
   });
   void app.register(async (scope) => {
@@ -166,6 +187,11 @@ export async function mount(app: App): Promise<Mounted> {
   });
   await app.ready();
   return { server: app.server, close: () => app.close() };
+}
+
+/** A parser of Fastify's; a hook may have put another stream in the place of the request. */
+function parseJson({ raw }: FastifyRequest, payload: IncomingMessage): Promise<unknown> {
+  return readJson(raw, payload);
 }
 
 function toRoute(compiled: CompiledRoute): RouteOptions {
@@ -207,6 +233,11 @@ function toRoute(compiled: CompiledRoute): RouteOptions {
   };
 }
 
+/** With a serializer Fastify adds no charset, which JSON does not have; RFC 8259, 11. */
+function asIs(text: unknown): string {
+  return text as string;
+}
+
 /** To Fastify alone, nothing between two slashes is a value. */
 function refuseEmptyParams(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
   if (Object.values(request.params as object).includes("")) request.server.throwUnmatched(request);
@@ -226,8 +257,9 @@ function sendAnswer(reply: FastifyReply, answer: Answer): void {
     sendFile(reply, value as string).catch((thrown) => fail(reply, thrown));
   } else if (kind !== "json") void reply.send(value);
   // To Fastify, a string or null is a whole body already.
-  else if (typeof value !== "object" || value === null) void reply.send(answer.encode(value));
-  else void reply.serializer(answer.encode).send(value);
+  else if (typeof value !== "object" || value === null) {
+    void reply.serializer(asIs).send(answer.encode(value));
+  } else void reply.serializer(answer.encode).send(value);
 }
 
 /** With ranges and conditions, by what @fastify/static is made of. */
@@ -242,10 +274,10 @@ async function sendFile(reply: FastifyReply, path: string): Promise<void> {
   void reply.code(file.statusCode).headers(headers).send(file.stream);
 }
 
-function registerPages(app: FastifyInstance, pages: readonly Page[]): void {
+function registerPages(app: App, pages: readonly Page[]): void {
   for (const page of pages) {
     app.get(page.path, { schema: { hide: true } as object }, async (request, reply) => {
-      const { status, headers, body } = await page.answer(request.headers);
+      const { status, headers, body } = await page.answer(request.headers["if-none-match"]);
       return reply.code(status).headers(headers).send(body);
     });
   }

@@ -1,12 +1,23 @@
 import ajvCompiler from "@fastify/ajv-compiler";
 import stringifyCompiler from "@fastify/fast-json-stringify-compiler";
-import type { FastifyError, FastifySchema, FastifyServerOptions } from "fastify";
+import type {
+  FastifyError,
+  FastifySchema,
+  FastifyServerOptions,
+  FastifyTypeProvider,
+} from "fastify";
 import { z } from "zod";
 import { AppError, toAppError } from "../errors.ts";
-import type { Method, Route } from "../route.ts";
 import { checkerOf, encoderOf, type Part } from "./schemas.ts";
+import type { Operation } from "./openapi.ts";
 import { parsePath } from "./path.ts";
 import { bodyMalformed, bodyNotJson, bodyTooLarge, notFound, pathMalformed } from "./refusals.ts";
+
+/** Gives native routes the types of their zod schemas. */
+export interface ZodTypeProvider extends FastifyTypeProvider {
+  validator: this["schema"] extends z.ZodType ? z.output<this["schema"]> : unknown;
+  serializer: this["schema"] extends z.ZodType ? z.input<this["schema"]> : unknown;
+}
 
 /** Fastify's names of the parts of a request. */
 const PARTS: Record<string, Part> = {
@@ -25,7 +36,7 @@ type Compilers = NonNullable<
 export const schemaCompilers: Compilers = {
   buildValidator(schemas, options) {
     const fallback = ajvCompiler()(schemas as never, options as never);
-    return (route) => {
+    return ((route: unknown) => {
       const { schema, httpPart } = route as { schema: unknown; httpPart?: string };
       if (!isZod(schema)) return fallback(route as never) as never;
       const check = checkerOf(PARTS[httpPart ?? ""] ?? "body", schema);
@@ -36,7 +47,7 @@ export const schemaCompilers: Compilers = {
           return { error: error as Error };
         }
       };
-    };
+    }) as never;
   },
   buildSerializer(schemas, options) {
     const fallback = stringifyCompiler()(schemas as never, options as never);
@@ -73,22 +84,23 @@ export function documentedRoute(
   method: string,
   path: string,
   schema: (FastifySchema & { hide?: boolean; summary?: string; tags?: string[] }) | undefined,
-): Route[] {
+): Operation[] {
   if (schema === undefined || schema.hide === true || method === "HEAD") return [];
   const responses = Object.entries((schema.response ?? {}) as Record<string, unknown>);
   return [
     {
-      method: method as Method,
+      method,
       path,
-      summary: schema.summary ?? `${method} ${path}`,
+      summary: schema.summary,
       ...(schema.tags && { tags: schema.tags }),
       ...zodOf("params", schema.params),
       ...zodOf("query", schema.querystring),
       ...zodOf("headers", schema.headers),
       ...zodOf("body", schema.body),
-      responses: Object.fromEntries(responses.filter(([, response]) => isZod(response))),
-      handler: () => undefined,
-    } as Route,
+      responses: Object.fromEntries(
+        responses.filter((entry): entry is [string, z.ZodType] => isZod(entry[1])),
+      ),
+    },
   ];
 }
 
