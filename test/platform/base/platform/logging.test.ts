@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { createLogger } from "../../src/platform/logging.ts";
-import { version } from "../../src/platform/package-info.ts";
+import manifest from "../../package.json" with { type: "json" };
 
 const settings = { LOG_LEVEL: "info", SERVICE_NAME: "svc", ENVIRONMENT: "stage" };
 
@@ -18,7 +18,7 @@ test("a line has the fields of the standard", () => {
     message: "trying again",
     service_name: "svc",
     environment: "stage",
-    version,
+    version: manifest.version,
     attempt: 2,
   });
 });
