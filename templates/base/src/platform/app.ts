@@ -1,5 +1,5 @@
 import type { RequestListener, ServerOptions } from "node:http";
-import { docsEndpoints } from "./http/docs/endpoints.ts";
+import { documentationPages } from "./http/docs.ts";
 import { answerError, compileRoute, type Endpoint, type RawInput } from "./http/endpoint.ts";
 import { AppError } from "./errors.ts";
 import { hasOneHost, ONE_HOST } from "./http/headers.ts";
@@ -41,7 +41,16 @@ export async function assembleApp({ deps, platform, middleware, routes }: AppPar
   const served = [...healthRoutes(settings, platform.readiness), ...routes];
   const endpoints = served.map((route) => compileRoute(route, deps));
   if (settings.ENVIRONMENT !== "prod") {
-    endpoints.push(...docsEndpoints(() => openApiDocument(settings, served)));
+    for (const { path, answer } of documentationPages(() => openApiDocument(settings, served))) {
+      endpoints.push({
+        method: "GET",
+        path,
+        answer: async (_input, { req }) => ({
+          body: undefined,
+          ...(await answer(req.headers["if-none-match"])),
+        }),
+      });
+    }
   }
   const fail = (exchange: Exchange, error: unknown): void => {
     try {

@@ -159,7 +159,7 @@ function parametersOf({ path, params, query, headers }: Operation): ZodOpenApiPa
 function requestBodyOf(body: z.ZodType | Content): ZodOpenApiRequestBodyObject {
   const { description, limit, ...content } = contentOf(body);
   return {
-    required: !(body instanceof z.ZodType && body._zod.optin === "optional"),
+    required: !(body instanceof z.ZodType) || body._zod.optin === undefined,
     description: description ?? (limit === undefined ? undefined : `At most ${limit} bytes`),
     content: mediaTypes({ ...content, limit }),
   } as ZodOpenApiRequestBodyObject;

@@ -76,7 +76,7 @@ const LONGEST_TEXT = 200;
 function limit(details: ErrorDetail[]): ErrorDetail[] {
   if (details.length <= MOST_DETAILS) return details;
   const shown = details.slice(0, MOST_DETAILS - 1);
-  const [part] = details[0]!.field.split(".", 1);
+  const [part] = details.at(-1)!.field.split(".", 1);
   return [...shown, { field: part!, message: `and ${details.length - shown.length} more` }];
 }
 
