@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError, type ErrorDetail } from "../errors.ts";
+import { queryCoercion } from "./query.ts";
 
 export type Checked = z.ZodSafeParseResult<unknown>;
 
@@ -129,4 +130,42 @@ function isZodText(issue: z.core.$ZodIssue): boolean {
 
 function cut(text: string): string {
   return text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT - 1).toWellFormed()}…`;
+}
+
+/** The parts of a request that have schemas, as error details name them. */
+export type Part = "params" | "query" | "headers" | "body";
+
+/**
+ * Compiles the check of one part of a request.
+ * @returns a function that gives the part as its schema makes it (a promise with asynchronous refinements), and throws an
+ * AppError with what is wrong with it.
+ */
+export function checkerOf(part: Part, schema: z.ZodType): (given: unknown) => unknown {
+  const compiled = compileSchema(schema);
+  const prepare = part === "query" ? queryCoercion(schema) : undefined;
+  return (given) => {
+    const input = prepare === undefined ? given : prepare(given as Record<string, unknown>);
+    const result = compiled.safeParse(input);
+    const take = (found: Checked): unknown => {
+      if (found.success) return found.data;
+      throw validationError([{ part, issues: found.error.issues, input }]);
+    };
+    return result instanceof Promise ? result.then(take) : take(result);
+  };
+}
+
+/**
+ * Compiles the check of an answer.
+ * @returns a function that gives it as JSON text, and throws when it breaks the schema.
+ */
+export function encoderOf(schema: z.ZodType): (value: unknown) => string {
+  const compiled = compileSchema(schema);
+  return (value) => {
+    const result = compiled.safeParse(value);
+    if (result instanceof Promise) {
+      throw new TypeError("the schema of an answer cannot have asynchronous refinements");
+    }
+    if (result.success) return JSON.stringify(result.data);
+    throw new Error("the response breaks its declared schema", { cause: result.error });
+  };
 }
