@@ -4,6 +4,7 @@ import { z } from "zod";
 import { ERROR_STATUS } from "../../src/platform/errors.ts";
 import { openApiDocument, type Operation } from "../../src/platform/http/openapi.ts";
 import { rawBody } from "../../src/platform/raw-body.ts";
+import { bytes, events, file, text } from "../../src/platform/responses.ts";
 import { defineRoute } from "../../src/platform/route.ts";
 
 const service = { SERVICE_NAME: "svc", SERVICE_DESCRIPTION: "A service", VERSION: "1.2.3" };
@@ -262,6 +263,18 @@ describe("answers", () => {
       202: { content: { "text/event-stream": { schema: { required: ["id"] } } } },
       203: { content: { "application/json": { schema: { required: ["id"] } } } },
     });
+  });
+
+  test("of responses.ts say their media type, without its parameters", () => {
+    const responses = answersOf({
+      200: text("text/csv"),
+      201: bytes("image/png"),
+      202: events(z.object({ id: z.string() })),
+      203: file(),
+    });
+    expect(
+      Object.values(responses).flatMap(({ content }: any) => Object.keys(content ?? {})),
+    ).toEqual(["text/csv", "image/png", "text/event-stream", "*/*"]);
   });
 
   test("without content have none", () => {
