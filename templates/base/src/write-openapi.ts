@@ -14,12 +14,12 @@ const modules = { deps: () => import("./deps.ts"), app: () => import("./app.ts")
 let log = "";
 const logger = createLogger(settings, { write: (lines) => void (log += lines) });
 const { server, close } = await startWeb(modules, settings, logger);
-server!.listen(0, "127.0.0.1");
-await once(server!, "listening");
-const { port } = server!.address() as AddressInfo;
+server.listen(0, "127.0.0.1");
+await once(server, "listening");
+const { port } = server.address() as AddressInfo;
 const response = await fetch(`http://127.0.0.1:${port}/openapi.json`);
 const text = await response.text();
-server!.close();
+server.close();
 await close();
 
 if (!response.ok) {

@@ -42,7 +42,7 @@ export const schemaCompilers: Compilers = {
       const check = checkerOf(PARTS[httpPart ?? ""] ?? "body", schema);
       return (data: unknown) => {
         try {
-          const value = check(data);
+          const value = data === null ? checkNull(check) : check(data);
           return value instanceof Promise ? value.then((later) => replace(data, later)) : { value };
         } catch (error) {
           return { error: error as Error };
@@ -56,6 +56,17 @@ export const schemaCompilers: Compilers = {
       isZod(route.schema) ? encoderOf(route.schema) : (fallback(route as never) as never);
   },
 };
+
+/** Fastify says null where there is no body: it is one only to a schema that takes null. */
+function checkNull(check: (given: unknown) => unknown): unknown {
+  const missing = (): unknown => check(undefined);
+  try {
+    const value = check(null);
+    return value instanceof Promise ? value.catch(missing) : value;
+  } catch {
+    return missing();
+  }
+}
 
 /** Fastify waits for a check, but does not take a value from it: what was sent becomes what the schema makes of it. */
 function replace(given: unknown, checked: unknown): void {
