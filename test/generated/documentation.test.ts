@@ -53,6 +53,7 @@ async function addCallerRoute(directory: string): Promise<void> {
 }
 
 describe("the documentation of a new service", () => {
+  let directory: string;
   let service: RunningService;
   let browser: Browser;
 
@@ -61,7 +62,7 @@ describe("the documentation of a new service", () => {
     if (executablePath === undefined) {
       throw new Error("no Chromium found: install one, or name it in CHROMIUM");
     }
-    const directory = await createService("documented-service", []);
+    directory = await createService("documented-service", []);
     await addCallerRoute(directory);
     await runScript(directory, "build");
     service = await startBuilt(directory);
@@ -125,6 +126,13 @@ describe("the documentation of a new service", () => {
     await page.getByRole("button", { name: "Try it out" }).click();
     await page.getByRole("button", { name: "Execute" }).click();
     await page.getByText("Bearer a-token").first().waitFor();
+  });
+
+  it("npm run openapi writes what is served", async () => {
+    await runScript(directory, "openapi");
+    const written: unknown = JSON.parse(await readFile(join(directory, "openapi.json"), "utf8"));
+    const served = await fetch(`${service.api}/openapi.json`);
+    expect(written).toEqual(await served.json());
   });
 
   it("openapi.json passes redocly's recommended rules without a warning", async () => {

@@ -19,7 +19,7 @@ import {
 } from "./openapi-schemas.ts";
 
 /** A body of a media type of its own: text, bytes, a stream, server-sent events, a form. */
-export interface Content {
+export interface ContentDescription {
   contentType?: string | undefined;
   contentTypes?: readonly string[] | undefined;
   schema?: z.ZodType | undefined;
@@ -48,9 +48,9 @@ export interface Operation {
   params?: z.ZodType | undefined;
   query?: z.ZodType | undefined;
   headers?: z.ZodType | undefined;
-  body?: z.ZodType | Content | undefined;
+  body?: z.ZodType | ContentDescription | undefined;
   /** By status; a schema alone means JSON, and `z.undefined()` no content. */
-  responses?: Record<string, z.ZodType | Content> | undefined;
+  responses?: Record<string, z.ZodType | ContentDescription> | undefined;
   errors?: readonly ErrorCode[] | undefined;
   security?: readonly Security[] | undefined;
 }
@@ -156,7 +156,7 @@ function parametersOf({ path, params, query, headers }: Operation): ZodOpenApiPa
   };
 }
 
-function requestBodyOf(body: z.ZodType | Content): ZodOpenApiRequestBodyObject {
+function requestBodyOf(body: z.ZodType | ContentDescription): ZodOpenApiRequestBodyObject {
   const { description, limit, ...content } = contentOf(body);
   return {
     required: !(body instanceof z.ZodType) || body._zod.optin === undefined,
@@ -165,20 +165,23 @@ function requestBodyOf(body: z.ZodType | Content): ZodOpenApiRequestBodyObject {
   } as ZodOpenApiRequestBodyObject;
 }
 
-function responseOf(status: string, answer: z.ZodType | Content): ZodOpenApiResponseObject {
+function responseOf(
+  status: string,
+  answer: z.ZodType | ContentDescription,
+): ZodOpenApiResponseObject {
   const content = contentOf(answer);
   const { description = STATUS_CODES[status] ?? "Answer" } = content;
   const media = /^(1..|204|205|304)$/.test(status) ? {} : mediaTypes(content);
   return Object.keys(media).length === 0 ? { description } : { description, content: media };
 }
 
-function contentOf(declared: z.ZodType | Content): Content {
+function contentOf(declared: z.ZodType | ContentDescription): ContentDescription {
   if (!(declared instanceof z.ZodType)) return declared;
   const isEmpty = declared instanceof z.ZodUndefined || declared instanceof z.ZodVoid;
   return isEmpty ? {} : { contentType: JSON_TYPE, schema: declared };
 }
 
-function mediaTypes(content: Content): ZodOpenApiContentObject {
+function mediaTypes(content: ContentDescription): ZodOpenApiContentObject {
   const { contentType, schema, limit } = content;
   const { contentTypes = contentType === undefined ? [] : [contentType] } = content;
   const types = contentTypes.length === 0 && schema !== undefined ? [JSON_TYPE] : contentTypes;
