@@ -121,6 +121,7 @@ describe("the documentation of a new service", () => {
     await page.locator(".auth-btn-wrapper .authorize").click();
     await page.locator(".btn-done").click();
     await page.getByText("Show who calls").click();
+    await page.waitForURL(/#.*caller/);
     await page.reload();
     // The address keeps the operation open.
     await page.getByRole("button", { name: "Try it out" }).click();

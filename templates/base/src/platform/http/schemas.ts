@@ -96,9 +96,10 @@ export function describeIssues(
   input: unknown,
 ): ErrorDetail[] {
   const details = [...detailsOf(part, issues, input)];
-  if (details.length <= MOST_DETAILS) return details;
+  const hidden = Math.max(0, issues.length - MOST_DETAILS) + details.length - MOST_DETAILS;
+  if (hidden <= 0) return details;
   const shown = details.slice(0, MOST_DETAILS - 1);
-  return [...shown, { field: part, message: `and ${details.length - shown.length} more` }];
+  return [...shown, { field: part, message: `and ${hidden + 1} more` }];
 }
 
 // Schemas of a recursive union nest their issues as deep as the caller nests the body.
@@ -110,7 +111,8 @@ function* detailsOf(
   input: unknown,
   options: number[] = [],
 ): Generator<ErrorDetail> {
-  for (const issue of issues) {
+  // A body of a megabyte can have a million faults.
+  for (const issue of issues.slice(0, MOST_DETAILS)) {
     const place = [field, ...issue.path.map(String)].join(".");
     const value = issue.path.reduce<unknown>((at, key) => (at as Fields | undefined)?.[key], input);
     const isMissing = value === undefined && isZodText(issue);
