@@ -148,7 +148,8 @@ test("a handler that does not read answers all the same", async () => {
 });
 
 test("openapi.json says what may be sent", () => {
-  const document = openApiDocument("demo", [countBytes]) as {
+  const service = { SERVICE_NAME: "demo", SERVICE_DESCRIPTION: "Demo", VERSION: "1.0.0" };
+  const document = openApiDocument(service, [countBytes]) as {
     paths: Record<string, { put: { requestBody: unknown; responses: object } }>;
   };
   const { requestBody, responses } = document.paths["/bytes/{id}"]!.put;
