@@ -59,7 +59,7 @@ export async function startWeb(
   const { deps, checks } = lifespan;
   const readiness = stack.use(await startReadiness(checks, log));
   const accessLog = stack.use(createAccessLog(settings, options.output));
-  const requests = createRequestTracker(accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
+  const requests = createRequestTracker(log, accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
   const closing = new Set<Promise<void>>();
   stack.defer(async () => void (await Promise.all(closing)));
   const { dependencyOverrides = new Map() } = options;

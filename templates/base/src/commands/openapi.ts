@@ -2,13 +2,13 @@
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
-import { startWeb } from "./platform/lifespan/web.ts";
-import { createLogger } from "./platform/logging.ts";
-import { loadSettings } from "./settings.ts";
+import { startWeb } from "../platform/lifespan/web.ts";
+import { createLogger } from "../platform/logging.ts";
+import { loadSettings } from "../settings.ts";
 
 const [file = "openapi.json"] = process.argv.slice(2);
 const settings = loadSettings({ ...process.env, ENVIRONMENT: "dev", LOG_LEVEL: "error" });
-const modules = { deps: () => import("./deps.ts"), app: () => import("./app.ts") };
+const modules = { deps: () => import("../deps.ts"), app: () => import("../app.ts") };
 
 // Asked over HTTP, so that routes of every kind are in it: declared, native, and those of plugins.
 let log = "";
