@@ -18,7 +18,9 @@ describe.concurrent("a worker that dies", () => {
     const slow = request(`${running.url}/slow?ms=300`);
     await running.seen({ message: "slow request" });
     await request(`${running.url}/throw`);
-    const line = await running.seen({ message: "uncaught exception: the process exits" });
+    const line = await running.seen({
+      message: "uncaught exception: the worker exits when it is replaced",
+    });
     expect(line).toMatchObject({ level: "fatal", error: { message: "boom" } });
     expect((await slow).status).toBe(200);
     expect(await running.seen({ message: "worker died: exit code 1" })).toMatchObject({
@@ -34,7 +36,7 @@ describe.concurrent("a worker that dies", () => {
       await running.seen({ message: "worker ready" }, death + 1);
     }
     expect((await request(running.url)).status).toBe(200);
-    expect((await request(`${running.hub}/metrics`)).body).toContain(
+    expect((await request(`${running.admin}/metrics`)).body).toContain(
       'cluster_worker_restarts_total{reason="crash"} 3',
     );
   });
@@ -79,7 +81,7 @@ describe.concurrent("a worker that hangs", () => {
     expect(line["signal"]).toBe("SIGKILL");
     await running.seen({ message: "worker ready" }, 2);
     expect((await request(running.url)).status).toBe(200);
-    expect((await request(`${running.hub}/metrics`)).body).toMatch(
+    expect((await request(`${running.admin}/metrics`)).body).toMatch(
       /^cluster_worker_hangs_total [1-9]/m,
     );
   });
@@ -94,7 +96,7 @@ describe.concurrent("a worker that hangs", () => {
   it("is left alone when the timeout is off", async () => {
     const running = await start({ options: { timeout: 0, workers: 2 } });
     void failureOf(request(`${running.url}/block`));
-    expect((await request(`${running.hub}/health/ready`)).status).toBe(200);
+    expect((await request(`${running.admin}/health/ready`)).status).toBe(200);
     expect((await request(running.url)).status).toBe(200);
   });
 });

@@ -24,7 +24,7 @@ export interface Fixture {
 export interface Running {
   readonly child: ChildProcess;
   readonly url: string;
-  readonly hub: string;
+  readonly admin: string;
   /** Exit code, or the name of the signal. */
   readonly exited: Promise<number | string>;
   readonly lines: Line[];
@@ -88,7 +88,7 @@ function follow(
   return {
     child,
     url: `http://127.0.0.1:${port}`,
-    hub: `http://127.0.0.1:${metricsPort}`,
+    admin: `http://127.0.0.1:${metricsPort}`,
     exited,
     lines,
     change,

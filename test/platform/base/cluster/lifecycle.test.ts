@@ -79,8 +79,8 @@ describe.concurrent("TERM", () => {
     const running = await start({ options: { deregistrationDelay: 1 } });
     running.kill("SIGTERM");
     await running.seen({ message: "stopping" });
-    expect((await request(`${running.hub}/health/ready`)).status).toBe(503);
-    expect((await request(`${running.hub}/health`)).status).toBe(200);
+    expect((await request(`${running.admin}/health/ready`)).status).toBe(503);
+    expect((await request(`${running.admin}/health`)).status).toBe(200);
     expect(await request(running.url)).toMatchObject({ status: 200, connection: "close" });
     expect(await running.exited).toBe(0);
   });

@@ -5,47 +5,26 @@ import type { Logger } from "../logging.ts";
 import { STATUS_CODES } from "../http/node-http.ts";
 import { errorText } from "../http/error-text.ts";
 
-interface Refusal {
-  status: number;
-  code: string;
-  message: string;
-}
-
-const MALFORMED: Refusal = {
-  status: 400,
-  code: "VALIDATION_ERROR",
-  message: "malformed HTTP request",
+/** Status, code and message of the answer to an error of Node's parser. */
+const ANSWERS: Record<string, [number, string, string]> = {
+  HPE_HEADER_OVERFLOW: [431, "HEADERS_TOO_LARGE", "the request's headers are too large"],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, "PAYLOAD_TOO_LARGE", "the chunk extensions are too large"],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, "REQUEST_TIMEOUT", "the request took too long to arrive"],
 };
-const REFUSALS: Record<string, Refusal> = {
-  HPE_HEADER_OVERFLOW: {
-    status: 431,
-    code: "HEADERS_TOO_LARGE",
-    message: "the request's headers are too large",
-  },
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: {
-    status: 413,
-    code: "PAYLOAD_TOO_LARGE",
-    message: "the chunk extensions are too large",
-  },
-  ERR_HTTP_REQUEST_TIMEOUT: {
-    status: 408,
-    code: "REQUEST_TIMEOUT",
-    message: "the request took too long to arrive",
-  },
-};
+const MALFORMED = [400, "VALIDATION_ERROR", "malformed HTTP request"] as const;
 
 /**
  * Answers what never becomes a request (a malformed request line, headers beyond the limit, a request that does
- * not end) with the standard's error body, logs that, and closes. Replaces the framework's own answer, which has another
- * form.
+ * not end) with the standard's error body, logs that, and closes. Replaces the framework's own listener, whose
+ * body has another form.
  */
 export function answerProtocolErrors(server: Server, log: Logger): void {
   server.removeAllListeners("clientError");
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
     if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
-    // What has been written of the other answer still goes out.
+    // The rest of the response that has begun still goes out.
     else if (isAnswering(socket)) socket.destroySoon();
-    else refuse(socket, REFUSALS[error.code ?? ""] ?? MALFORMED, log);
+    else answer(socket, ANSWERS[error.code ?? ""] ?? MALFORMED, log);
   });
 }
 
@@ -54,14 +33,18 @@ function isAnswering(socket: Socket & { _httpMessage?: { headersSent: boolean } 
   return socket._httpMessage?.headersSent ?? false;
 }
 
-function refuse(socket: Socket, { status, code, message }: Refusal, log: Logger): void {
+function answer(
+  socket: Socket,
+  [status, code, message]: readonly [number, string, string],
+  log: Logger,
+): void {
   const id = randomUUID();
   log.info(
     { request_id: id, correlation_id: id, code, status, remote_ip: socket.remoteAddress },
     `request refused: ${message}`,
   );
   const body = errorText(code, message, id);
-  const answer = [
+  const lines = [
     `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
     "Connection: close",
     "Content-Type: application/json; charset=utf-8",
@@ -71,5 +54,5 @@ function refuse(socket: Socket, { status, code, message }: Refusal, log: Logger)
     "",
     body,
   ];
-  socket.end(answer.join("\r\n"), () => socket.destroy());
+  socket.end(lines.join("\r\n"), () => socket.destroy());
 }

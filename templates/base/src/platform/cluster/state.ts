@@ -1,15 +1,19 @@
 import type { ChildProcess } from "node:child_process";
 import type { BoundSocket } from "node:net";
 import type { Logger } from "../logging.ts";
-import type { Counts } from "./counts.ts";
-import type { Inbox } from "./inbox.ts";
-import type { Beat, DrainMode, ToPrimary } from "./messages.ts";
-import type { Role } from "./orders.ts";
-import type { ClusterPlan } from "./plan.ts";
-import type { Pool } from "./pool.ts";
+import type { ClusterHooks, ClusterPlan } from "./config.ts";
+import type { Beat, DrainMode, Role } from "./protocol.ts";
 
-/** booting → ready → draining → gone; killed: SIGKILL is on its way. */
-export type Phase = "booting" | "ready" | "draining" | "killed";
+/** The workers of one role. A failure in one pool delays no replacement in the other. */
+export interface Pool {
+  readonly role: Role;
+  /** How many there should be; TTIN and TTOU change it for web. */
+  desired: number;
+  /** Crashes in a row, for the back-off. */
+  failures: number;
+  /** No worker is spawned before. */
+  spawnAfter: number;
+}
 
 /** One worker process. Times are milliseconds of performance.now(). */
 export interface Worker {
@@ -17,17 +21,20 @@ export interface Worker {
   readonly slot: number;
   readonly pool: Pool;
   readonly child: ChildProcess;
-  /** Where its inspector listens once SIGUSR1 wakes it. */
+  /** Where its inspector listens after SIGUSR1. */
   readonly inspectPort: number;
   readonly bornAt: number;
-  phase: Phase;
+  /** killed: SIGKILL is on its way. */
+  phase: "booting" | "ready" | "draining" | "killed";
   wasReady: boolean;
   lastBeatAt: number;
   beat: Beat | undefined;
   snapshot: object[] | undefined;
-  /** Why it is to be replaced; undefined while it is good. */
+  /** Why it is to be replaced; undefined while it is not. */
   outdated: string | undefined;
-  /** When patience ends. */
+  /** When it stops accepting even if its replacement is not ready. */
+  drainAt: number;
+  /** Time of the SIGKILL. */
   killAt: number;
   /** Why it was killed, for the log and the metrics. */
   killReason: string | undefined;
@@ -40,28 +47,24 @@ export interface Reload {
   /** HUP: a whole new set is ready before the first old worker drains. USR2: one after the other. */
   wholeSet: boolean;
   startedAt: number;
-  /** What was in force before, to go back to; undefined while the plan is the same. */
+  /** To go back to when it fails; undefined while the plan is the same. */
   before: { plan: ClusterPlan; workers: number } | undefined;
 }
 
-/** What the loop takes out of its inbox. */
-export type ClusterEvent =
-  | { type: "signal"; signal: NodeJS.Signals }
-  | { type: "message"; worker: Worker; message: ToPrimary }
-  | { type: "exit"; worker: Worker; code: number | null; signal: NodeJS.Signals | null }
-  | { type: "wake" };
-
-/** Everything the primary knows. The verbs beside this file (spawn, reap, murder, manage, halt) work on it. */
+/** Everything the primary knows. Its functions (spawn, reap, manage, halt, …) work on it. */
 export interface Cluster {
   /** The module that workers run: the service's own main. */
   readonly main: string;
   /** Of the service, for /health. */
   readonly version: string;
   readonly log: Logger;
-  readonly inbox: Inbox<ClusterEvent>;
-  readonly counts: Counts;
-  /** The counters and histograms of workers that are gone, in the form of a worker's snapshot. */
-  history: object[];
+  readonly events: EventQueue;
+  /** Totals for /metrics: workers that were replaced and reloads by result. */
+  readonly restarts: Map<string, number>;
+  readonly reloads: Map<"ok" | "failed", number>;
+  hangs: number;
+  /** The counters and histograms of workers that have exited, in the form of a worker's snapshot. */
+  exitedMetrics: object[];
   readonly pools: Record<Role, Pool>;
   readonly workers: Set<Worker>;
   /** Bound here and inherited by every web worker, as in Gunicorn: it outlives any of them. */
@@ -74,12 +77,39 @@ export interface Cluster {
   exitCode: number;
 }
 
-/** Asks a worker to go, and sets the time when it is made to. */
+/** Event handlers add what is to be done; one loop does it, so that no two steps overlap. */
+export class EventQueue {
+  #events: (() => void | Promise<void>)[] = [];
+  #wake = (): void => {};
+
+  add(event: () => void | Promise<void> = () => {}): void {
+    this.#events.push(event);
+    this.#wake();
+  }
+
+  /** Everything that came in, in order; empty when nothing did for `waitMs`. */
+  async take(waitMs: number): Promise<(() => void | Promise<void>)[]> {
+    if (this.#events.length === 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, waitMs);
+      this.#wake = resolve;
+      await promise;
+      clearTimeout(timer);
+    }
+    return this.#events.splice(0);
+  }
+}
+
+export function increment<Key>(totals: Map<Key, number>, key: Key): void {
+  totals.set(key, (totals.get(key) ?? 0) + 1);
+}
+
+/** Asks a worker to exit, and sets the time of the SIGKILL. */
 export function drain(worker: Worker, mode: DrainMode, patienceSeconds: number): void {
   if (worker.phase === "killed") return;
   worker.phase = "draining";
   worker.killAt = Math.min(worker.killAt, performance.now() + patienceSeconds * 1_000);
-  // A worker that is going away by itself has no channel any more; its exit is on the way.
+  // Without a channel it is exiting by itself.
   if (worker.child.connected) worker.child.send({ type: "drain", mode }, () => {});
 }
 
@@ -90,7 +120,7 @@ export function kill(worker: Worker, reason: string): void {
   worker.child.kill("SIGKILL");
 }
 
-/** The workers that count as capacity, now or soon; of one pool, or of all. */
+/** The workers that are capacity, now or soon; of one pool, or of all. */
 export function alive({ workers }: Cluster, only?: Pool): Worker[] {
   return [...workers].filter(
     ({ phase, pool }) =>
@@ -98,9 +128,23 @@ export function alive({ workers }: Cluster, only?: Pool): Worker[] {
   );
 }
 
-/** Those of them that have been ready and are not to be replaced. */
-export function fresh(cluster: Cluster, pool: Pool): Worker[] {
+/** Those of them that have been ready and stay. */
+export function upToDate(cluster: Cluster, pool: Pool): Worker[] {
   return alive(cluster, pool).filter(
     ({ outdated, wasReady }) => outdated === undefined && wasReady,
   );
+}
+
+/** Runs a hook of cluster.config.ts and waits for it. An exception is logged: a hook must not stop the service. */
+export async function callHook<Name extends keyof ClusterHooks>(
+  { plan, log }: Pick<Cluster, "plan" | "log">,
+  name: Name,
+  ...args: Parameters<NonNullable<ClusterHooks[Name]>>
+): Promise<void> {
+  const hook = plan.hooks[name] as ((...given: unknown[]) => unknown) | undefined;
+  try {
+    await hook?.(...args);
+  } catch (error) {
+    log.error({ error, hook: name }, `the hook ${name} failed`);
+  }
 }

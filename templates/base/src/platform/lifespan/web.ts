@@ -1,5 +1,5 @@
 import type { App, Platform } from "../app.ts";
-import type { WorkerService } from "../cluster/service.ts";
+import type { WorkerService } from "../cluster/protocol.ts";
 import { startReadiness } from "../health.ts";
 import { createServer } from "../http/node-http.ts";
 import { refuseExpectation } from "../http/refusals.ts";

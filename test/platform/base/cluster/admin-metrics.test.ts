@@ -1,6 +1,6 @@
 import { AggregatorRegistry, Counter, Gauge, Histogram, Registry } from "@prometheus-io/client";
 import { expect, it } from "vitest";
-import { fold } from "../../src/platform/cluster/exposition.ts";
+import { mergeExited } from "../../src/platform/cluster/admin-metrics.ts";
 
 /** The snapshot of a worker that answered `count` requests, the last within 0.2 s. */
 async function snapshotOf(count: number): Promise<object[]> {
@@ -18,9 +18,9 @@ function textOf(history: object[]): Promise<string> {
 }
 
 it("keeps counters and histograms of the dead, and forgets their gauges", async () => {
-  const once = await fold([], await snapshotOf(2));
-  const twice = await fold(once, await snapshotOf(3));
-  const text = await textOf(await fold(twice, await snapshotOf(10)));
+  const once = await mergeExited([], await snapshotOf(2));
+  const twice = await mergeExited(once, await snapshotOf(3));
+  const text = await textOf(await mergeExited(twice, await snapshotOf(10)));
   expect(text).toContain('r_total{code="200"} 15');
   expect(text).toContain('d_seconds_bucket{le="0.1"} 0');
   expect(text).toContain('d_seconds_bucket{le="1"} 3');
@@ -29,5 +29,5 @@ it("keeps counters and histograms of the dead, and forgets their gauges", async 
 });
 
 it("is empty before anybody died", async () => {
-  expect(await textOf(await fold([], []))).toBe("\n");
+  expect(await textOf(await mergeExited([], []))).toBe("\n");
 });

@@ -1,16 +1,11 @@
 import { describe, expect, it } from "vitest";
 import options from "../../src/cluster.config.ts";
-import {
-  type Budgets,
-  findContradictions,
-  keepAliveFor,
-} from "../../src/platform/cluster/budgets.ts";
 import { heapFor, heapSetByHand, workersFor } from "../../src/platform/cluster/capacity.ts";
-import { makePlan } from "../../src/platform/cluster/plan.ts";
+import { type Budgets, findContradictions, makePlan } from "../../src/platform/cluster/config.ts";
 
 const sound: Budgets = {
-  stopTimeout: 40,
-  loadBalancerIdleTimeout: 60,
+  STOP_TIMEOUT: 40,
+  LOAD_BALANCER_IDLE_TIMEOUT: 60,
   deregistrationDelay: 5,
   gracefulTimeout: 30,
   keepAlive: 65,
@@ -25,7 +20,7 @@ describe("findContradictions", () => {
   });
 
   it.each([
-    [{ stopTimeout: 39 }, /^STOP_TIMEOUT: .* 39 s, .* 40 s/],
+    [{ STOP_TIMEOUT: 39 }, /^STOP_TIMEOUT: .* 39 s, .* 40 s/],
     [{ keepAlive: 60 }, /^KEEP_ALIVE: 60 s .* 60 s/],
     [{ processes: 3 }, /^WEB_CONCURRENCY: 3 processes .* 700 MiB .* 2100 MiB, .* 2000 MiB/],
   ])("names both numbers of %j", (change, message) => {
@@ -38,11 +33,6 @@ describe("findContradictions", () => {
 });
 
 describe("the defaults", () => {
-  it("keep idle connections longer than the load balancer", () => {
-    expect(keepAliveFor({ ...options, keepAlive: "auto" }, 60)).toBe(65);
-    expect(keepAliveFor({ ...options, keepAlive: 70 }, 60)).toBe(70);
-  });
-
   it.each([
     [0.25, 1],
     [1, 1],
@@ -71,12 +61,12 @@ describe("makePlan", () => {
   const settings = {
     ENVIRONMENT: "prod",
     SERVICE_NAME: "receipts",
-    LOG_LEVEL: "info",
+    VERSION: "1.0.0",
     PORT: 8000,
     METRICS_PORT: 8080,
     LOAD_BALANCER_IDLE_TIMEOUT: 90,
     STOP_TIMEOUT: 120,
-  };
+  } as const;
 
   it("decides everything that the file leaves open", async () => {
     const { plan, problems } = await makePlan({ ...options, workers: "auto" }, settings, {
@@ -87,8 +77,15 @@ describe("makePlan", () => {
     expect(plan).toMatchObject({ keepAlive: 95, processTitle: "receipts" });
   });
 
+  it("keeps idle connections longer than the load balancer, unless told otherwise", async () => {
+    const auto = await makePlan({ ...options, keepAlive: "auto" }, settings, { env: {} });
+    expect(auto.plan.keepAlive).toBe(95);
+    const told = await makePlan({ ...options, keepAlive: 100 }, settings, { env: {} });
+    expect(told.plan.keepAlive).toBe(100);
+  });
+
   it("waits for no load balancer in dev, unless told to", async () => {
-    const dev = { ...settings, ENVIRONMENT: "dev" };
+    const dev = { ...settings, ENVIRONMENT: "dev" } as const;
     expect((await makePlan(options, dev, { env: {} })).plan.deregistrationDelay).toBe(0);
     const told = await makePlan(options, dev, { env: { DEREGISTRATION_DELAY: "2" } });
     expect(told.plan.deregistrationDelay).toBe(2);

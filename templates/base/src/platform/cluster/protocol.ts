@@ -1,0 +1,86 @@
+import type { Server } from "node:http";
+import type { ClusterPlan } from "./config.ts";
+
+/** `web` listens and answers; `background` runs the integrations' background work. */
+export type Role = "web" | "background";
+
+/** What the primary passes to a worker at its start. */
+export interface WorkerConfig extends Omit<ClusterPlan, "workers" | "background" | "hooks"> {
+  worker: number;
+  role: Role;
+}
+
+/** Set in a worker's environment, and only there. */
+export const WORKER_VARIABLE = "CLUSTER_WORKER";
+
+/** Is this process a worker? */
+export function isWorker(env: NodeJS.ProcessEnv = process.env): boolean {
+  return env[WORKER_VARIABLE] !== undefined;
+}
+
+/** Takes the worker's configuration out of the environment, so that its child processes are not workers. */
+export function readWorkerConfig(env: NodeJS.ProcessEnv = process.env): WorkerConfig {
+  const config = JSON.parse(env[WORKER_VARIABLE] ?? "null") as WorkerConfig;
+  delete env[WORKER_VARIABLE];
+  return config;
+}
+
+/** The state of the dependencies as a worker last saw it. */
+export interface ReadinessReport {
+  ready: boolean;
+  checks: Record<string, "healthy" | "unhealthy">;
+}
+
+/** The interface between the process manager and the service that runs in a worker. */
+export interface WorkerService {
+  /** Not listening yet: the worker listens and closes. None where background work runs. */
+  server?: Server;
+  /**
+   * From now on every response, also one in preparation, ends its connection. With `stopping` the whole
+   * service goes down and readiness turns 503; without, only this worker is replaced.
+   */
+  beginDrain(options: { stopping: boolean }): void;
+  /** Ends background work, closes the dependencies in reverse order, then flushes telemetry. */
+  close(): Promise<void>;
+  /** Cached and cheap: it goes to the primary with every heartbeat. */
+  readiness(): ReadinessReport;
+  /** The worker's registry as plain data, for the primary's /metrics. */
+  metricsSnapshot(): Promise<object[]>;
+  /** Ids of the requests that are not answered yet: named in a hang report. */
+  requestsInFlight(): string[];
+  /** Calls `listener` after each answered request. */
+  onRequestFinished(listener: () => void): void;
+}
+
+/** Why a worker asks to be replaced. `crash`: an exception that nobody caught; it exits once it is replaced. */
+export type RetireReason = "max_requests" | "memory" | "signal" | "crash";
+
+/** A sign of life from the worker's event loop. */
+export interface Beat {
+  type: "beat";
+  readiness: ReadinessReport;
+  /** Ids of the requests in flight, the oldest first; bounded. */
+  requests: string[];
+  /** The metrics, when they changed since the last beat. */
+  metrics?: object[];
+}
+
+/** A worker's message. Other messages on the IPC channel are ignored. */
+export type ToPrimary = { type: "ready" } | { type: "retire"; reason: RetireReason } | Beat;
+
+/**
+ * How a worker is to exit. `stop`: the service goes down, serve on for the deregistration delay first;
+ * `replace`: others take over, accept nothing more but let idle connections come back once; `quick`: now.
+ */
+export type DrainMode = "stop" | "replace" | "quick";
+
+/** The primary's message. */
+export interface ToWorker {
+  type: "drain";
+  mode: DrainMode;
+}
+
+/** Seconds between two beats. */
+export const BEAT_INTERVAL = 1;
+/** How many requests a hang report names. */
+export const MAX_REQUEST_IDS = 100;
