@@ -1,28 +1,6 @@
 import { Agent } from "node:http";
 import { describe, expect, it } from "vitest";
-import { request, type Running, start } from "./harness.ts";
-
-/** Sends requests one after the other until told to stop; then tells how many, or what the first failure was. */
-function keepAsking({ url }: Running, agent?: Agent): { stop(): Promise<number> } {
-  const state = { asking: true };
-  const ask = async (): Promise<number> => {
-    let count = 0;
-    for (; state.asking; count += 1) {
-      const { status } = await request(url, agent ? { agent } : {});
-      if (status !== 200) throw new Error(`status ${status}`);
-    }
-    return count;
-  };
-  const outcome = Promise.allSettled([ask()]);
-  return {
-    async stop() {
-      state.asking = false;
-      const [asked] = await outcome;
-      if (asked.status === "rejected") throw asked.reason;
-      return asked.value;
-    },
-  };
-}
+import { keepAsking, request, start } from "./harness.ts";
 
 describe.concurrent("HUP", () => {
   it("replaces all workers without losing a request, new before old", async () => {
