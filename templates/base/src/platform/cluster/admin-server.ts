@@ -2,7 +2,7 @@ import type { IncomingMessage, RequestListener, Server, ServerResponse } from "n
 import { hasOneHost, ONE_HOST } from "../http/headers.ts";
 import { createServer } from "../http/node-http.ts";
 import { requestIds } from "../http/request-ids.ts";
-import { errorText } from "../http/error-text.ts";
+import { errorText } from "../errors.ts";
 import { answerProtocolErrors } from "./protocol-errors.ts";
 import { BEAT_INTERVAL } from "./protocol.ts";
 import { alive, type Cluster } from "./state.ts";

@@ -3,7 +3,7 @@ import type { Server } from "node:http";
 import type { Socket } from "node:net";
 import type { Logger } from "../logging.ts";
 import { STATUS_CODES } from "../http/node-http.ts";
-import { errorText } from "../http/error-text.ts";
+import { errorText } from "../errors.ts";
 
 /** Status, code and message of the answer to an error of Node's parser. */
 const ANSWERS: Record<string, [number, string, string]> = {
