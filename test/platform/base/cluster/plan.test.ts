@@ -1,34 +1,40 @@
 import { describe, expect, it } from "vitest";
 import options from "../../src/cluster.config.ts";
 import { heapFor, heapSetByHand, workersFor } from "../../src/platform/cluster/capacity.ts";
-import { type Budgets, findContradictions, makePlan } from "../../src/platform/cluster/config.ts";
+import {
+  type ClusterPlan,
+  findContradictions,
+  makePlan,
+} from "../../src/platform/cluster/config.ts";
+import type { StandardSettings } from "../../src/platform/settings.ts";
 
-const sound: Budgets = {
-  STOP_TIMEOUT: 40,
-  LOAD_BALANCER_IDLE_TIMEOUT: 60,
+const sound = {
   deregistrationDelay: 5,
   gracefulTimeout: 30,
   keepAlive: 65,
-  processes: 2,
+  workers: 1,
+  background: 1,
   heap: 700,
-  memory: 2_000,
-};
+} as ClusterPlan;
+const limits = { STOP_TIMEOUT: 40, LOAD_BALANCER_IDLE_TIMEOUT: 60 } as StandardSettings;
 
 describe("findContradictions", () => {
   it("finds none where everything fits, to the second", () => {
-    expect(findContradictions(sound)).toEqual([]);
+    expect(findContradictions(sound, limits, 2_000)).toEqual([]);
   });
 
   it.each([
-    [{ STOP_TIMEOUT: 39 }, /^STOP_TIMEOUT: .* 39 s, .* 40 s/],
-    [{ keepAlive: 60 }, /^KEEP_ALIVE: 60 s .* 60 s/],
-    [{ processes: 3 }, /^WEB_CONCURRENCY: 3 processes .* 700 MiB .* 2100 MiB, .* 2000 MiB/],
-  ])("names both numbers of %j", (change, message) => {
-    expect(findContradictions({ ...sound, ...change })).toEqual([expect.stringMatching(message)]);
+    [{}, { STOP_TIMEOUT: 39 }, /^STOP_TIMEOUT: .* 39 s, .* 40 s/],
+    [{ keepAlive: 60 }, {}, /^KEEP_ALIVE: 60 s .* 60 s/],
+    [{ workers: 2 }, {}, /^WEB_CONCURRENCY: 3 processes .* 700 MiB .* 2100 MiB, .* 2000 MiB/],
+  ])("names both numbers of %j %j", (change, setting, message) => {
+    expect(findContradictions({ ...sound, ...change }, { ...limits, ...setting }, 2_000)).toEqual([
+      expect.stringMatching(message),
+    ]);
   });
 
   it("has nothing to say on memory that nothing limits", () => {
-    expect(findContradictions({ ...sound, processes: 99, memory: undefined })).toEqual([]);
+    expect(findContradictions({ ...sound, workers: 99 }, limits, undefined)).toEqual([]);
   });
 });
 
@@ -66,7 +72,7 @@ describe("makePlan", () => {
     METRICS_PORT: 8080,
     LOAD_BALANCER_IDLE_TIMEOUT: 90,
     STOP_TIMEOUT: 120,
-  } as const;
+  } as StandardSettings;
 
   it("decides everything that the file leaves open", async () => {
     const { plan, problems } = await makePlan({ ...options, workers: "auto" }, settings, {

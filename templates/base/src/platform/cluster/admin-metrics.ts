@@ -1,7 +1,10 @@
 import { AggregatorRegistry, type MetricObject, type Registry } from "@prometheus-io/client";
 import { alive, type Cluster } from "./state.ts";
 
-// This module loads the metrics client, so the primary imports it when its workers are ready.
+interface Sample {
+  value: number;
+  labels?: Record<string, string | number>;
+}
 
 /**
  * The text of /metrics: the workers' metrics as one, and the primary's own. Counters and histograms are added up,
@@ -11,7 +14,7 @@ import { alive, type Cluster } from "./state.ts";
  */
 export async function metricsText(cluster: Cluster): Promise<{ type: string; body: string }> {
   const snapshots = [...cluster.workers].flatMap(({ snapshot }) => (snapshot ? [snapshot] : []));
-  const merged = aggregate([cluster.exitedMetrics, ...snapshots, clusterMetrics(cluster)]);
+  const merged = aggregate([cluster.exitedMetrics, ...snapshots, ownMetrics(cluster)]);
   return { type: merged.contentType, body: await merged.metrics() };
 }
 
@@ -26,73 +29,46 @@ function aggregate(snapshots: object[][]): Registry {
 }
 
 function withoutQuantiles(metric: object): object {
-  const { type, values } = metric as MetricWithValues;
+  const { type, values } = metric as { type: string; values: Sample[] };
   if (type !== "summary") return metric;
-  return { ...metric, values: values.filter(({ labels }) => !("quantile" in (labels ?? {}))) };
+  return { ...metric, values: values.filter(({ labels = {} }) => !("quantile" in labels)) };
 }
 
-interface MetricWithValues {
-  name: string;
-  help: string;
-  type: string;
-  aggregator: string;
-  values: { value: number; labels?: Record<string, string | number> }[];
-}
+const HELP: Record<string, string> = {
+  cluster_workers: "Worker processes by phase.",
+  cluster_workers_desired: "Worker processes that there should be.",
+  cluster_worker_heartbeat_age_seconds: "Time since the last sign of life of a ready worker.",
+  cluster_worker_restarts_total: "Workers that ended and were replaced, by reason.",
+  cluster_worker_hangs_total: "Workers killed because their event loop was silent for the timeout.",
+  cluster_reloads_total: "Reloads and rolling restarts, by result.",
+};
+const PHASES = ["booting", "ready", "draining", "killed"] as const;
 
 /** The primary's own metrics, in the form of a worker's snapshot. */
-function clusterMetrics(cluster: Cluster): MetricWithValues[] {
-  const { pools, workers, restarts, hangs, reloads } = cluster;
-  const now = performance.now();
-  const phases = ["booting", "ready", "draining", "killed"] as const;
+function ownMetrics(cluster: Cluster): object[] {
+  const { pools, restarts, hangs, reloads } = cluster;
+  const workers = [...cluster.workers];
   const ready = alive(cluster).filter(({ wasReady }) => wasReady);
-  return [
-    asMetric(
-      "gauge",
-      "cluster_workers",
-      "Worker processes by phase.",
-      phases.map((phase) => ({
-        labels: { phase },
-        value: [...workers].filter((worker) => worker.phase === phase).length,
-      })),
-    ),
-    asMetric("gauge", "cluster_workers_desired", "Worker processes that there should be.", [
-      { value: pools.web.desired + pools.background.desired },
-    ]),
-    asMetric(
-      "gauge",
-      "cluster_worker_heartbeat_age_seconds",
-      "Time since the last sign of life of a ready worker.",
-      ready.map(({ slot, lastBeatAt }) => ({
-        labels: { worker: slot },
-        value: (now - lastBeatAt) / 1_000,
-      })),
-    ),
-    asMetric(
-      "counter",
-      "cluster_worker_restarts_total",
-      "Workers that ended and were replaced, by reason.",
-      [...restarts].map(([reason, value]) => ({ labels: { reason }, value })),
-    ),
-    asMetric(
-      "counter",
-      "cluster_worker_hangs_total",
-      "Workers killed because their event loop was silent for the timeout.",
-      [{ value: hangs }],
-    ),
-    asMetric(
-      "counter",
-      "cluster_reloads_total",
-      "Reloads and rolling restarts, by result.",
-      [...reloads].map(([result, value]) => ({ labels: { result }, value })),
-    ),
-  ];
-}
-
-function asMetric(
-  type: "counter" | "gauge",
-  name: string,
-  help: string,
-  values: MetricWithValues["values"],
-): MetricWithValues {
-  return { name, help, type, aggregator: "sum", values };
+  const now = performance.now();
+  const samples: Record<string, Sample[]> = {
+    cluster_workers: PHASES.map((phase) => ({
+      labels: { phase },
+      value: workers.filter((worker) => worker.phase === phase).length,
+    })),
+    cluster_workers_desired: [{ value: pools.web.desired + pools.background.desired }],
+    cluster_worker_heartbeat_age_seconds: ready.map(({ slot, lastBeatAt }) => ({
+      labels: { worker: slot },
+      value: (now - lastBeatAt) / 1_000,
+    })),
+    cluster_worker_restarts_total: [...restarts].map(([reason, value]) => ({
+      labels: { reason },
+      value,
+    })),
+    cluster_worker_hangs_total: [{ value: hangs }],
+    cluster_reloads_total: [...reloads].map(([result, value]) => ({ labels: { result }, value })),
+  };
+  return Object.entries(samples).map(([name, values]) => {
+    const type = name.endsWith("_total") ? "counter" : "gauge";
+    return { name, type, help: HELP[name], values, aggregator: "sum" };
+  });
 }

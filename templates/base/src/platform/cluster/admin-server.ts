@@ -1,8 +1,8 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import { ERROR_STATUS, type ErrorCode, errorText } from "../errors.ts";
 import { hasOneHost, ONE_HOST } from "../http/headers.ts";
 import { createServer } from "../http/node-http.ts";
 import { requestIds } from "../http/request-ids.ts";
-import { errorText } from "../errors.ts";
 import { answerProtocolErrors } from "./protocol-errors.ts";
 import { BEAT_INTERVAL } from "./protocol.ts";
 import { alive, type Cluster } from "./state.ts";
@@ -51,17 +51,17 @@ async function respond(
   handler: Handler | undefined,
 ): Promise<void> {
   const { requestId, correlationId } = requestIds(req.headers);
-  const reject = (status: number, code: string, message: string): AdminResponse => ({
-    status,
+  const reject = (code: ErrorCode, message: string): AdminResponse => ({
+    status: ERROR_STATUS[code],
     body: errorText(code, message, requestId),
   });
   let response: AdminResponse;
-  if (!hasOneHost(req)) response = reject(400, "VALIDATION_ERROR", ONE_HOST);
-  else if (!handler) response = reject(404, "NOT_FOUND", "no such route");
+  if (!hasOneHost(req)) response = reject("VALIDATION_ERROR", ONE_HOST);
+  else if (!handler) response = reject("NOT_FOUND", "no such route");
   else if (req.method === "GET" || req.method === "HEAD") response = await handler();
   else {
     res.setHeader("Allow", "GET, HEAD");
-    response = reject(405, "METHOD_NOT_ALLOWED", "use GET");
+    response = reject("METHOD_NOT_ALLOWED", "use GET");
   }
   const { status, body, type = "application/json; charset=utf-8" } = response;
   res.writeHead(status, {

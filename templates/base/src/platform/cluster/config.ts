@@ -5,9 +5,8 @@ import type { StandardSettings } from "../settings.ts";
 import { heapFor, heapSetByHand, measureCapacity, workersFor } from "./capacity.ts";
 import { canInherit } from "./startup.ts";
 
-/** What a hook is told about its worker. */
+/** What a hook is told about its worker: its number, 1 to n, and its process. */
 export interface WorkerInfo {
-  /** 1 to n; a replacement takes the lowest free number. */
   worker: number;
   pid: number | undefined;
 }
@@ -27,7 +26,6 @@ export interface ClusterHooks {
   onStarting?: Hook<[]>;
   /** All workers are ready for the first time. */
   whenReady?: Hook<[]>;
-  /** Before a worker is forked. */
   preFork?: Hook<[WorkerInfo]>;
   /** In the worker, before the service is loaded; an exception fails the worker's start. */
   postFork?: Hook<[WorkerInfo]>;
@@ -43,71 +41,60 @@ export interface ClusterHooks {
 export const QUICK_TIMEOUT = 2;
 /** Seconds for closing the dependencies and flushing telemetry before the worker is killed. */
 export const CLOSE_TIMEOUT = 5;
-/** By how many seconds idle connections outlive the load balancer's, so that it never reuses a closing one. */
+/** Idle connections outlive the load balancer's by so many seconds, so that it never reuses a closing one. */
 const KEEP_ALIVE_MARGIN = 5;
 const RSS_SHARE = 0.85;
 const DAY = 86_400;
 
 // The file has numbers, the environment has digits.
-const numeric = z.union([
-  z.number(),
-  z
-    .string()
-    .regex(/^\d+(\.\d+)?$/)
-    .transform(Number),
-]);
+const digits = z.string().regex(/^\d+(\.\d+)?$/);
+const numeric = z.union([z.number(), digits.transform(Number)]);
 
-function whole(min: number, max: number) {
-  return numeric.pipe(z.int().min(min).max(max)).describe(`a whole number from ${min} to ${max}`);
+function whole(variable: string, min: number, max: number) {
+  const description = `a whole number from ${min} to ${max}`;
+  return numeric.pipe(z.int().min(min).max(max)).meta({ variable, description });
 }
 
-function seconds(min = 0) {
-  return numeric
-    .pipe(z.number().min(min).max(DAY))
-    .describe(`a number of seconds from ${min} to ${DAY}`);
+function seconds(variable: string, min = 0) {
+  const description = `a number of seconds from ${min} to ${DAY}`;
+  return numeric.pipe(z.number().min(min).max(DAY)).meta({ variable, description });
 }
 
 function orAuto<Schema extends z.ZodType>(schema: Schema) {
-  return z.union([z.literal("auto"), schema]).describe(`"auto" or ${schema.description}`);
+  const description = `"auto" or ${schema.description}`;
+  return z
+    .literal("auto")
+    .or(schema)
+    .meta({ ...schema.meta(), description });
 }
 
-// Each field's description is the message for any value that it rejects.
-const schema = z.object({
-  workers: orAuto(whole(1, 512)),
-  backlog: whole(1, 65_535),
-  timeout: seconds(),
-  bootTimeout: seconds(1),
-  gracefulTimeout: seconds(),
-  deregistrationDelay: seconds(),
-  keepAlive: orAuto(seconds()),
-  maxRequests: whole(0, 1e9),
-  maxRequestsJitter: whole(0, 1e9),
-  workerMemoryLimit: orAuto(whole(0, 1e6)),
-  bind: z.string().refine(isIP).describe("an IP address"),
-  pidfile: z.string().describe("a path"),
-  processTitle: z.string().describe("a text"),
-  hooks: z.custom<ClusterHooks>(),
+// Each field with the variable that overrides it. The description is the message for every invalid value.
+const fields = z.object({
+  workers: orAuto(whole("WEB_CONCURRENCY", 1, 512)),
+  backlog: whole("BACKLOG", 1, 65_535),
+  timeout: seconds("TIMEOUT"),
+  bootTimeout: seconds("BOOT_TIMEOUT", 1),
+  gracefulTimeout: seconds("GRACEFUL_TIMEOUT"),
+  deregistrationDelay: seconds("DEREGISTRATION_DELAY"),
+  keepAlive: orAuto(seconds("KEEP_ALIVE")),
+  maxRequests: whole("MAX_REQUESTS", 0, 1e9),
+  maxRequestsJitter: whole("MAX_REQUESTS_JITTER", 0, 1e9),
+  workerMemoryLimit: orAuto(whole("WORKER_MEMORY_LIMIT", 0, 1e6)),
+  bind: z.string().refine(isIP).meta({ variable: "BIND", description: "an IP address" }),
+  pidfile: z.string().meta({ variable: "PIDFILE", description: "a path" }),
+  processTitle: z.string().meta({ variable: "PROCESS_TITLE", description: "a text" }),
 });
 
 /** The environment variables that override cluster.config.ts, by field. */
-export const CLUSTER_VARIABLES: Record<string, string> = {
-  workers: "WEB_CONCURRENCY",
-  backlog: "BACKLOG",
-  timeout: "TIMEOUT",
-  bootTimeout: "BOOT_TIMEOUT",
-  gracefulTimeout: "GRACEFUL_TIMEOUT",
-  deregistrationDelay: "DEREGISTRATION_DELAY",
-  keepAlive: "KEEP_ALIVE",
-  maxRequests: "MAX_REQUESTS",
-  maxRequestsJitter: "MAX_REQUESTS_JITTER",
-  workerMemoryLimit: "WORKER_MEMORY_LIMIT",
-  bind: "BIND",
-  pidfile: "PIDFILE",
-  processTitle: "PROCESS_TITLE",
-};
+export const CLUSTER_VARIABLES: Record<string, string> = Object.fromEntries(
+  Object.entries(fields.shape).map(([field, schema]) => [
+    field,
+    String(schema.meta()?.["variable"]),
+  ]),
+);
 
 /** The fields of cluster.config.ts, where each is explained. Times in seconds, memory in MiB. */
-export type ClusterOptions = z.output<typeof schema>;
+export type ClusterOptions = z.output<typeof fields> & { hooks: ClusterHooks };
 
 /** Gives cluster.config.ts its types. */
 export function defineCluster(options: ClusterOptions): ClusterOptions {
@@ -123,17 +110,17 @@ export function readConfig(
   env: NodeJS.ProcessEnv,
 ): { config: ClusterOptions; problems: string[] } {
   const given: Record<string, unknown> = { ...options };
-  const variables = Object.entries(CLUSTER_VARIABLES);
-  for (const [field, variable] of variables) given[field] = env[variable] || given[field];
-  const { data, error } = schema.safeParse(given);
-  const invalid = new Set(error?.issues.map(({ path }) => path[0]));
-  const problems = variables
-    .filter(([field]) => invalid.has(field))
-    .map(([field, variable]) => {
-      const { description } = schema.shape[field as keyof ClusterOptions];
-      return `${variable} (${field}): must be ${description}, got ${JSON.stringify(given[field])}`;
-    });
-  return { config: data ?? options, problems };
+  for (const [field, variable] of Object.entries(CLUSTER_VARIABLES)) {
+    given[field] = env[variable] || given[field];
+  }
+  const { data, error } = fields.safeParse(given);
+  const invalid = new Set(error?.issues.map(({ path }) => path[0] as keyof typeof fields.shape));
+  const problems = [...invalid].map((field) => {
+    const { description } = fields.shape[field];
+    const value = JSON.stringify(given[field]);
+    return `${CLUSTER_VARIABLES[field]} (${field}): must be ${description}, got ${value}`;
+  });
+  return { config: { ...options, ...data }, problems };
 }
 
 /** cluster.config.ts with every "auto" decided. Times in seconds, memory in MiB. */
@@ -144,31 +131,24 @@ export interface ClusterPlan extends ClusterOptions {
   keepAlive: number;
   /** 0: no limit. */
   workerMemoryLimit: number;
-  /** Old-space limit to set per worker; undefined: leave it to V8, or to whoever set it by hand. */
+  /** Old-space limit per process; undefined: V8's own. */
   heap: number | undefined;
 }
 
-/** The settings that the process manager reads. */
-export type ClusterSettings = Pick<
-  StandardSettings,
-  | "ENVIRONMENT"
-  | "SERVICE_NAME"
-  | "VERSION"
-  | "PORT"
-  | "METRICS_PORT"
-  | "LOAD_BALANCER_IDLE_TIMEOUT"
-  | "STOP_TIMEOUT"
->;
+interface PlanOptions {
+  /** Whether a process for background work runs beside the workers. */
+  background?: boolean;
+  env?: NodeJS.ProcessEnv;
+}
 
 /**
  * Decides how many workers run, with which limits.
- * @param background whether a process for background work runs beside them.
  * @returns the plan, and one line per invalid value or contradiction (then the plan must not be used).
  */
 export async function makePlan(
   options: ClusterOptions,
-  settings: ClusterSettings,
-  { background = false, env = process.env }: { background?: boolean; env?: NodeJS.ProcessEnv } = {},
+  settings: StandardSettings,
+  { background = false, env = process.env }: PlanOptions = {},
 ): Promise<{ plan: ClusterPlan; problems: string[] }> {
   const { config, problems } = readConfig(options, env);
   const { cpus, memory } = await measureCapacity(env);
@@ -176,12 +156,11 @@ export async function makePlan(
   const workers = canInherit ? wanted : 1;
   const processes = workers + Number(background);
   const flags = [...(env["NODE_OPTIONS"] ?? "").split(/\s+/), ...process.execArgv];
-  const heapByHand = heapSetByHand(flags, memory);
   const share = memory === undefined ? 0 : Math.floor((RSS_SHARE * memory) / processes);
   const keepAlive = settings.LOAD_BALANCER_IDLE_TIMEOUT + KEEP_ALIVE_MARGIN;
   // A person who presses Ctrl-C does not wait for a load balancer.
-  const interactive = settings.ENVIRONMENT === "dev" || isatty(1);
-  const skipsDelay = interactive && !env["DEREGISTRATION_DELAY"];
+  const isInteractive = settings.ENVIRONMENT === "dev" || isatty(1);
+  const skipsDelay = isInteractive && !env["DEREGISTRATION_DELAY"];
   const plan: ClusterPlan = {
     ...config,
     workers,
@@ -189,36 +168,25 @@ export async function makePlan(
     keepAlive: config.keepAlive === "auto" ? keepAlive : config.keepAlive,
     deregistrationDelay: skipsDelay ? 0 : config.deregistrationDelay,
     workerMemoryLimit: config.workerMemoryLimit === "auto" ? share : config.workerMemoryLimit,
-    heap: heapByHand === undefined ? heapFor(memory, processes) : undefined,
+    heap: heapSetByHand(flags, memory) ?? heapFor(memory, processes),
     processTitle: config.processTitle || settings.SERVICE_NAME,
   };
-  if (problems.length > 0) return { plan, problems };
-  const heap = heapByHand ?? plan.heap;
-  return { plan, problems: findContradictions({ ...settings, ...plan, processes, heap, memory }) };
+  if (problems.length === 0) problems.push(...findContradictions(plan, settings, memory));
+  return { plan, problems };
 }
 
-/** The numbers that must fit together. Times in seconds, memory in MiB. */
-export interface Budgets {
-  STOP_TIMEOUT: number;
-  LOAD_BALANCER_IDLE_TIMEOUT: number;
-  deregistrationDelay: number;
-  gracefulTimeout: number;
-  keepAlive: number;
-  processes: number;
-  /** Of each process; undefined when V8 chooses. */
-  heap: number | undefined;
-  memory: number | undefined;
-}
-
-/** One line for each pair of numbers that contradict each other, naming both. */
-export function findContradictions(budgets: Budgets): string[] {
-  const { STOP_TIMEOUT, LOAD_BALANCER_IDLE_TIMEOUT, keepAlive, processes, heap, memory } = budgets;
-  const { deregistrationDelay, gracefulTimeout } = budgets;
+/** One line for each pair of numbers that contradict each other, naming both. @param memory in MiB. */
+export function findContradictions(
+  plan: ClusterPlan,
+  { STOP_TIMEOUT, LOAD_BALANCER_IDLE_TIMEOUT }: StandardSettings,
+  memory: number | undefined,
+): string[] {
+  const { deregistrationDelay, gracefulTimeout, keepAlive, workers, background, heap } = plan;
   const problems: string[] = [];
-  const needed = deregistrationDelay + gracefulTimeout + CLOSE_TIMEOUT;
-  if (needed > STOP_TIMEOUT) {
+  const stop = deregistrationDelay + gracefulTimeout + CLOSE_TIMEOUT;
+  if (stop > STOP_TIMEOUT) {
     problems.push(
-      `STOP_TIMEOUT: the service is killed after ${STOP_TIMEOUT} s, but a graceful stop takes up to ${needed} s ` +
+      `STOP_TIMEOUT: the service is killed after ${STOP_TIMEOUT} s, but a graceful stop takes up to ${stop} s ` +
         `(deregistrationDelay ${deregistrationDelay} + gracefulTimeout ${gracefulTimeout} + ${CLOSE_TIMEOUT} to close)`,
     );
   }
@@ -228,6 +196,7 @@ export function findContradictions(budgets: Budgets): string[] {
         `${LOAD_BALANCER_IDLE_TIMEOUT} s (LOAD_BALANCER_IDLE_TIMEOUT), or it reuses connections that are closing`,
     );
   }
+  const processes = workers + background;
   if (heap !== undefined && memory !== undefined && heap * processes > memory) {
     problems.push(
       `WEB_CONCURRENCY: ${processes} processes with a heap of ${Math.floor(heap)} MiB each need ` +

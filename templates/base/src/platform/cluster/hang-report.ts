@@ -1,3 +1,4 @@
+import { on, once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 
 /** Where a blocked process stands, and for whom it works. */
@@ -9,8 +10,8 @@ export interface HangReport {
 }
 
 type InspectorMessage =
-  | { id: number; method: undefined; result: { result?: { value?: string } } }
-  | { method: "Debugger.paused"; params: { callFrames: { callFrameId: string }[] } };
+  | { method: "Debugger.paused"; params: { callFrames: { callFrameId: string }[] } }
+  | { method: undefined; id: number; result: { result: { value: string } } };
 
 // Measured: 0.3 s on an idle machine; several times that where every core is busy.
 const LIMIT_MS = 5_000;
@@ -35,49 +36,48 @@ export function exposeRequests(list: () => string[]): void {
  * @returns undefined without an answer within 5 s, as from a process that is stopped or runs no JavaScript.
  */
 export async function captureStack(pid: number, port: number): Promise<HangReport | undefined> {
-  const limit = AbortSignal.timeout(LIMIT_MS);
+  const signal = AbortSignal.timeout(LIMIT_MS);
   try {
     process.kill(pid, "SIGUSR1");
-    return await pauseAndAsk(await findInspector(port, limit), limit);
+    return await pauseAndAsk(await findInspector(port, signal), signal);
   } catch {
     return undefined; // The worker is killed in any case.
   }
 }
 
-async function findInspector(port: number, limit: AbortSignal): Promise<string> {
+async function findInspector(port: number, signal: AbortSignal): Promise<string> {
   for (;;) {
-    limit.throwIfAborted();
     try {
-      const response = await fetch(`http://127.0.0.1:${port}/json/list`, { signal: limit });
+      const response = await fetch(`http://127.0.0.1:${port}/json/list`, { signal });
       const [target] = (await response.json()) as { webSocketDebuggerUrl: string }[];
       if (target) return target.webSocketDebuggerUrl;
     } catch {
       // Not listening yet.
     }
-    await delay(POLL_MS, undefined, { signal: limit });
+    await delay(POLL_MS, undefined, { signal });
   }
 }
 
-function pauseAndAsk(url: string, limit: AbortSignal): Promise<HangReport> {
+async function pauseAndAsk(url: string, signal: AbortSignal): Promise<HangReport | undefined> {
   const socket = new WebSocket(url);
-  const { promise, resolve, reject } = Promise.withResolvers<HangReport>();
   const send = (id: number, method: string, params = {}): void =>
     socket.send(JSON.stringify({ id, method, params }));
-
-  limit.addEventListener("abort", () => reject(limit.reason as Error), { once: true });
-  socket.addEventListener("error", () => reject(new Error("the inspector hung up")));
-  socket.addEventListener("open", () => {
+  try {
+    await once(socket, "open", { signal });
+    const events = on(socket, "message", { signal });
     send(1, "Debugger.enable");
     send(2, "Debugger.pause");
-  });
-  socket.addEventListener("message", ({ data }) => {
-    const message = JSON.parse(String(data)) as InspectorMessage;
-    if (message.method === "Debugger.paused") {
-      const callFrameId = message.params.callFrames[0]?.callFrameId;
-      send(EVALUATE_ID, "Debugger.evaluateOnCallFrame", { callFrameId, expression: REPORT });
-    } else if (message.method === undefined && message.id === EVALUATE_ID) {
-      resolve(JSON.parse(message.result.result?.value ?? "") as HangReport);
+    for await (const [{ data }] of events as AsyncIterable<[MessageEvent]>) {
+      const message = JSON.parse(String(data)) as InspectorMessage;
+      if (message.method === "Debugger.paused") {
+        const callFrameId = message.params.callFrames[0]?.callFrameId;
+        send(EVALUATE_ID, "Debugger.evaluateOnCallFrame", { callFrameId, expression: REPORT });
+      } else if (message.id === EVALUATE_ID) {
+        return JSON.parse(message.result.result.value) as HangReport;
+      }
     }
-  });
-  return promise.finally(() => socket.close());
+    return undefined;
+  } finally {
+    socket.close();
+  }
 }

@@ -9,12 +9,6 @@ import {
   type WorkerService,
 } from "./protocol.ts";
 
-/** The heartbeat of one worker. */
-export interface Heartbeat {
-  /** Stops it and sends the final metrics; resolves when they are sent. */
-  stop(): Promise<void>;
-}
-
 /** Process metrics change without requests: they are sent with every fifth beat. */
 const QUIET_BEATS = 5;
 /** How long a beat waits for the metrics: a gauge of the service may wait for something that does not answer. */
@@ -27,13 +21,14 @@ const MIB = 1024 * 1024;
 /**
  * Sends a sign of life every second from a timer of the event loop that it vouches for, and asks for a
  * replacement when the worker has served enough requests or grown too large.
+ * @returns `stop`, which sends the final metrics.
  */
 export function startHeartbeat(
   service: WorkerService,
   config: Pick<WorkerConfig, "maxRequests" | "workerMemoryLimit">,
   log: Logger,
   send: (message: ToPrimary, sent?: () => void) => void,
-): Heartbeat {
+): { stop(): Promise<void> } {
   let served = 0;
   let servedAtLastPush = -1;
   let beats = 0;

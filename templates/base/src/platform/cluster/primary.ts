@@ -4,15 +4,15 @@ import type { BoundSocket } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { isatty } from "node:tty";
 import type { Logger } from "../logging.ts";
-import { type ClusterOptions, type ClusterPlan, type ClusterSettings, makePlan } from "./config.ts";
-import type { Role } from "./protocol.ts";
+import type { StandardSettings } from "../settings.ts";
+import { type ClusterOptions, type ClusterPlan, makePlan } from "./config.ts";
 import { beginReload, beginRestart, finishReload } from "./reload.ts";
 import { bind, bindForWorkers, removePidfile, StartError, writePidfile } from "./startup.ts";
 import {
   alive,
   callHook,
   type Cluster,
-  EventQueue,
+  createCluster,
   increment,
   type Pool,
   type StopMode,
@@ -20,11 +20,10 @@ import {
 import { halt, killOverdue, manage } from "./workers.ts";
 
 export interface PrimaryOptions {
-  /** The module that workers run: the service's own main. */
   main: string;
   /** Whether there is background work: it gets a process of its own. */
   background: boolean;
-  settings: ClusterSettings;
+  settings: StandardSettings;
   log: Logger;
   /** cluster.config.ts at the start. */
   options: ClusterOptions;
@@ -61,7 +60,8 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
   };
   const plan = await planFor(options.options);
   process.title = `primary: ${plan.processTitle}`;
-  const cluster = createCluster(options, plan, bindForWorkers(plan.bind, settings.PORT));
+  const socket = bindForWorkers(plan.bind, settings.PORT);
+  const cluster = createCluster(options.main, settings.VERSION, log, plan, socket);
   const adminSocket = bind(plan.bind, settings.METRICS_PORT, "METRICS_PORT");
   if (plan.pidfile) writePidfile(plan.pidfile);
   await plan.hooks.onStarting?.();
@@ -88,37 +88,6 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
   return cluster.exitCode;
 }
 
-function createCluster(
-  { main, log, settings }: PrimaryOptions,
-  plan: ClusterPlan,
-  socket: BoundSocket,
-): Cluster {
-  const pool = (role: Role, desired: number): Pool => ({
-    role,
-    desired,
-    failures: 0,
-    spawnAfter: 0,
-  });
-  return {
-    main,
-    version: settings.VERSION,
-    log,
-    events: new EventQueue(),
-    restarts: new Map(),
-    reloads: new Map(),
-    hangs: 0,
-    exitedMetrics: [],
-    pools: { web: pool("web", plan.workers), background: pool("background", plan.background) },
-    workers: new Set(),
-    socket,
-    plan,
-    started: false,
-    reload: undefined,
-    stopping: undefined,
-    exitCode: 0,
-  };
-}
-
 /** Opens the metrics port. After the first fork, which loading the server would delay. */
 async function openAdminServer(cluster: Cluster, socket: BoundSocket): Promise<Server> {
   await setImmediate();
@@ -132,9 +101,8 @@ async function openAdminServer(cluster: Cluster, socket: BoundSocket): Promise<S
 /** The one loop: handles what came in, then moves the workers towards the plan. */
 async function run(cluster: Cluster): Promise<void> {
   while (!cluster.stopping || cluster.workers.size > 0) {
-    const { timeout } = cluster.plan;
-    // How long a deadline may be overlooked.
-    const wait = cluster.stopping ? 100 : Math.min(1_000, timeout * 100 || 1_000);
+    // How late a deadline may be noticed.
+    const wait = cluster.stopping ? 100 : Math.min(1_000, cluster.plan.timeout * 100 || 1_000);
     const before = performance.now();
     const events = await cluster.events.take(wait);
     ignoreOwnPause(cluster, performance.now() - before - wait);

@@ -1,17 +1,19 @@
 import { randomUUID } from "node:crypto";
 import type { Server } from "node:http";
 import type { Socket } from "node:net";
-import type { Logger } from "../logging.ts";
+import { ERROR_STATUS, type ErrorCode, errorText } from "../errors.ts";
 import { STATUS_CODES } from "../http/node-http.ts";
-import { errorText } from "../errors.ts";
+import type { Logger } from "../logging.ts";
 
-/** Status, code and message of the answer to an error of Node's parser. */
-const ANSWERS: Record<string, [number, string, string]> = {
-  HPE_HEADER_OVERFLOW: [431, "HEADERS_TOO_LARGE", "the request's headers are too large"],
-  HPE_CHUNK_EXTENSIONS_OVERFLOW: [413, "PAYLOAD_TOO_LARGE", "the chunk extensions are too large"],
-  ERR_HTTP_REQUEST_TIMEOUT: [408, "REQUEST_TIMEOUT", "the request took too long to arrive"],
+const MALFORMED: Answer = ["VALIDATION_ERROR", "malformed HTTP request"];
+/** Answers by the error code of Node's parser. */
+const ANSWERS: Record<string, Answer> = {
+  HPE_HEADER_OVERFLOW: ["HEADERS_TOO_LARGE", "the request's headers are too large"],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ["PAYLOAD_TOO_LARGE", "the chunk extensions are too large"],
+  ERR_HTTP_REQUEST_TIMEOUT: ["REQUEST_TIMEOUT", "the request took too long to arrive"],
 };
-const MALFORMED = [400, "VALIDATION_ERROR", "malformed HTTP request"] as const;
+
+type Answer = [code: ErrorCode, message: string];
 
 /**
  * Answers what never becomes a request (a malformed request line, headers beyond the limit, a request that does
@@ -33,11 +35,8 @@ function isAnswering(socket: Socket & { _httpMessage?: { headersSent: boolean } 
   return socket._httpMessage?.headersSent ?? false;
 }
 
-function answer(
-  socket: Socket,
-  [status, code, message]: readonly [number, string, string],
-  log: Logger,
-): void {
+function answer(socket: Socket, [code, message]: Answer, log: Logger): void {
+  const status = ERROR_STATUS[code];
   const id = randomUUID();
   log.info(
     { request_id: id, correlation_id: id, code, status, remote_ip: socket.remoteAddress },

@@ -31,9 +31,9 @@ export interface ReadinessReport {
   checks: Record<string, "healthy" | "unhealthy">;
 }
 
-/** The interface between the process manager and the service that runs in a worker. */
+/** The service that runs in a worker, as the process manager sees it. */
 export interface WorkerService {
-  /** Not listening yet: the worker listens and closes. None where background work runs. */
+  /** Not listening yet: the worker listens and closes. None for background work. */
   server?: Server;
   /**
    * From now on every response, also one in preparation, ends its connection. With `stopping` the whole
@@ -52,20 +52,17 @@ export interface WorkerService {
   onRequestFinished(listener: () => void): void;
 }
 
-/** Why a worker asks to be replaced. `crash`: an exception that nobody caught; it exits once it is replaced. */
-export type RetireReason = "max_requests" | "memory" | "signal" | "crash";
-
 /** A sign of life from the worker's event loop. */
 export interface Beat {
   type: "beat";
   readiness: ReadinessReport;
-  /** Ids of the requests in flight, the oldest first; bounded. */
   requests: string[];
-  /** The metrics, when they changed since the last beat. */
+  /** Only when they changed since the last beat. */
   metrics?: object[];
 }
 
-/** A worker's message. Other messages on the IPC channel are ignored. */
+/** Why a worker asks to be replaced. `crash`: an uncaught exception; it exits once it is replaced. */
+export type RetireReason = "max_requests" | "memory" | "signal" | "crash";
 export type ToPrimary = { type: "ready" } | { type: "retire"; reason: RetireReason } | Beat;
 
 /**
@@ -73,12 +70,7 @@ export type ToPrimary = { type: "ready" } | { type: "retire"; reason: RetireReas
  * `replace`: others take over, accept nothing more but let idle connections come back once; `quick`: now.
  */
 export type DrainMode = "stop" | "replace" | "quick";
-
-/** The primary's message. */
-export interface ToWorker {
-  type: "drain";
-  mode: DrainMode;
-}
+export type ToWorker = { type: "drain"; mode: DrainMode };
 
 /** Seconds between two beats. */
 export const BEAT_INTERVAL = 1;

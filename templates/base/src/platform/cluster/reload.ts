@@ -37,7 +37,7 @@ export function abandonReload(cluster: Cluster, reason: string): void {
   for (const worker of alive(cluster)) {
     const isOld = worker.bornAt < reload.startedAt;
     if (isOld && (worker.outdated === "reload" || worker.outdated === "restart")) {
-      worker.outdated = undefined;
+      delete worker.outdated;
     } else if (!isOld && reload.wholeSet) worker.outdated ??= "rollback";
   }
   cluster.log.error(

@@ -4,12 +4,12 @@ import type { Logger } from "../logging.ts";
 import type { ClusterHooks, ClusterPlan } from "./config.ts";
 import type { Beat, DrainMode, Role } from "./protocol.ts";
 
-/** The workers of one role. A failure in one pool delays no replacement in the other. */
+/** The workers of one role. Crashes in one pool delay no replacement in the other. */
 export interface Pool {
   readonly role: Role;
   /** How many there should be; TTIN and TTOU change it for web. */
   desired: number;
-  /** Crashes in a row, for the back-off. */
+  /** Crashes in a row. */
   failures: number;
   /** No worker is spawned before. */
   spawnAfter: number;
@@ -28,16 +28,15 @@ export interface Worker {
   phase: "booting" | "ready" | "draining" | "killed";
   wasReady: boolean;
   lastBeatAt: number;
-  beat: Beat | undefined;
-  snapshot: object[] | undefined;
-  /** Why it is to be replaced; undefined while it is not. */
-  outdated: string | undefined;
-  /** When it stops accepting even if its replacement is not ready. */
+  beat?: Beat;
+  snapshot?: object[];
+  /** Why it is to be replaced. */
+  outdated?: string;
+  /** When it drains even if its replacement is not ready. */
   drainAt: number;
   /** Time of the SIGKILL. */
   killAt: number;
-  /** Why it was killed, for the log and the metrics. */
-  killReason: string | undefined;
+  killReason?: string;
 }
 
 export type StopMode = "stop" | "quick" | "kill";
@@ -47,48 +46,61 @@ export interface Reload {
   /** HUP: a whole new set is ready before the first old worker drains. USR2: one after the other. */
   wholeSet: boolean;
   startedAt: number;
-  /** To go back to when it fails; undefined while the plan is the same. */
+  /** To go back to when a HUP fails. */
   before: { plan: ClusterPlan; workers: number } | undefined;
 }
 
-/** Everything the primary knows. Its functions (spawn, reap, manage, halt, …) work on it. */
-export interface Cluster {
-  /** The module that workers run: the service's own main. */
-  readonly main: string;
-  /** Of the service, for /health. */
-  readonly version: string;
-  readonly log: Logger;
-  readonly events: EventQueue;
-  /** Totals for /metrics: workers that were replaced and reloads by result. */
-  readonly restarts: Map<string, number>;
-  readonly reloads: Map<"ok" | "failed", number>;
-  hangs: number;
-  /** The counters and histograms of workers that have exited, in the form of a worker's snapshot. */
-  exitedMetrics: object[];
-  readonly pools: Record<Role, Pool>;
-  readonly workers: Set<Worker>;
-  /** Bound here and inherited by every web worker, as in Gunicorn: it outlives any of them. */
-  readonly socket: BoundSocket;
-  plan: ClusterPlan;
-  /** The first set of workers has been ready. */
-  started: boolean;
-  reload: Reload | undefined;
-  stopping: StopMode | undefined;
-  exitCode: number;
+/** Everything the primary knows. */
+export type Cluster = ReturnType<typeof createCluster>;
+
+/**
+ * @param main the module that workers run: the service's own main.
+ * @param socket bound here and inherited by every web worker, as in Gunicorn: it outlives any of them.
+ */
+export function createCluster(
+  main: string,
+  version: string,
+  log: Logger,
+  plan: ClusterPlan,
+  socket: BoundSocket,
+) {
+  const web: Pool = { role: "web", desired: plan.workers, failures: 0, spawnAfter: 0 };
+  return {
+    main,
+    version,
+    log,
+    plan,
+    socket,
+    events: new EventQueue(),
+    pools: { web, background: { ...web, role: "background", desired: plan.background } as Pool },
+    workers: new Set<Worker>(),
+    /** The first set of workers has been ready. */
+    started: false,
+    reload: undefined as Reload | undefined,
+    stopping: undefined as StopMode | undefined,
+    exitCode: 0,
+    // For /metrics; the totals of workers that have exited are in the form of a worker's snapshot.
+    restarts: new Map<string, number>(),
+    reloads: new Map<"ok" | "failed", number>(),
+    hangs: 0,
+    exitedMetrics: [] as object[],
+  };
 }
 
-/** Event handlers add what is to be done; one loop does it, so that no two steps overlap. */
+type Event = () => void | Promise<void>;
+
+/** Event handlers only add events; one loop runs them, so that no two overlap. */
 export class EventQueue {
-  #events: (() => void | Promise<void>)[] = [];
+  #events: Event[] = [];
   #wake = (): void => {};
 
-  add(event: () => void | Promise<void> = () => {}): void {
+  add(event: Event = () => {}): void {
     this.#events.push(event);
     this.#wake();
   }
 
-  /** Everything that came in, in order; empty when nothing did for `waitMs`. */
-  async take(waitMs: number): Promise<(() => void | Promise<void>)[]> {
+  /** All events since the last call, in order; none when none came for `waitMs`. */
+  async take(waitMs: number): Promise<Event[]> {
     if (this.#events.length === 0) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, waitMs);
@@ -109,11 +121,11 @@ export function drain(worker: Worker, mode: DrainMode, patienceSeconds: number):
   if (worker.phase === "killed") return;
   worker.phase = "draining";
   worker.killAt = Math.min(worker.killAt, performance.now() + patienceSeconds * 1_000);
-  // Without a channel it is exiting by itself.
+  // Without a channel it is exiting already.
   if (worker.child.connected) worker.child.send({ type: "drain", mode }, () => {});
 }
 
-/** Ends a worker at once, whatever it is doing. */
+/** Ends a worker at once. @param reason for the log and the metrics. */
 export function kill(worker: Worker, reason: string): void {
   worker.phase = "killed";
   worker.killReason ??= reason;
@@ -122,22 +134,20 @@ export function kill(worker: Worker, reason: string): void {
 
 /** The workers that are capacity, now or soon; of one pool, or of all. */
 export function alive({ workers }: Cluster, only?: Pool): Worker[] {
-  return [...workers].filter(
-    ({ phase, pool }) =>
-      (phase === "booting" || phase === "ready") && (only === undefined || pool === only),
-  );
+  return [...workers].filter(({ phase, pool }) => {
+    const isAlive = phase === "booting" || phase === "ready";
+    return isAlive && (only === undefined || pool === only);
+  });
 }
 
 /** Those of them that have been ready and stay. */
 export function upToDate(cluster: Cluster, pool: Pool): Worker[] {
-  return alive(cluster, pool).filter(
-    ({ outdated, wasReady }) => outdated === undefined && wasReady,
-  );
+  return alive(cluster, pool).filter(({ outdated, wasReady }) => !outdated && wasReady);
 }
 
 /** Runs a hook of cluster.config.ts and waits for it. An exception is logged: a hook must not stop the service. */
 export async function callHook<Name extends keyof ClusterHooks>(
-  { plan, log }: Pick<Cluster, "plan" | "log">,
+  { plan, log }: Cluster,
   name: Name,
   ...args: Parameters<NonNullable<ClusterHooks[Name]>>
 ): Promise<void> {

@@ -157,22 +157,16 @@ function createDrain(service: WorkerService, config: WorkerConfig): Drain {
   };
 }
 
-function deadlinesFor(
-  mode: DrainMode,
-  { deregistrationDelay, gracefulTimeout }: WorkerConfig,
-): Deadlines {
+function deadlinesFor(mode: DrainMode, config: WorkerConfig): Deadlines {
   const now = performance.now();
-  const delayMs = deregistrationDelay * 1_000;
-  const graceMs = gracefulTimeout * 1_000;
   if (mode === "quick") {
     return { acceptUntil: now, keepIdleUntil: now, cutAt: now + QUICK_TIMEOUT * 1_000 };
   }
-  if (mode === "replace") {
-    const keepIdleUntil = now + Math.max(delayMs, LINGER_MS);
-    return { acceptUntil: now, keepIdleUntil, cutAt: now + graceMs };
-  }
-  const acceptUntil = now + delayMs;
-  return { acceptUntil, keepIdleUntil: acceptUntil + LINGER_MS, cutAt: acceptUntil + graceMs };
+  const delayMs = config.deregistrationDelay * 1_000;
+  const acceptUntil = mode === "stop" ? now + delayMs : now;
+  // A worker that is replaced has stopped accepting, but the load balancer still reuses connections.
+  const keepIdleUntil = Math.max(now + delayMs, acceptUntil + LINGER_MS);
+  return { acceptUntil, keepIdleUntil, cutAt: acceptUntil + config.gracefulTimeout * 1_000 };
 }
 
 async function closeInSteps(server: HttpServer, deadlines: Deadlines): Promise<void> {

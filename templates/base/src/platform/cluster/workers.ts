@@ -55,26 +55,20 @@ export async function spawn(cluster: Cluster, pool: Pool): Promise<void> {
     phase: "booting",
     wasReady: false,
     lastBeatAt: now,
-    beat: undefined,
-    snapshot: undefined,
-    outdated: undefined,
     drainAt: Infinity,
     killAt: now + plan.bootTimeout * 1_000,
-    killReason: undefined,
   };
   workers.add(worker);
-  const exited = (code: number | null, signal: NodeJS.Signals | null): void =>
-    events.add(() => reap(cluster, worker, code, signal));
+  log.debug(describe(worker), "worker spawned");
   child.on("message", (message: ToPrimary) =>
     events.add(() => onMessage(cluster, worker, message)),
   );
-  child.once("exit", exited);
+  child.once("exit", (code, signal) => events.add(() => reap(cluster, worker, { code, signal })));
   child.on("error", (error) => {
     log.error({ error, worker: slot }, "worker process error");
     // The fork failed (no process ids or memory left), so no exit will follow.
-    if (child.pid === undefined) exited(null, null);
+    if (child.pid === undefined) child.emit("exit", null, null);
   });
-  log.debug(describe(worker), "worker spawned");
 }
 
 function workerConfig({ plan }: Cluster, { role }: Pool, worker: number): WorkerConfig {
@@ -132,7 +126,7 @@ function onMessage(cluster: Cluster, worker: Worker, message: ToPrimary): void {
     cluster.log.info(describe(worker), "worker ready");
   } else if (message.type === "beat") {
     worker.beat = message;
-    worker.snapshot = message.metrics ?? worker.snapshot;
+    if (message.metrics) worker.snapshot = message.metrics;
   } else if (message.type === "retire") {
     const { reason } = message;
     cluster.log.info({ ...describe(worker), reason }, "replacing worker");
@@ -160,13 +154,13 @@ export function nextBackOff(pool: Pick<Pool, "failures">, livedMs: number): numb
   return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (pool.failures - 1));
 }
 
+interface Exit {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+}
+
 /** Removes a dead worker: keeps its counters, logs why it died, and decides what follows. */
-async function reap(
-  cluster: Cluster,
-  worker: Worker,
-  code: number | null,
-  signal: NodeJS.Signals | null,
-): Promise<void> {
+async function reap(cluster: Cluster, worker: Worker, exit: Exit): Promise<void> {
   worker.phase = "killed";
   // Merged before it is removed: a scrape in between must not see the totals go down.
   if (worker.snapshot) {
@@ -174,16 +168,16 @@ async function reap(
     cluster.exitedMetrics = await mergeExited(cluster.exitedMetrics, worker.snapshot);
   }
   cluster.workers.delete(worker);
-  const reason = reasonOf(cluster, worker, code, signal);
-  report(cluster, worker, code, signal, reason);
+  const reason = reasonOf(cluster, worker, exit);
+  report(cluster, worker, exit, reason);
   const { slot, child, outdated, wasReady } = worker;
-  await callHook(cluster, "workerExit", { worker: slot, pid: child.pid, code, signal, reason });
+  await callHook(cluster, "workerExit", { worker: slot, pid: child.pid, ...exit, reason });
   if (cluster.stopping) return;
 
   if (reason !== "scale_down" && reason !== "rollback") increment(cluster.restarts, reason);
-  if (outdated) return; // Its replacement was planned before.
+  if (outdated) return; // Its replacement is planned already.
   // A signal from outside does not mean that the release is bad: that worker gets another try.
-  if (!wasReady && !cluster.started && (signal === null || worker.killReason)) {
+  if (!wasReady && !cluster.started && (exit.signal === null || worker.killReason)) {
     cluster.log.fatal("a worker failed to start: the service stops");
     halt(cluster, "quick", BOOT_FAILURE);
     return;
@@ -192,12 +186,7 @@ async function reap(
   backOff(cluster, worker);
 }
 
-function reasonOf(
-  { stopping }: Cluster,
-  worker: Worker,
-  code: number | null,
-  signal: NodeJS.Signals | null,
-): string {
+function reasonOf({ stopping }: Cluster, worker: Worker, { code, signal }: Exit): string {
   if (worker.killReason) return worker.killReason;
   if (worker.outdated) return worker.outdated;
   if (stopping && code === 0) return "stop";
@@ -206,21 +195,13 @@ function reasonOf(
   return code === 0 ? "exit" : "crash";
 }
 
-function report(
-  { log }: Cluster,
-  worker: Worker,
-  code: number | null,
-  signal: NodeJS.Signals | null,
-  reason: string,
-): void {
+function report({ log }: Cluster, worker: Worker, { code, signal }: Exit, reason: string): void {
   const fields = { ...describe(worker), code, signal, reason };
+  const isPlanned = reason === "stop" || (reason === worker.outdated && reason !== "crash");
   if (signal === "SIGKILL" && !worker.killReason) {
     log.error(fields, "worker was killed with SIGKILL; out of memory?");
-  } else if (reason === "stop" || (reason === worker.outdated && reason !== "crash")) {
-    log.info(fields, "worker exited");
-  } else {
-    log.error(fields, `worker died: ${signal ? `signal ${signal}` : `exit code ${code}`}`);
-  }
+  } else if (isPlanned) log.info(fields, "worker exited");
+  else log.error(fields, `worker died: ${signal ? `signal ${signal}` : `exit code ${code}`}`);
 }
 
 function describe({ slot, pool, child }: Worker): object {
@@ -242,11 +223,9 @@ export async function manage(cluster: Cluster): Promise<void> {
 
 /** Too many (TTOU, a smaller WEB_CONCURRENCY): those that still boot go first, then the oldest. */
 function scaleDown(cluster: Cluster, pool: Pool): void {
-  const kept = alive(cluster, pool).filter(({ outdated }) => outdated === undefined);
-  const candidates = kept.toSorted(
-    (a, b) => Number(a.wasReady) - Number(b.wasReady) || a.bornAt - b.bornAt,
-  );
-  for (const worker of candidates.slice(0, Math.max(0, kept.length - pool.desired))) {
+  const kept = alive(cluster, pool).filter(({ outdated }) => !outdated);
+  kept.sort((a, b) => Number(a.wasReady) - Number(b.wasReady) || a.bornAt - b.bornAt);
+  for (const worker of kept.slice(0, Math.max(0, kept.length - pool.desired))) {
     worker.outdated = "scale_down";
     retire(cluster, worker);
   }
@@ -255,7 +234,7 @@ function scaleDown(cluster: Cluster, pool: Pool): void {
 async function scaleUp(cluster: Cluster, pool: Pool): Promise<void> {
   if (performance.now() < pool.spawnAfter) return;
   const workers = alive(cluster, pool);
-  const kept = workers.filter(({ outdated }) => outdated === undefined);
+  const kept = workers.filter(({ outdated }) => !outdated);
   // One worker more than usual while one is replaced; a reload brings up a whole second set.
   const room = cluster.reload?.wholeSet ? Infinity : pool.desired + 1 - workers.length;
   const missing = Math.min(pool.desired - kept.length, room);
@@ -263,17 +242,15 @@ async function scaleUp(cluster: Cluster, pool: Pool): Promise<void> {
 }
 
 function retireOutdated(cluster: Cluster, pool: Pool): void {
-  const workers = alive(cluster, pool);
   const now = performance.now();
-  const outdated = workers.filter((worker) => worker.outdated !== undefined);
-  for (const worker of outdated) {
-    if (!worker.wasReady || now > worker.drainAt) retire(cluster, worker);
+  for (const worker of alive(cluster, pool)) {
+    if (worker.outdated && (!worker.wasReady || now > worker.drainAt)) retire(cluster, worker);
   }
-  const complete = upToDate(cluster, pool).length >= pool.desired;
   const ready = alive(cluster, pool).filter(({ wasReady }) => wasReady);
+  const complete = upToDate(cluster, pool).length >= pool.desired;
   const spare = cluster.reload?.wholeSet && !complete ? 0 : ready.length - pool.desired;
-  const replaced = ready.filter((worker) => worker.outdated !== undefined);
-  for (const worker of replaced.slice(0, Math.max(0, spare))) retire(cluster, worker);
+  const outdated = ready.filter((worker) => worker.outdated);
+  for (const worker of outdated.slice(0, Math.max(0, spare))) retire(cluster, worker);
 }
 
 function retire(cluster: Cluster, worker: Worker): void {
@@ -286,14 +263,15 @@ export function killOverdue(cluster: Cluster): void {
   const now = performance.now();
   const { timeout } = cluster.plan;
   for (const worker of cluster.workers) {
+    const { phase, wasReady, killAt } = worker;
     const silence = (now - worker.lastBeatAt) / 1_000;
-    if (worker.phase === "killed") continue;
-    if (worker.wasReady && timeout > 0 && silence > timeout) {
+    if (phase === "killed") continue;
+    if (wasReady && timeout > 0 && silence > timeout) {
       cluster.hangs += 1;
       void killWithReport(cluster, worker, "hang", `no sign of life for ${silence.toFixed(1)} s`);
-    } else if (now > worker.killAt && worker.phase === "booting") {
+    } else if (now > killAt && phase === "booting") {
       void killWithReport(cluster, worker, "boot_timeout", "not ready within the boot time-out");
-    } else if (now > worker.killAt) {
+    } else if (now > killAt) {
       cluster.log.error(describe(worker), "worker killed: did not finish in time");
       kill(worker, "graceful_timeout");
     }
@@ -302,7 +280,7 @@ export function killOverdue(cluster: Cluster): void {
 
 /** Logs the worker's stack and the requests in flight as one line, and kills it. */
 async function killWithReport(
-  cluster: Cluster,
+  { log }: Cluster,
   worker: Worker,
   reason: "hang" | "boot_timeout",
   what: string,
@@ -312,7 +290,7 @@ async function killWithReport(
   const found = await captureStack(worker.child.pid ?? 0, worker.inspectPort);
   const requests = found?.requests ?? worker.beat?.requests ?? [];
   const details = { stack: found?.stack ?? [], request_ids: requests.slice(0, MAX_REQUEST_IDS) };
-  cluster.log.error({ ...describe(worker), ...details }, `worker killed: ${what}`);
+  log.error({ ...describe(worker), ...details }, `worker killed: ${what}`);
   kill(worker, reason);
 }
 
