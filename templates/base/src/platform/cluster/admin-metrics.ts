@@ -1,5 +1,5 @@
 import { AggregatorRegistry, type MetricObject, type Registry } from "@prometheus-io/client";
-import { alive, type Cluster } from "./state.ts";
+import { type Cluster, ready } from "./state.ts";
 
 interface Sample {
   value: number;
@@ -48,7 +48,6 @@ const PHASES = ["booting", "ready", "draining", "killed"] as const;
 function ownMetrics(cluster: Cluster): object[] {
   const { pools, restarts, hangs, reloads } = cluster;
   const workers = [...cluster.workers];
-  const ready = alive(cluster).filter(({ wasReady }) => wasReady);
   const now = performance.now();
   const samples: Record<string, Sample[]> = {
     cluster_workers: PHASES.map((phase) => ({
@@ -56,7 +55,7 @@ function ownMetrics(cluster: Cluster): object[] {
       value: workers.filter((worker) => worker.phase === phase).length,
     })),
     cluster_workers_desired: [{ value: pools.web.desired + pools.background.desired }],
-    cluster_worker_heartbeat_age_seconds: ready.map(({ slot, lastBeatAt }) => ({
+    cluster_worker_heartbeat_age_seconds: ready(cluster).map(({ slot, lastBeatAt }) => ({
       labels: { worker: slot },
       value: (now - lastBeatAt) / 1_000,
     })),

@@ -22,7 +22,8 @@ const MISSED_BEATS = 5;
  * workers sent before, so that a hung worker never delays a scrape or a probe.
  */
 export function createAdminServer(cluster: Cluster): Server {
-  const { version, log } = cluster;
+  const { log } = cluster;
+  const version = cluster.settings.VERSION;
   const handlers: Record<string, Handler> = {
     "/metrics": async () => {
       const { metricsText } = await import("./admin-metrics.ts");

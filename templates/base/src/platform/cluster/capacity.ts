@@ -14,10 +14,7 @@ const MIB = 1024 * 1024;
 const HEAP_SHARE = 0.7;
 const HEAP_FLOOR = 96;
 
-/**
- * Reads the ECS task metadata first: on Fargate the limit is on the task, and no cgroup file of the container
- * shows it. Then the cgroup, of version 2 or 1.
- */
+/** Reads the ECS task metadata first: on Fargate, no cgroup file shows the task's limit. Then the cgroup, v2 or v1. */
 export async function measureCapacity(
   env: NodeJS.ProcessEnv = process.env,
   cgroup = "/sys/fs/cgroup",
@@ -31,7 +28,6 @@ export async function measureCapacity(
   };
 }
 
-/** CPU in vCPU, Memory in MiB. */
 type TaskLimits = { CPU?: number; Memory?: number } | undefined;
 
 async function readTaskLimits(metadataUri: string | undefined): Promise<TaskLimits> {
@@ -68,10 +64,7 @@ export function workersFor(cpus: number): number {
   return Math.max(1, Math.floor(cpus));
 }
 
-/**
- * A process's share of the memory as old-space limit in MiB, because each V8 believes that it owns the container.
- * Undefined when memory is unlimited: then V8's own default holds.
- */
+/** A process's share of the memory as old-space limit in MiB: each V8 believes that it owns the container. */
 export function heapFor(memory: number | undefined, processes: number): number | undefined {
   if (memory === undefined) return undefined;
   return Math.max(HEAP_FLOOR, Math.floor((HEAP_SHARE * memory) / processes));

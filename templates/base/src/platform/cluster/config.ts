@@ -101,10 +101,7 @@ export function defineCluster(options: ClusterOptions): ClusterOptions {
   return options;
 }
 
-/**
- * Overrides `options` with the environment and validates the result. An empty variable counts as not set.
- * @returns the configuration, and one line per invalid value (then the configuration must not be used).
- */
+/** Overrides `options` with the environment. Returns one line per invalid value; then they must not be used. */
 export function readConfig(
   options: ClusterOptions,
   env: NodeJS.ProcessEnv,
@@ -135,20 +132,11 @@ export interface ClusterPlan extends ClusterOptions {
   heap: number | undefined;
 }
 
-interface PlanOptions {
-  /** Whether a process for background work runs beside the workers. */
-  background?: boolean;
-  env?: NodeJS.ProcessEnv;
-}
-
-/**
- * Decides how many workers run, with which limits.
- * @returns the plan, and one line per invalid value or contradiction (then the plan must not be used).
- */
+/** Decides how many workers run, with which limits. Returns one line per invalid value or contradiction. */
 export async function makePlan(
   options: ClusterOptions,
   settings: StandardSettings,
-  { background = false, env = process.env }: PlanOptions = {},
+  { background = false, env = process.env },
 ): Promise<{ plan: ClusterPlan; problems: string[] }> {
   const { config, problems } = readConfig(options, env);
   const { cpus, memory } = await measureCapacity(env);
@@ -175,7 +163,7 @@ export async function makePlan(
   return { plan, problems };
 }
 
-/** One line for each pair of numbers that contradict each other, naming both. @param memory in MiB. */
+/** One line for each pair of numbers that contradict each other, naming both. */
 export function findContradictions(
   plan: ClusterPlan,
   { STOP_TIMEOUT, LOAD_BALANCER_IDLE_TIMEOUT }: StandardSettings,

@@ -1,7 +1,6 @@
 import { on, once } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 
-/** Where a blocked process stands, and for whom it works. */
 export interface HangReport {
   /** "function (file:line:column)" from the innermost out; of the TypeScript where there is a source map. */
   stack: string[];
@@ -13,7 +12,6 @@ type InspectorMessage =
   | { method: "Debugger.paused"; params: { callFrames: { callFrameId: string }[] } }
   | { method: undefined; id: number; result: { result: { value: string } } };
 
-// Measured: 0.3 s on an idle machine; several times that where every core is busy.
 const LIMIT_MS = 5_000;
 const POLL_MS = 20;
 const EVALUATE_ID = 3;

@@ -9,9 +9,9 @@ import {
   type WorkerService,
 } from "./protocol.ts";
 
-/** Process metrics change without requests: they are sent with every fifth beat. */
+/** Process metrics change without requests. */
 const QUIET_BEATS = 5;
-/** How long a beat waits for the metrics: a gauge of the service may wait for something that does not answer. */
+/** A gauge of the service may wait for something that does not answer. */
 const COLLECT_MS = 2_000;
 /** Three in a row, because one may be garbage not yet collected. */
 const HIGH_READINGS = 3;

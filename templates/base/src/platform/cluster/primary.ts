@@ -3,47 +3,27 @@ import type { Server } from "node:http";
 import type { BoundSocket } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { isatty } from "node:tty";
-import type { Logger } from "../logging.ts";
-import type { StandardSettings } from "../settings.ts";
 import { type ClusterOptions, type ClusterPlan, makePlan } from "./config.ts";
 import { beginReload, beginRestart, finishReload } from "./reload.ts";
 import { bind, bindForWorkers, removePidfile, StartError, writePidfile } from "./startup.ts";
 import {
-  alive,
   callHook,
   type Cluster,
   createCluster,
   increment,
   type Pool,
+  type PrimaryOptions,
+  ready,
   type StopMode,
 } from "./state.ts";
 import { halt, killOverdue, manage } from "./workers.ts";
 
-export interface PrimaryOptions {
-  main: string;
-  /** Whether there is background work: it gets a process of its own. */
-  background: boolean;
-  settings: StandardSettings;
-  log: Logger;
-  /** cluster.config.ts at the start. */
-  options: ClusterOptions;
-  /** Reads cluster.config.ts as it is now. */
-  loadOptions(): Promise<ClusterOptions>;
-}
-
+const STOP_SIGNALS: NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGQUIT"];
 // USR1 is Node's own.
-const SIGNALS = [
-  "SIGTERM",
-  "SIGINT",
-  "SIGQUIT",
-  "SIGHUP",
-  "SIGTTIN",
-  "SIGTTOU",
-  "SIGUSR2",
-] as const;
+const OTHER_SIGNALS: NodeJS.Signals[] = ["SIGHUP", "SIGTTIN", "SIGTTOU", "SIGUSR2"];
 const STOP_MODES: StopMode[] = ["stop", "quick", "kill"];
 const PARENT_CHECK_MS = 500;
-/** A pause of the primary that is longer than a busy machine explains. */
+/** Longer than a busy machine explains. */
 const PAUSE_MS = 2_000;
 
 /**
@@ -52,16 +32,11 @@ const PAUSE_MS = 2_000;
  * @throws {StartError} when the configuration contradicts itself or a port is taken.
  */
 export async function runPrimary(options: PrimaryOptions): Promise<number> {
-  const { settings, log, background } = options;
-  const planFor = async (clusterOptions: ClusterOptions): Promise<ClusterPlan> => {
-    const { plan, problems } = await makePlan(clusterOptions, settings, { background });
-    if (problems.length > 0) throw new StartError(problems);
-    return plan;
-  };
-  const plan = await planFor(options.options);
+  const { settings, log } = options;
+  const plan = await planFor(options, options.options);
   process.title = `primary: ${plan.processTitle}`;
   const socket = bindForWorkers(plan.bind, settings.PORT);
-  const cluster = createCluster(options.main, settings.VERSION, log, plan, socket);
+  const cluster = createCluster(options, plan, socket);
   const adminSocket = bind(plan.bind, settings.METRICS_PORT, "METRICS_PORT");
   if (plan.pidfile) writePidfile(plan.pidfile);
   await plan.hooks.onStarting?.();
@@ -70,7 +45,7 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
     log.fatal({ error, origin, worker_pid: process.pid }, "uncaught exception: the process exits");
     process.exit(1);
   });
-  listenForSignals(cluster, async () => planFor(await options.loadOptions()));
+  listenForSignals(cluster);
   log.info(
     { workers: plan.workers, port: settings.PORT, metrics_port: settings.METRICS_PORT },
     "starting",
@@ -86,6 +61,15 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
   await callHook(cluster, "onExit");
   log.info({ exit_code: cluster.exitCode }, "stopped");
   return cluster.exitCode;
+}
+
+async function planFor(
+  { settings, background }: PrimaryOptions,
+  options: ClusterOptions,
+): Promise<ClusterPlan> {
+  const { plan, problems } = await makePlan(options, settings, { background });
+  if (problems.length > 0) throw new StartError(problems);
+  return plan;
 }
 
 /** Opens the metrics port. After the first fork, which loading the server would delay. */
@@ -122,8 +106,7 @@ function ignoreOwnPause(cluster: Cluster, pausedMs: number): void {
 
 async function markReady(cluster: Cluster): Promise<void> {
   if (cluster.started || cluster.stopping) return;
-  const isComplete = (pool: Pool): boolean =>
-    alive(cluster, pool).filter(({ wasReady }) => wasReady).length >= pool.desired;
+  const isComplete = (pool: Pool): boolean => ready(cluster, pool).length >= pool.desired;
   if (!Object.values(cluster.pools).every(isComplete)) return;
   cluster.started = true;
   // Load the metrics client now: earlier delays the first fork, later may load files of a newer build.
@@ -132,11 +115,11 @@ async function markReady(cluster: Cluster): Promise<void> {
   await callHook(cluster, "whenReady");
 }
 
-function listenForSignals(cluster: Cluster, readPlan: () => Promise<ClusterPlan>): void {
+function listenForSignals(cluster: Cluster): void {
   const wasTerminal = isatty(0);
   const enqueue = (signal: NodeJS.Signals): void =>
-    cluster.events.add(() => handleSignal(cluster, signal, readPlan));
-  for (const signal of SIGNALS) {
+    cluster.events.add(() => handleSignal(cluster, signal));
+  for (const signal of [...STOP_SIGNALS, ...OTHER_SIGNALS]) {
     process.on(signal, () => {
       // A terminal that is closed sends HUP too, and then there is nothing to reload for.
       const hungUp = signal === "SIGHUP" && wasTerminal && !isatty(0);
@@ -158,17 +141,12 @@ function stopWithParent(stop: () => void): void {
   }, PARENT_CHECK_MS);
 }
 
-async function handleSignal(
-  cluster: Cluster,
-  signal: NodeJS.Signals,
-  readPlan: () => Promise<ClusterPlan>,
-): Promise<void> {
+async function handleSignal(cluster: Cluster, signal: NodeJS.Signals): Promise<void> {
   const { log, stopping, pools } = cluster;
   log.info({ signal }, "signal received");
-  if (signal === "SIGTERM" || signal === "SIGINT" || signal === "SIGQUIT") {
-    halt(cluster, nextStopMode(stopping, signal));
-  } else if (stopping) return;
-  else if (signal === "SIGHUP") await reload(cluster, readPlan);
+  if (STOP_SIGNALS.includes(signal)) halt(cluster, nextStopMode(stopping, signal));
+  else if (stopping) return;
+  else if (signal === "SIGHUP") await reload(cluster);
   else if (signal === "SIGUSR2") beginRestart(cluster);
   else if (signal === "SIGTTIN") pools.web.desired += 1;
   else if (signal === "SIGTTOU") pools.web.desired = Math.max(1, pools.web.desired - 1);
@@ -181,17 +159,15 @@ function nextStopMode(current: StopMode | undefined, signal: NodeJS.Signals): St
 }
 
 /** An invalid configuration changes nothing. */
-async function reload(cluster: Cluster, readPlan: () => Promise<ClusterPlan>): Promise<void> {
+async function reload(cluster: Cluster): Promise<void> {
   let plan: ClusterPlan;
   try {
-    plan = await readPlan();
+    plan = await planFor(cluster, await cluster.loadOptions());
   } catch (error) {
     increment(cluster.reloads, "failed");
     const problems = error instanceof StartError ? error.problems : [];
-    cluster.log.error(
-      { error, problems },
-      "reload abandoned: cluster.config is invalid; nothing has changed",
-    );
+    const message = "reload abandoned: cluster.config is invalid; nothing has changed";
+    cluster.log.error({ error, problems }, message);
     return;
   }
   beginReload(cluster, plan);

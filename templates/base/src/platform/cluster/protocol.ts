@@ -4,13 +4,12 @@ import type { ClusterPlan } from "./config.ts";
 /** `web` listens and answers; `background` runs the integrations' background work. */
 export type Role = "web" | "background";
 
-/** What the primary passes to a worker at its start. */
+/** The primary's plan, as one worker gets it. */
 export interface WorkerConfig extends Omit<ClusterPlan, "workers" | "background" | "hooks"> {
   worker: number;
   role: Role;
 }
 
-/** Set in a worker's environment, and only there. */
 export const WORKER_VARIABLE = "CLUSTER_WORKER";
 
 /** Is this process a worker? */
@@ -25,7 +24,6 @@ export function readWorkerConfig(env: NodeJS.ProcessEnv = process.env): WorkerCo
   return config;
 }
 
-/** The state of the dependencies as a worker last saw it. */
 export interface ReadinessReport {
   ready: boolean;
   checks: Record<string, "healthy" | "unhealthy">;
@@ -35,14 +33,11 @@ export interface ReadinessReport {
 export interface WorkerService {
   /** Not listening yet: the worker listens and closes. None for background work. */
   server?: Server;
-  /**
-   * From now on every response, also one in preparation, ends its connection. With `stopping` the whole
-   * service goes down and readiness turns 503; without, only this worker is replaced.
-   */
+  /** From now on every response ends its connection. With `stopping`, the whole service goes down: not ready. */
   beginDrain(options: { stopping: boolean }): void;
   /** Ends background work, closes the dependencies in reverse order, then flushes telemetry. */
   close(): Promise<void>;
-  /** Cached and cheap: it goes to the primary with every heartbeat. */
+  /** Cached: it goes to the primary with every heartbeat. */
   readiness(): ReadinessReport;
   /** The worker's registry as plain data, for the primary's /metrics. */
   metricsSnapshot(): Promise<object[]>;
@@ -74,5 +69,5 @@ export type ToWorker = { type: "drain"; mode: DrainMode };
 
 /** Seconds between two beats. */
 export const BEAT_INTERVAL = 1;
-/** How many requests a hang report names. */
+/** Named in a hang report. */
 export const MAX_REQUEST_IDS = 100;

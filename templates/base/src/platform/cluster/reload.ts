@@ -40,10 +40,8 @@ export function abandonReload(cluster: Cluster, reason: string): void {
       delete worker.outdated;
     } else if (!isOld && reload.wholeSet) worker.outdated ??= "rollback";
   }
-  cluster.log.error(
-    { reason },
-    "reload abandoned: a new worker failed to start; the old ones stay",
-  );
+  const message = "reload abandoned: a new worker failed to start; the old ones stay";
+  cluster.log.error({ reason }, message);
 }
 
 /** Ends the reload when all of the desired workers are new and ready. */

@@ -29,11 +29,7 @@ export const LISTEN_FD = 4;
 /** Windows passes no sockets to children: there is one worker there, and it binds the port itself. */
 export const canInherit = process.platform !== "win32";
 
-/**
- * Binds the port for all workers, as Gunicorn's arbiter does. The primary never accepts from it; by holding it,
- * it keeps connections in the kernel's queue while no worker accepts.
- * @throws {StartError} when the port cannot be bound.
- */
+/** Binds the port for all workers. By holding it, the primary keeps connections in the queue while none accepts. */
 export function bindForWorkers(host: string, port: number): BoundSocket {
   const socket = bind(host, port, "PORT");
   if (!canInherit) socket.close();
@@ -46,11 +42,7 @@ const BIND_ERRORS: Record<string, string> = {
   EADDRNOTAVAIL: "cannot be bound: the address is not one of this machine's",
 };
 
-/**
- * Binds a port, without accepting from it yet.
- * @param variable - the setting that chose it.
- * @throws {StartError} when the port cannot be bound.
- */
+/** Binds a port, without accepting from it yet. @throws {StartError} that names the `variable` that chose it. */
 export function bind(host: string, port: number, variable: string): BoundSocket {
   try {
     return new BoundSocket({ host, port });
@@ -61,10 +53,7 @@ export function bind(host: string, port: number, variable: string): BoundSocket 
   }
 }
 
-/**
- * Writes this process's id to `path`.
- * @throws {StartError} when the file cannot be written, or names another process that is running.
- */
+/** Writes this process's id. @throws {StartError} when the file names another process that is running. */
 export function writePidfile(path: string): void {
   const owner = readPid(path);
   if (owner !== undefined && owner !== process.pid && isRunning(owner)) {

@@ -1,7 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 import type { BoundSocket } from "node:net";
 import type { Logger } from "../logging.ts";
-import type { ClusterHooks, ClusterPlan } from "./config.ts";
+import type { StandardSettings } from "../settings.ts";
+import type { ClusterHooks, ClusterOptions, ClusterPlan } from "./config.ts";
 import type { Beat, DrainMode, Role } from "./protocol.ts";
 
 /** The workers of one role. Crashes in one pool delay no replacement in the other. */
@@ -50,25 +51,26 @@ export interface Reload {
   before: { plan: ClusterPlan; workers: number } | undefined;
 }
 
+export interface PrimaryOptions {
+  /** The module that workers run: the service's own main. */
+  main: string;
+  /** Whether there is background work: it gets a process of its own. */
+  background: boolean;
+  settings: StandardSettings;
+  log: Logger;
+  options: ClusterOptions;
+  /** Reads cluster.config.ts as it is now. */
+  loadOptions(): Promise<ClusterOptions>;
+}
+
 /** Everything the primary knows. */
 export type Cluster = ReturnType<typeof createCluster>;
 
-/**
- * @param main the module that workers run: the service's own main.
- * @param socket bound here and inherited by every web worker, as in Gunicorn: it outlives any of them.
- */
-export function createCluster(
-  main: string,
-  version: string,
-  log: Logger,
-  plan: ClusterPlan,
-  socket: BoundSocket,
-) {
+/** @param socket bound here and inherited by every web worker, as in Gunicorn: it outlives any of them. */
+export function createCluster(options: PrimaryOptions, plan: ClusterPlan, socket: BoundSocket) {
   const web: Pool = { role: "web", desired: plan.workers, failures: 0, spawnAfter: 0 };
   return {
-    main,
-    version,
-    log,
+    ...options,
     plan,
     socket,
     events: new EventQueue(),
@@ -134,18 +136,21 @@ export function kill(worker: Worker, reason: string): void {
 
 /** The workers that are capacity, now or soon; of one pool, or of all. */
 export function alive({ workers }: Cluster, only?: Pool): Worker[] {
-  return [...workers].filter(({ phase, pool }) => {
-    const isAlive = phase === "booting" || phase === "ready";
-    return isAlive && (only === undefined || pool === only);
-  });
+  const candidates = [...workers].filter(({ pool }) => only === undefined || pool === only);
+  return candidates.filter(({ phase }) => phase === "booting" || phase === "ready");
 }
 
-/** Those of them that have been ready and stay. */
+/** Those of them that serve. */
+export function ready(cluster: Cluster, only?: Pool): Worker[] {
+  return alive(cluster, only).filter(({ phase }) => phase === "ready");
+}
+
+/** Those of them that stay. */
 export function upToDate(cluster: Cluster, pool: Pool): Worker[] {
-  return alive(cluster, pool).filter(({ outdated, wasReady }) => !outdated && wasReady);
+  return ready(cluster, pool).filter(({ outdated }) => !outdated);
 }
 
-/** Runs a hook of cluster.config.ts and waits for it. An exception is logged: a hook must not stop the service. */
+/** Runs a hook of cluster.config.ts. An exception is logged: a hook must not stop the service. */
 export async function callHook<Name extends keyof ClusterHooks>(
   { plan, log }: Cluster,
   name: Name,

@@ -20,7 +20,7 @@ import { canInherit, LISTEN_FD } from "./startup.ts";
 
 export interface WorkerOptions {
   log: Logger;
-  /** The port and address to bind where no socket is inherited (Windows). */
+  /** To bind where no socket is inherited (Windows). */
   port: number;
   host: string;
   postFork: ClusterHooks["postFork"];
@@ -30,7 +30,6 @@ export interface WorkerOptions {
 
 /** Node's default, which the keep-alive time must not exceed. */
 const HEADERS_TIMEOUT_MS = 60_000;
-/** A worker that throws in a loop exits at once. */
 const MAX_EXCEPTIONS = 100;
 // A terminal sends its signals to the whole process group; only the primary acts on them.
 const IGNORED = ["SIGINT", "SIGQUIT", "SIGHUP", "SIGTTIN", "SIGTTOU", "SIGUSR2"] as const;
@@ -114,7 +113,6 @@ function send(message: ToPrimary, sent: () => void = () => {}): void {
   else sent();
 }
 
-/** The end of a worker's service, without a lost request. */
 interface Drain {
   /** Begins, or shortens a drain that has begun. */
   begin: (mode: DrainMode) => void;
@@ -124,11 +122,9 @@ interface Drain {
 
 /** In milliseconds of performance.now(). */
 interface Deadlines {
-  /** New connections are accepted until then. */
   acceptUntil: number;
-  /** Idle connections are left open until then, to come back once and receive `Connection: close`. */
+  /** Idle connections stay open until then, to come back once and receive `Connection: close`. */
   keepIdleUntil: number;
-  /** Connections still open then are cut. */
   cutAt: number;
 }
 
@@ -164,7 +160,6 @@ function deadlinesFor(mode: DrainMode, config: WorkerConfig): Deadlines {
   }
   const delayMs = config.deregistrationDelay * 1_000;
   const acceptUntil = mode === "stop" ? now + delayMs : now;
-  // A worker that is replaced has stopped accepting, but the load balancer still reuses connections.
   const keepIdleUntil = Math.max(now + delayMs, acceptUntil + LINGER_MS);
   return { acceptUntil, keepIdleUntil, cutAt: acceptUntil + config.gracefulTimeout * 1_000 };
 }

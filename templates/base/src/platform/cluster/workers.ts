@@ -1,6 +1,7 @@
 import { fork } from "node:child_process";
 import { BoundSocket } from "node:net";
-import { CLOSE_TIMEOUT, QUICK_TIMEOUT } from "./config.ts";
+import { CLOSE_TIMEOUT, QUICK_TIMEOUT, type WorkerExit } from "./config.ts";
+import { captureStack } from "./hang-report.ts";
 import { MAX_REQUEST_IDS, type ToPrimary, WORKER_VARIABLE, type WorkerConfig } from "./protocol.ts";
 import { abandonReload } from "./reload.ts";
 import { canInherit } from "./startup.ts";
@@ -12,6 +13,7 @@ import {
   increment,
   kill,
   type Pool,
+  ready,
   type StopMode,
   upToDate,
   type Worker,
@@ -21,11 +23,10 @@ import {
 const BOOT_FAILURE = 3;
 const FIRST_BACKOFF_MS = 100;
 const LONGEST_BACKOFF_MS = 10_000;
-/** How long a worker that has crashed goes on accepting while no replacement is ready: a back-off and a boot. */
+/** How long a crashed worker goes on accepting while no replacement is ready: a back-off and a boot. */
 const CRASH_GRACE_MS = 15_000;
 const DEFAULT_INSPECT_PORT = 9_229;
-/** MiB. */
-const YOUNG_GENERATION = 32;
+const YOUNG_GENERATION_MIB = 32;
 
 /** Starts one more worker of a pool. It counts as booting until it says that it is ready. */
 export async function spawn(cluster: Cluster, pool: Pool): Promise<void> {
@@ -86,10 +87,7 @@ function freeSlot(workers: Set<Worker>): number {
   return slot;
 }
 
-/**
- * The primary's own flags, less those for itself alone. With --inspect, each worker gets a port for a debugger;
- * otherwise the inspector sleeps until SIGUSR1 wakes it for a hang report.
- */
+/** With --inspect, each worker gets a port; otherwise its inspector sleeps until SIGUSR1 wakes it for a hang report. */
 function inspectorFlags(flags: readonly string[], slot: number, inspectPort: number): string[] {
   const kept = flags.filter((flag) => !flag.startsWith("--watch") && !flag.startsWith("--inspect"));
   const debug = flags.some((flag) => /^--inspect(-brk|-wait)?(=|$)/.test(flag));
@@ -97,12 +95,9 @@ function inspectorFlags(flags: readonly string[], slot: number, inspectPort: num
   return [...kept, `--inspect-port=${inspectPort}`, "--inspect-publish-uid=http"];
 }
 
-/**
- * A consumer's objects live for one batch. With V8's default young generation they are promoted, and major
- * collections cost a third of the throughput.
- */
+/** A consumer's objects live for a batch; V8's default would promote them, at a third of the throughput. */
 function youngGenerationFlags(heap = Infinity): string[] {
-  const mib = Math.max(1, Math.min(YOUNG_GENERATION, Math.floor(heap / 10)));
+  const mib = Math.max(1, Math.min(YOUNG_GENERATION_MIB, Math.floor(heap / 10)));
   return [`--min-semi-space-size=${mib}`, `--max-semi-space-size=${mib}`];
 }
 
@@ -130,7 +125,6 @@ function onMessage(cluster: Cluster, worker: Worker, message: ToPrimary): void {
   } else if (message.type === "retire") {
     const { reason } = message;
     cluster.log.info({ ...describe(worker), reason }, "replacing worker");
-    // It exits by itself when it is drained; only the replacement needs the back-off of a death.
     if (reason === "crash" && worker.phase === "ready") {
       worker.drainAt = now + CRASH_GRACE_MS;
       backOff(cluster, worker);
@@ -154,10 +148,7 @@ export function nextBackOff(pool: Pick<Pool, "failures">, livedMs: number): numb
   return Math.min(LONGEST_BACKOFF_MS, FIRST_BACKOFF_MS * 2 ** (pool.failures - 1));
 }
 
-interface Exit {
-  code: number | null;
-  signal: NodeJS.Signals | null;
-}
+type Exit = Pick<WorkerExit, "code" | "signal">;
 
 /** Removes a dead worker: keeps its counters, logs why it died, and decides what follows. */
 async function reap(cluster: Cluster, worker: Worker, exit: Exit): Promise<void> {
@@ -208,10 +199,7 @@ function describe({ slot, pool, child }: Worker): object {
   return { worker: slot, role: pool.role, worker_pid: child.pid };
 }
 
-/**
- * Moves the workers towards the plan: as many as desired, none of them outdated, and never fewer ready than
- * before. Called after every event; does nothing when all is well.
- */
+/** Moves the workers towards the plan: as many as desired, none outdated, and never fewer ready than before. */
 export async function manage(cluster: Cluster): Promise<void> {
   if (cluster.stopping) return;
   for (const pool of Object.values(cluster.pools)) {
@@ -246,10 +234,10 @@ function retireOutdated(cluster: Cluster, pool: Pool): void {
   for (const worker of alive(cluster, pool)) {
     if (worker.outdated && (!worker.wasReady || now > worker.drainAt)) retire(cluster, worker);
   }
-  const ready = alive(cluster, pool).filter(({ wasReady }) => wasReady);
+  const serving = ready(cluster, pool);
   const complete = upToDate(cluster, pool).length >= pool.desired;
-  const spare = cluster.reload?.wholeSet && !complete ? 0 : ready.length - pool.desired;
-  const outdated = ready.filter((worker) => worker.outdated);
+  const spare = cluster.reload?.wholeSet && !complete ? 0 : serving.length - pool.desired;
+  const outdated = serving.filter((worker) => worker.outdated);
   for (const worker of outdated.slice(0, Math.max(0, spare))) retire(cluster, worker);
 }
 
@@ -286,7 +274,6 @@ async function killWithReport(
   what: string,
 ): Promise<void> {
   worker.phase = "killed";
-  const { captureStack } = await import("./hang-report.ts");
   const found = await captureStack(worker.child.pid ?? 0, worker.inspectPort);
   const requests = found?.requests ?? worker.beat?.requests ?? [];
   const details = { stack: found?.stack ?? [], request_ids: requests.slice(0, MAX_REQUEST_IDS) };
@@ -300,8 +287,7 @@ async function killWithReport(
  * @param exitCode of the primary; the first one given stays.
  */
 export function halt(cluster: Cluster, mode: StopMode, exitCode = 0): void {
-  // Workers hold the socket too and accept until they close theirs; if ours stayed open, connections would
-  // be queued for nobody after that.
+  // The workers accept until they close theirs; if ours stayed open, connections would wait for nobody after that.
   if (!cluster.stopping && canInherit) cluster.socket.close();
   if (!cluster.stopping) cluster.exitCode = exitCode;
   cluster.stopping = mode;
