@@ -11,7 +11,6 @@ export interface WorkerInfo {
   pid: number | undefined;
 }
 
-/** How a worker ended. */
 export interface WorkerExit extends WorkerInfo {
   code: number | null;
   signal: NodeJS.Signals | null;
@@ -29,7 +28,6 @@ export interface ClusterHooks {
   preFork?: Hook<[WorkerInfo]>;
   /** In the worker, before the service is loaded; an exception fails the worker's start. */
   postFork?: Hook<[WorkerInfo]>;
-  /** A worker has exited, for any reason. */
   workerExit?: Hook<[WorkerExit]>;
   /** After HUP, when the new configuration is valid. */
   onReload?: Hook<[]>;

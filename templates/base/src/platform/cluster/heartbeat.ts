@@ -9,7 +9,6 @@ import {
   type WorkerService,
 } from "./protocol.ts";
 
-/** Process metrics change without requests. */
 const QUIET_BEATS = 5;
 /** A gauge of the service may wait for something that does not answer. */
 const COLLECT_MS = 2_000;

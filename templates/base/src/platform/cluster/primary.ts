@@ -27,8 +27,7 @@ const PARENT_CHECK_MS = 500;
 const PAUSE_MS = 2_000;
 
 /**
- * Gunicorn's arbiter: keeps the desired number of workers running until a signal ends it.
- * @returns the exit code.
+ * Gunicorn's arbiter: keeps the desired number of workers running until a signal ends it. Returns the exit code.
  * @throws {StartError} when the configuration contradicts itself or a port is taken.
  */
 export async function runPrimary(options: PrimaryOptions): Promise<number> {
@@ -85,7 +84,6 @@ async function openAdminServer(cluster: Cluster, socket: BoundSocket): Promise<S
 /** The one loop: handles what came in, then moves the workers towards the plan. */
 async function run(cluster: Cluster): Promise<void> {
   while (!cluster.stopping || cluster.workers.size > 0) {
-    // How late a deadline may be noticed.
     const wait = cluster.stopping ? 100 : Math.min(1_000, cluster.plan.timeout * 100 || 1_000);
     const before = performance.now();
     const events = await cluster.events.take(wait);
@@ -158,7 +156,6 @@ function nextStopMode(current: StopMode | undefined, signal: NodeJS.Signals): St
   return STOP_MODES[STOP_MODES.indexOf(current) + 1] ?? "kill";
 }
 
-/** An invalid configuration changes nothing. */
 async function reload(cluster: Cluster): Promise<void> {
   let plan: ClusterPlan;
   try {

@@ -12,7 +12,6 @@ export interface WorkerConfig extends Omit<ClusterPlan, "workers" | "background"
 
 export const WORKER_VARIABLE = "CLUSTER_WORKER";
 
-/** Is this process a worker? */
 export function isWorker(env: NodeJS.ProcessEnv = process.env): boolean {
   return env[WORKER_VARIABLE] !== undefined;
 }
@@ -69,5 +68,5 @@ export type ToWorker = { type: "drain"; mode: DrainMode };
 
 /** Seconds between two beats. */
 export const BEAT_INTERVAL = 1;
-/** Named in a hang report. */
+/** In beats and hang reports. */
 export const MAX_REQUEST_IDS = 100;

@@ -10,9 +10,7 @@ export interface Pool {
   readonly role: Role;
   /** How many there should be; TTIN and TTOU change it for web. */
   desired: number;
-  /** Crashes in a row. */
   failures: number;
-  /** No worker is spawned before. */
   spawnAfter: number;
 }
 
@@ -31,7 +29,7 @@ export interface Worker {
   lastBeatAt: number;
   beat?: Beat;
   snapshot?: object[];
-  /** Why it is to be replaced. */
+  /** Why it is being replaced. */
   outdated?: string;
   /** When it drains even if its replacement is not ready. */
   drainAt: number;
@@ -42,7 +40,6 @@ export interface Worker {
 
 export type StopMode = "stop" | "quick" | "kill";
 
-/** A rolling reload in progress. */
 export interface Reload {
   /** HUP: a whole new set is ready before the first old worker drains. USR2: one after the other. */
   wholeSet: boolean;
@@ -63,10 +60,9 @@ export interface PrimaryOptions {
   loadOptions(): Promise<ClusterOptions>;
 }
 
-/** Everything the primary knows. */
 export type Cluster = ReturnType<typeof createCluster>;
 
-/** @param socket bound here and inherited by every web worker, as in Gunicorn: it outlives any of them. */
+/** Everything the primary knows. @param socket bound here and inherited by every web worker, as in Gunicorn: it outlives any of them. */
 export function createCluster(options: PrimaryOptions, plan: ClusterPlan, socket: BoundSocket) {
   const web: Pool = { role: "web", desired: plan.workers, failures: 0, spawnAfter: 0 };
   return {
@@ -134,18 +130,17 @@ export function kill(worker: Worker, reason: string): void {
   worker.child.kill("SIGKILL");
 }
 
-/** The workers that are capacity, now or soon; of one pool, or of all. */
+/** The workers that serve, or soon will. */
 export function alive({ workers }: Cluster, only?: Pool): Worker[] {
   const candidates = [...workers].filter(({ pool }) => only === undefined || pool === only);
   return candidates.filter(({ phase }) => phase === "booting" || phase === "ready");
 }
 
-/** Those of them that serve. */
 export function ready(cluster: Cluster, only?: Pool): Worker[] {
   return alive(cluster, only).filter(({ phase }) => phase === "ready");
 }
 
-/** Those of them that stay. */
+/** Those that serve and stay. */
 export function upToDate(cluster: Cluster, pool: Pool): Worker[] {
   return ready(cluster, pool).filter(({ outdated }) => !outdated);
 }

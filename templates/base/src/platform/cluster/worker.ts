@@ -28,7 +28,7 @@ export interface WorkerOptions {
   start(role: Role): Promise<WorkerService>;
 }
 
-/** Node's default, which the keep-alive time must not exceed. */
+// Node's default, which the keep-alive time must not exceed.
 const HEADERS_TIMEOUT_MS = 60_000;
 const MAX_EXCEPTIONS = 100;
 // A terminal sends its signals to the whole process group; only the primary acts on them.

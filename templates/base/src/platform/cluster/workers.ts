@@ -283,8 +283,7 @@ async function killWithReport(
 
 /**
  * Stops all workers. `stop` serves on for the deregistration delay and lets requests finish, `quick` gives them
- * two seconds, `kill` none. The primary's loop ends when the last worker has exited.
- * @param exitCode of the primary; the first one given stays.
+ * two seconds, `kill` none. The primary exits when the last worker has; the first exit code given stays.
  */
 export function halt(cluster: Cluster, mode: StopMode, exitCode = 0): void {
   // The workers accept until they close theirs; if ours stayed open, connections would wait for nobody after that.
