@@ -62,7 +62,7 @@ export interface PrimaryOptions {
 
 export type Cluster = ReturnType<typeof createCluster>;
 
-/** Everything the primary knows. @param socket bound here and inherited by every web worker, as in Gunicorn: it outlives any of them. */
+/** Everything the primary knows. Web workers inherit its `socket`, as in Gunicorn: it outlives any of them. */
 export function createCluster(options: PrimaryOptions, plan: ClusterPlan, socket: BoundSocket) {
   const web: Pool = { role: "web", desired: plan.workers, failures: 0, spawnAfter: 0 };
   return {
