@@ -163,7 +163,7 @@ export function request(
 }
 
 /** Sends requests one after the other until told to stop; then tells how many, or what the first failure was. */
-export function keepAsking({ url }: Running, agent?: Agent): { stop(): Promise<number> } {
+export function keepAsking({ url }: Running, agent?: Agent): { stop: () => Promise<number> } {
   const state = { asking: true };
   const ask = async (): Promise<number> => {
     let count = 0;
