@@ -19,7 +19,7 @@ const REQUESTS = "cluster.requestsInFlight";
 
 // Runs in the paused process, on top of its innermost frame: the first two lines of the stack are its own.
 const REPORT = `Error.stackTraceLimit = 21, JSON.stringify({
-  stack: String(new Error().stack).split(/\\n +at /).slice(2),
+  stack: String(new Error().stack).replace(/ \\[as .+?\\]/g, "").split(/\\n +at /).slice(2),
   requests: globalThis[Symbol.for("${REQUESTS}")]?.(),
 })`;
 
