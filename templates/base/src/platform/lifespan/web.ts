@@ -1,5 +1,5 @@
 import { type App, mount } from "../app.ts";
-import type { WorkerService } from "../cluster/service.ts";
+import type { WorkerService } from "../cluster/protocol.ts";
 import type { DependencyOverrides } from "../depends.ts";
 import { startReadiness } from "../health.ts";
 import type { Platform } from "../http/platform.ts";

@@ -1,48 +1,44 @@
 import { describe, expect, it } from "vitest";
 import options from "../../src/cluster.config.ts";
-import {
-  type Budgets,
-  findContradictions,
-  keepAliveFor,
-} from "../../src/platform/cluster/budgets.ts";
 import { heapFor, heapSetByHand, workersFor } from "../../src/platform/cluster/capacity.ts";
-import { makePlan } from "../../src/platform/cluster/plan.ts";
+import {
+  type ClusterPlan,
+  findContradictions,
+  makePlan,
+} from "../../src/platform/cluster/config.ts";
+import type { StandardSettings } from "../../src/platform/settings.ts";
 
-const sound: Budgets = {
-  stopTimeout: 40,
-  loadBalancerIdleTimeout: 60,
+const sound = {
   deregistrationDelay: 5,
   gracefulTimeout: 30,
   keepAlive: 65,
-  processes: 2,
+  workers: 1,
+  background: 1,
   heap: 700,
-  memory: 2_000,
-};
+} as ClusterPlan;
+const limits = { STOP_TIMEOUT: 40, LOAD_BALANCER_IDLE_TIMEOUT: 60 } as StandardSettings;
 
 describe("findContradictions", () => {
   it("finds none where everything fits, to the second", () => {
-    expect(findContradictions(sound)).toEqual([]);
+    expect(findContradictions(sound, limits, 2_000)).toEqual([]);
   });
 
   it.each([
-    [{ stopTimeout: 39 }, /^STOP_TIMEOUT: .* 39 s, .* 40 s/],
-    [{ keepAlive: 60 }, /^KEEP_ALIVE: 60 s .* 60 s/],
-    [{ processes: 3 }, /^WEB_CONCURRENCY: 3 processes .* 700 MiB .* 2100 MiB, .* 2000 MiB/],
-  ])("names both numbers of %j", (change, message) => {
-    expect(findContradictions({ ...sound, ...change })).toEqual([expect.stringMatching(message)]);
+    [{}, { STOP_TIMEOUT: 39 }, /^STOP_TIMEOUT: .* 39 s, .* 40 s/],
+    [{ keepAlive: 60 }, {}, /^KEEP_ALIVE: 60 s .* 60 s/],
+    [{ workers: 2 }, {}, /^WEB_CONCURRENCY: 3 processes .* 700 MiB .* 2100 MiB, .* 2000 MiB/],
+  ])("names both numbers of %j %j", (change, setting, message) => {
+    expect(findContradictions({ ...sound, ...change }, { ...limits, ...setting }, 2_000)).toEqual([
+      expect.stringMatching(message),
+    ]);
   });
 
   it("has nothing to say on memory that nothing limits", () => {
-    expect(findContradictions({ ...sound, processes: 99, memory: undefined })).toEqual([]);
+    expect(findContradictions({ ...sound, workers: 99 }, limits, undefined)).toEqual([]);
   });
 });
 
 describe("the defaults", () => {
-  it("keep idle connections longer than the load balancer", () => {
-    expect(keepAliveFor({ ...options, keepAlive: "auto" }, 60)).toBe(65);
-    expect(keepAliveFor({ ...options, keepAlive: 70 }, 60)).toBe(70);
-  });
-
   it.each([
     [0.25, 1],
     [1, 1],
@@ -71,12 +67,12 @@ describe("makePlan", () => {
   const settings = {
     ENVIRONMENT: "prod",
     SERVICE_NAME: "receipts",
-    LOG_LEVEL: "info",
+    VERSION: "1.0.0",
     PORT: 8000,
     METRICS_PORT: 8080,
     LOAD_BALANCER_IDLE_TIMEOUT: 90,
     STOP_TIMEOUT: 120,
-  };
+  } as StandardSettings;
 
   it("decides everything that the file leaves open", async () => {
     const { plan, problems } = await makePlan({ ...options, workers: "auto" }, settings, {
@@ -87,8 +83,15 @@ describe("makePlan", () => {
     expect(plan).toMatchObject({ keepAlive: 95, processTitle: "receipts" });
   });
 
+  it("keeps idle connections longer than the load balancer, unless told otherwise", async () => {
+    const auto = await makePlan({ ...options, keepAlive: "auto" }, settings, { env: {} });
+    expect(auto.plan.keepAlive).toBe(95);
+    const told = await makePlan({ ...options, keepAlive: 100 }, settings, { env: {} });
+    expect(told.plan.keepAlive).toBe(100);
+  });
+
   it("waits for no load balancer in dev, unless told to", async () => {
-    const dev = { ...settings, ENVIRONMENT: "dev" };
+    const dev = { ...settings, ENVIRONMENT: "dev" } as const;
     expect((await makePlan(options, dev, { env: {} })).plan.deregistrationDelay).toBe(0);
     const told = await makePlan(options, dev, { env: { DEREGISTRATION_DELAY: "2" } });
     expect(told.plan.deregistrationDelay).toBe(2);
