@@ -1,13 +1,14 @@
 import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
-import { type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import type { Span } from "@opentelemetry/api";
 import type { AccessLog } from "../observability/access-log.ts";
 import { type RequestContext, runInRequest } from "../context.ts";
 import { isProbe } from "../health.ts";
 import type { Metrics } from "../metrics.ts";
 import { requestIds } from "./request-ids.ts";
 import { originForm } from "./request-target.ts";
-import { placeInTrace, startSpanAt, type TracePosition } from "../observability/tracing.ts";
+import { endServerSpan, startServerSpan } from "../observability/server-span.ts";
+import { placeInTrace, type TracePosition } from "../observability/tracing.ts";
 
 const LINGER_MS = 2_000;
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -109,8 +110,13 @@ export class Exchange implements RequestContext, TracePosition {
    * does half-way makes the code of all of them slower.
    */
   get span(): Span | undefined {
-    if (this.isSampled) this.#span ??= startSpan(this);
+    if (this.isSampled) this.#span ??= startServerSpan(this);
     return this.#span;
+  }
+
+  /** The caller's baggage, for OpenTelemetry's context. */
+  get baggage(): string | undefined {
+    return this.req.headers.baggage?.toString();
   }
 
   /** The method, or `_OTHER` for one that is not in use here, so that a stranger cannot make up label values. */
@@ -211,7 +217,8 @@ export function createRequests(
       const endedAt = performance.now();
       const seconds = (endedAt - exchange.startedAt) / 1_000;
       metrics.requestDurations.observe(exchange.method, exchange.route, status, seconds);
-      endSpan(exchange, status, endedAt);
+      const { span } = exchange;
+      if (span !== undefined) endServerSpan(span, exchange, status, endedAt);
       accessLog.write(exchange, status, seconds);
       for (const listener of listeners) listener();
     },
@@ -248,28 +255,6 @@ function endAfterBody(req: IncomingMessage, res: ServerResponse, body: Outgoing[
   };
   const timer = setTimeout(end, LINGER_MS);
   req.once("end", end).once("close", end).resume();
-}
-
-function startSpan(exchange: Exchange): Span {
-  // Asked for each time, because telemetry may be started anew.
-  return startSpanAt(exchange, trace.getTracer("http-server"), exchange.method, {
-    kind: SpanKind.SERVER,
-    startTime: exchange.startedAt,
-    attributes: {
-      "http.request.method": exchange.method,
-      "url.path": exchange.path,
-      "url.scheme": "http",
-      "client.address": exchange.remoteAddress,
-    },
-  });
-}
-
-function endSpan({ span, method, route }: Exchange, status: number, endedAt: number): void {
-  if (span === undefined) return;
-  if (route !== "") span.updateName(`${method} ${route}`).setAttribute("http.route", route);
-  span.setAttribute("http.response.status_code", status);
-  if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
-  span.end(endedAt);
 }
 
 function pathOf(url: string): string {

@@ -33,8 +33,8 @@ export async function startWeb(
 ): Promise<WorkerService> {
   const [{ createDeps }, { createApp }] = await Promise.all([modules.deps(), modules.app()]);
   await using stack = new AsyncDisposableStack();
-  stack.use(startTelemetry(settings));
   const metrics = createMetrics();
+  stack.use(startTelemetry(settings, log, metrics.registry));
   const lifespan = stack.use(await createDeps(settings, log, metrics.registry));
   const readiness = stack.use(await startReadiness(lifespan.checks, log));
   const accessLog = stack.use(createAccessLog(settings));

@@ -1,8 +1,32 @@
-import { context, propagation, trace } from "@opentelemetry/api";
-import { W3CTraceContextPropagator } from "@opentelemetry/core";
-import { registerInstrumentations } from "@opentelemetry/instrumentation";
+import {
+  context,
+  createNoopMeter,
+  diag,
+  DiagLogLevel,
+  type Meter,
+  propagation,
+  trace,
+} from "@opentelemetry/api";
+import {
+  CompositePropagator,
+  getBooleanFromEnv,
+  getNumberFromEnv,
+  getStringFromEnv,
+  setGlobalErrorHandler,
+  W3CBaggagePropagator,
+  W3CTraceContextPropagator,
+} from "@opentelemetry/core";
 import { UndiciInstrumentation } from "@opentelemetry/instrumentation-undici";
 import {
+  defaultResource,
+  detectResources,
+  type Resource,
+  resourceAttributesEnvDetector,
+  resourceFromAttributes,
+  serviceNameEnvDetector,
+} from "@opentelemetry/resources";
+import {
+  BatchSpanProcessor,
   ParentBasedSampler,
   type Sampler,
   SamplingDecision,
@@ -10,11 +34,17 @@ import {
   TraceIdRatioBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
-import { createSpanExporter } from "./otlp/span-exporter.ts";
-import { telemetryContext } from "./telemetry-context.ts";
-import { idGenerator, isDecided } from "./tracing.ts";
+import { Counter, type Registry } from "@prometheus-io/client";
+import type { Logger } from "../logging.ts";
+import { followHttpClient } from "./outbound.ts";
+import { createSpanExporter } from "./span-exporter.ts";
+import { contextManager, idGenerator, isDecided } from "./tracing.ts";
 
 const FLUSH_LIMIT_MS = 2_000;
+/** The convention has no limit; a single attribute could fill a whole request to the collector. */
+const VALUE_CHARS = 4_096;
+const QUEUE_SPANS = 8_192;
+const MAX_WARNINGS = 50;
 
 interface TelemetrySettings {
   SERVICE_NAME: string;
@@ -25,15 +55,25 @@ interface TelemetrySettings {
 }
 
 /**
- * Starts tracing for this process: parent-based ratio sampling, W3C trace context, spans for inbound requests
- * (decided on in tracing.ts) and for every `fetch`. Without OTEL_EXPORTER_OTLP_ENDPOINT ids are made, nothing is sent.
- * @param processors replaces the OTLP exporter, for tests.
+ * Starts tracing for this process: parent-based ratio sampling, W3C trace context and baggage, spans for inbound requests
+ * (decided on in tracing.ts) and for every outbound one. Without an endpoint ids are made, nothing is sent. The SDK's
+ * variables for limits, batches, resource and exporter count as OpenTelemetry documents them.
+ * @param processors replaces the export to the collector, for tests.
  * @returns what flushes and stops it, within two seconds even when the collector does not answer.
  */
 export function startTelemetry(
   settings: TelemetrySettings,
+  log: Logger,
+  metrics: Registry,
   processors?: SpanProcessor[],
 ): AsyncDisposable {
+  diag.setLogger(createDiagLogger(log), {
+    logLevel: DiagLogLevel.WARN,
+    suppressOverrideMessage: true,
+  });
+  // Its errors are failed exports, which the exporter has logged.
+  setGlobalErrorHandler(() => {});
+  const stopping = new AbortController();
   const provider = new TracerProvider({
     sampler: withDecisionsMade(
       new ParentBasedSampler({
@@ -41,37 +81,114 @@ export function startTelemetry(
       }),
     ),
     idGenerator,
-    spanProcessors: processors ?? otlpProcessors(settings),
+    resource: resourceOf(settings),
+    spanLimits: spanLimits(),
+    spanProcessors: processors ?? batches(settings, log, metrics, stopping.signal),
   });
-  context.setGlobalContextManager(telemetryContext);
-  propagation.setGlobalPropagator(new W3CTraceContextPropagator());
+  context.setGlobalContextManager(contextManager);
+  propagation.setGlobalPropagator(
+    new CompositePropagator({
+      propagators: [new W3CTraceContextPropagator(), new W3CBaggagePropagator()],
+    }),
+  );
   trace.setGlobalTracerProvider(provider);
-  const unregister = registerInstrumentations({
-    tracerProvider: provider,
-    instrumentations: [new UndiciInstrumentation({ requireParentforSpans: true })],
-  });
+  const fetches = new UndiciInstrumentation({ requireParentforSpans: true });
+  const calls = followHttpClient();
   return {
     async [Symbol.asyncDispose]() {
-      unregister();
+      fetches.disable();
+      calls[Symbol.dispose]();
+      stopping.abort();
       await Promise.race([provider.shutdown().catch(() => {}), delay(FLUSH_LIMIT_MS)]);
       trace.disable();
       propagation.disable();
       context.disable();
+      diag.disable();
     },
   };
 }
 
-function otlpProcessors(settings: TelemetrySettings): SpanProcessor[] {
-  const { SERVICE_NAME, ENVIRONMENT, OTEL_EXPORTER_OTLP_ENDPOINT: endpoint } = settings;
-  if (endpoint === undefined) return [];
-  return [
-    createSpanExporter(endpoint, {
-      "service.name": SERVICE_NAME,
-      "service.version": settings.VERSION,
-      "deployment.environment.name": ENVIRONMENT,
-      "service.instance.id": `${process.pid}@${process.env.HOSTNAME ?? "localhost"}`,
+function batches(
+  settings: TelemetrySettings,
+  log: Logger,
+  metrics: Registry,
+  stopping: AbortSignal,
+): SpanProcessor[] {
+  const url =
+    getStringFromEnv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") ?? settings.OTEL_EXPORTER_OTLP_ENDPOINT;
+  const isOff = getStringFromEnv("OTEL_TRACES_EXPORTER") === "none";
+  if (url === undefined || isOff || getBooleanFromEnv("OTEL_SDK_DISABLED")) return [];
+  const processor = new BatchSpanProcessor({
+    exporter: createSpanExporter(url, log, stopping),
+    selfObsMeterProvider: { getMeter: () => countSpans(metrics) },
+    maxQueueSize: getNumberFromEnv("OTEL_BSP_MAX_QUEUE_SIZE") ?? QUEUE_SPANS,
+    ...defined({
+      maxExportBatchSize: getNumberFromEnv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
+      scheduledDelayMillis: getNumberFromEnv("OTEL_BSP_SCHEDULE_DELAY"),
+      exportTimeoutMillis: getNumberFromEnv("OTEL_BSP_EXPORT_TIMEOUT"),
     }),
-  ];
+  });
+  return [processor];
+}
+
+/** The SDK counts the spans it is done with; this meter hands the figures to the service's metrics. */
+function countSpans(metrics: Registry): Meter {
+  const spans = new Counter({
+    name: "telemetry_spans_total",
+    help: "Sampled spans that were exported, failed to be, or were dropped because too many waited.",
+    labelNames: ["outcome"],
+    registers: [metrics],
+  });
+  for (const outcome of ["exported", "failed", "dropped"]) spans.inc({ outcome }, 0);
+  const meter: Meter = Object.create(createNoopMeter());
+  meter.createCounter = () => ({
+    add(count, attributes) {
+      const error = (attributes as Record<string, unknown> | undefined)?.["error.type"];
+      const failure = error === "queue_full" ? "dropped" : "failed";
+      spans.inc({ outcome: error === undefined ? "exported" : failure }, count);
+    },
+  });
+  return meter;
+}
+
+function resourceOf(settings: TelemetrySettings): Resource {
+  const own = resourceFromAttributes({
+    "service.name": settings.SERVICE_NAME,
+    "service.version": settings.VERSION,
+    "deployment.environment.name": settings.ENVIRONMENT,
+    "service.instance.id": `${process.pid}@${process.env.HOSTNAME ?? "localhost"}`,
+  });
+  const detectors = [resourceAttributesEnvDetector, serviceNameEnvDetector];
+  return defaultResource().merge(own).merge(detectResources({ detectors }));
+}
+
+function spanLimits(): object {
+  const limit = (name: string): number | undefined =>
+    getNumberFromEnv(`OTEL_SPAN_${name}`) ?? getNumberFromEnv(`OTEL_${name}`);
+  return {
+    attributeValueLengthLimit: limit("ATTRIBUTE_VALUE_LENGTH_LIMIT") ?? VALUE_CHARS,
+    ...defined({
+      attributeCountLimit: limit("ATTRIBUTE_COUNT_LIMIT"),
+      eventCountLimit: getNumberFromEnv("OTEL_SPAN_EVENT_COUNT_LIMIT"),
+      linkCountLimit: getNumberFromEnv("OTEL_SPAN_LINK_COUNT_LIMIT"),
+    }),
+  };
+}
+
+function defined(values: Record<string, number | undefined>): object {
+  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+}
+
+/** Logs what the SDK complains about, each kind of complaint once. */
+function createDiagLogger(log: Logger): Parameters<typeof diag.setLogger>[0] {
+  const known = new Set<string>();
+  const warn = (text: string): void => {
+    const kind = text.slice(0, 200).replace(/[0-9a-f]{16,32}|\d+/g, "#");
+    if (known.has(kind) || known.size >= MAX_WARNINGS) return;
+    known.add(kind);
+    log.warn({ detail: text }, "telemetry has a problem");
+  };
+  return { error: warn, warn, info() {}, debug() {}, verbose() {} };
 }
 
 /** Keeps the decisions that tracing.ts made on inbound requests, and leaves all others to `sampler`. */

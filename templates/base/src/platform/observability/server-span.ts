@@ -1,0 +1,79 @@
+import type { IncomingMessage } from "node:http";
+import { type Attributes, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
+import { recordFailure } from "../context.ts";
+import { startSpanAt, type TracePosition } from "./tracing.ts";
+
+/** What the span of a request is made from. */
+export interface ServerRequest extends TracePosition {
+  readonly req: IncomingMessage;
+  /** Milliseconds of `performance.now()`. */
+  readonly startedAt: number;
+  /** Without the query, which may carry secrets. */
+  readonly path: string;
+  /** `_OTHER` for a method that is not in use here. */
+  readonly method: string;
+  /** The template of the matched route; empty when none matched. */
+  readonly route: string;
+  readonly remoteAddress: string;
+  /** What was thrown, for an answer of 500 and above. */
+  readonly error?: unknown;
+}
+
+const METHOD_CHARS = 64;
+
+/**
+ * Starts the span of a sampled request, by OpenTelemetry's conventions for HTTP servers. By hand, because
+ * instrumentation-http costs half of the throughput.
+ */
+export function startServerSpan(request: ServerRequest): Span {
+  // Asked for each time, because telemetry may be started again.
+  return startSpanAt(request, trace.getTracer("http-server"), nameOf(request), {
+    kind: SpanKind.SERVER,
+    startTime: request.startedAt,
+    attributes: attributesOf(request),
+  });
+}
+
+/** Ends a request's span with the answer's status. @param endedAt milliseconds of `performance.now()`. */
+export function endServerSpan(
+  span: Span,
+  request: ServerRequest,
+  status: number,
+  endedAt: number,
+): void {
+  const { route, error } = request;
+  if (route !== "") span.updateName(nameOf(request)).setAttribute("http.route", route);
+  span.setAttribute("http.response.status_code", status);
+  if (status >= 500) {
+    span.setStatus({ code: SpanStatusCode.ERROR }).setAttribute("error.type", String(status));
+    if (error !== undefined) recordFailure(span, error);
+  }
+  span.end(endedAt);
+}
+
+function nameOf({ method, route }: ServerRequest): string {
+  const known = method === "_OTHER" ? "HTTP" : method;
+  return route === "" ? known : `${known} ${route}`;
+}
+
+function attributesOf({ req, method, path, remoteAddress }: ServerRequest): Attributes {
+  const { host, "user-agent": userAgent, "x-forwarded-proto": forwarded } = req.headers;
+  // A proxy in front ends TLS, and says so.
+  const scheme = forwarded === "https" ? "https" : "http";
+  const server = host === undefined ? null : URL.parse(`${scheme}://${host}`);
+  return {
+    "http.request.method": method,
+    ...(method === "_OTHER" && {
+      "http.request.method_original": req.method?.slice(0, METHOD_CHARS),
+    }),
+    "url.path": path,
+    "url.scheme": scheme,
+    ...(server !== null && {
+      "server.address": server.hostname,
+      "server.port": Number(server.port) || (scheme === "https" ? 443 : 80),
+    }),
+    "client.address": remoteAddress,
+    "network.protocol.version": req.httpVersion,
+    ...(userAgent !== undefined && { "user_agent.original": userAgent }),
+  };
+}
