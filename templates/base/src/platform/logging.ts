@@ -39,10 +39,11 @@ export function createLogger(settings: LogSettings, destination: Output = stdout
       errorKey: "error",
       base: logFields(settings),
       timestamp: () => stdTimeFunctions.isoTime().replace('"time"', '"timestamp"'),
-      formatters: { level: (label) => ({ level: label }), log: clean },
+      formatters: { level: (label) => ({ level: label }) },
       // Errors are plain data by then.
       serializers: { err: (error: unknown) => error, message: cleanText },
       mixin: requestFields,
+      mixinMergeStrategy: (fields, ids) => ({ ...ids, ...clean(fields) }),
       hooks: {
         logMethod(args, method) {
           // What a message is made from, with %o and %j.
@@ -61,10 +62,10 @@ export function createLogger(settings: LogSettings, destination: Output = stdout
   // Pino does not format the fields of child loggers, which inherit these two.
   const { child, setBindings } = log;
   log.child = function cleanChild(bindings, options) {
-    return child.call(this, clean(bindings), options) as never;
+    return child.call(this, { ...clean(bindings) }, options) as never;
   };
   log.setBindings = function setCleanBindings(bindings) {
-    setBindings.call(this, clean(bindings));
+    setBindings.call(this, { ...clean(bindings) });
   };
   return log;
 }
