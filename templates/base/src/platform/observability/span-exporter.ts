@@ -1,6 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { type ExportResult, ExportResultCode } from "@opentelemetry/core";
+import { ROOT_CONTEXT } from "@opentelemetry/api";
+import { type ExportResult, ExportResultCode, suppressTracing } from "@opentelemetry/core";
 import type { SpanExporter } from "@opentelemetry/sdk-trace";
+import { scopes } from "../context.ts";
 import type { Logger } from "../logging.ts";
 
 type Spans = Parameters<SpanExporter["export"]>[0];
@@ -50,12 +52,16 @@ export function createSpanExporter(url: string, log: Logger, stopping: AbortSign
     const fails = code === ExportResultCode.FAILED;
     if (fails === isFailing) return;
     isFailing = fails;
-    if (fails) log.warn({ error, collector: url }, "spans cannot be exported");
+    if (fails) log.warn({ collector: url, reason: error?.message }, "spans cannot be exported");
     else log.info({ collector: url }, "spans are exported again");
   }
 
   return {
-    export: (spans, done) => void send(spans, done),
+    export(spans, done) {
+      // Not as part of the request that happened to fill the batch.
+      const outside = { request: undefined, telemetry: suppressTracing(ROOT_CONTEXT) };
+      void scopes.run(outside, send, spans, done);
+    },
     async forceFlush() {},
     async shutdown() {
       await (await loading?.catch(() => undefined))?.shutdown();

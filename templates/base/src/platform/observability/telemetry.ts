@@ -99,7 +99,13 @@ export function startTelemetry(
       fetches.disable();
       calls[Symbol.dispose]();
       stopping.abort();
-      await Promise.race([provider.shutdown().catch(() => {}), delay(FLUSH_LIMIT_MS)]);
+      const flushed = provider.shutdown().then(
+        () => true,
+        () => true,
+      );
+      if (!(await Promise.race([flushed, delay(FLUSH_LIMIT_MS)]))) {
+        log.warn({ limit_ms: FLUSH_LIMIT_MS }, "the last spans could not be exported in time");
+      }
       trace.disable();
       propagation.disable();
       context.disable();
@@ -202,6 +208,7 @@ function withDecisionsMade(sampler: Sampler): Sampler {
   };
 }
 
-function delay(milliseconds: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds).unref());
+/** @returns false, after a while that keeps no process alive. */
+function delay(milliseconds: number): Promise<false> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds, false as const).unref());
 }
