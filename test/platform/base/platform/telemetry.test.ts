@@ -299,6 +299,8 @@ async function serverSpan(given: {
   const [span] = await traced("1", async () => {
     const request = {
       ...placeInTrace({}, 1),
+      requestId: "r-1",
+      correlationId: "c-1",
       req: { method, headers, httpVersion: "1.1" } as never,
       startedAt: performance.now(),
       path: "/things/7",

@@ -1,25 +1,14 @@
-import type { IncomingMessage } from "node:http";
 import { levels } from "pino";
-import type { RequestContext } from "../context.ts";
 import { isProbe } from "../health.ts";
 import { logFields } from "../logging.ts";
 import { escapeControls } from "./log-fields.ts";
+import type { TrackedRequest } from "./server-span.ts";
 import { type Output, stdout } from "./stdout.ts";
-
-/** What the line of a request is made from. */
-export interface AccessedRequest extends RequestContext {
-  readonly req: IncomingMessage;
-  readonly path: string;
-  readonly route: string;
-  readonly remoteAddress: string;
-  /** How many bytes the answer had; left out where nobody counted. */
-  readonly bytesSent?: number | undefined;
-}
 
 /** Writes one line for every request, in the format of the service's log. */
 export interface AccessLog extends Disposable {
   /** @param seconds how long the answer took. */
-  write(request: AccessedRequest, status: number, seconds: number): void;
+  write(request: TrackedRequest, status: number, seconds: number): void;
   /** Writes out the lines that still wait. */
   flush(): void;
 }
@@ -76,7 +65,7 @@ export function createAccessLog(
 
 // The ids need no escaping: they are hex digits, or were checked on the way in.
 function accessLine(
-  request: AccessedRequest,
+  request: TrackedRequest,
   status: number,
   seconds: number,
   fixed: string,

@@ -134,8 +134,7 @@ function pick(fields: Record<string, unknown>, names: string[]): Record<string, 
 
 /** PIPE_BUF: a longer line may be torn by those of other processes. */
 const LINE_BYTES = 4_096;
-const MESSAGE_BYTES = 768;
-const TOO_LONG = "[too long]";
+const FIELD_BYTES = 768;
 
 // What a terminal takes for a command, or for another order of the text: C1, DEL, bidirectional controls.
 const CONTROLS = /[\u007f-\u009f\u200e\u200f\u2028-\u202e\u2066-\u2069]/g;
@@ -149,41 +148,38 @@ export function escapeControls(json: string): string {
 export function fitLine(line: string): string {
   const safe = escapeControls(line);
   if (Buffer.byteLength(safe) <= LINE_BYTES) return safe;
-  const fields = JSON.parse(line) as Record<string, unknown>;
-  const failure = Object.values(fields).find(hasStack);
+  const { message, ...fields } = JSON.parse(line) as Record<string, unknown>;
+  const failure = Object.values(fields).find(isFailure);
   const stack = failure?.stack;
-  if (failure !== undefined) shorten(failure);
-  if (typeof fields.message === "string") fields.message = fitText(fields.message, MESSAGE_BYTES);
-  let room = LINE_BYTES - bytesOf({ message: fields.message });
+  if (failure !== undefined) {
+    failure.stack = "";
+    failure.message = fitText(failure.message, FIELD_BYTES);
+    delete failure.errors;
+  }
+  const end = typeof message === "string" ? { message: fitText(message, FIELD_BYTES) } : {};
+  let room = LINE_BYTES - bytesOf(end);
   for (const [name, value] of Object.entries(fields)) {
-    if (name === "message") continue;
-    const left = room - bytesOf(name) - 2;
-    if (bytesOf(value) > left) {
-      fields[name] = typeof value === "string" ? fitText(value, left) : TOO_LONG;
+    room -= bytesOf(name) + 2;
+    const most = value === failure ? room : Math.min(room, FIELD_BYTES);
+    if (bytesOf(value) > most) {
+      fields[name] = fitText(typeof value === "string" ? value : JSON.stringify(value), most);
     }
-    room = left - bytesOf(fields[name]);
+    room -= bytesOf(fields[name]);
     if (room < 0) delete fields[name];
   }
   if (failure !== undefined) failure.stack = stack!;
-  return `${escapeControls(JSON.stringify(fields))}\n`;
+  return `${escapeControls(JSON.stringify({ ...fields, ...end }))}\n`;
 }
 
-/** Leaves of an error what has room in every line. */
-function shorten(failure: Failure): void {
-  failure.stack = "";
-  failure.message = fitText(failure.message, MESSAGE_BYTES);
-  delete failure.errors;
-}
-
+/** An error, as `cleanError` leaves it. */
 interface Failure {
   message: string;
   stack: string;
   errors?: unknown;
 }
 
-function hasStack(value: unknown): value is Failure {
-  const { message, stack } = (value ?? {}) as Record<string, unknown>;
-  return typeof stack === "string" && typeof message === "string";
+function isFailure(value: unknown): value is Failure {
+  return typeof (value as Failure | null)?.stack === "string";
 }
 
 /** How long a value is as JSON. */

@@ -12,43 +12,39 @@ import { isTracingSuppressed } from "@opentelemetry/core";
 import { recordFailure } from "../context.ts";
 
 const SPAN = Symbol("span");
-type Request = ClientRequest & { [SPAN]?: Span };
 
 /**
  * Follows the calls that packages such as axios and got make through node:http: each has a span below the active one, and
- * carries the trace on. By the channels that Node reports them to, which cost requests coming in nothing. `fetch` has an
- * instrumentation of OpenTelemetry's own.
+ * carries the trace on. By the channels on which Node reports them, which cost requests coming in nothing. For `fetch`,
+ * OpenTelemetry has an instrumentation.
  */
 export function followHttpClient(): Disposable {
-  const created = (message: unknown): void => onCreated((message as { request: Request }).request);
-  const answered = (message: unknown): void => onAnswered(message as Answered);
-  const failed = (message: unknown): void => onFailed(message as Failed);
-  subscribe("http.client.request.created", created);
-  subscribe("http.client.response.finish", answered);
-  subscribe("http.client.request.error", failed);
+  for (const [name, listener] of CHANNELS) subscribe(name, listener);
   return {
     [Symbol.dispose]() {
-      unsubscribe("http.client.request.created", created);
-      unsubscribe("http.client.response.finish", answered);
-      unsubscribe("http.client.request.error", failed);
+      for (const [name, listener] of CHANNELS) unsubscribe(name, listener);
     },
   };
 }
 
-interface Answered {
-  request: Request;
+interface Message {
+  request: ClientRequest & { [SPAN]?: Span };
   response: IncomingMessage;
-}
-
-interface Failed {
-  request: Request;
   error: Error;
 }
 
-function onCreated(request: Request): void {
+const CHANNELS: [name: string, listener: (message: unknown) => void][] = [
+  ["http.client.request.created", (message) => onCreated(message as Message)],
+  ["http.client.response.finish", (message) => onAnswered(message as Message)],
+  ["http.client.request.error", (message) => onFailed(message as Message)],
+];
+
+function onCreated({ request }: Message): void {
   const active = context.active();
   const parent = trace.getSpan(active);
-  if (parent === undefined || isTracingSuppressed(active) || isClient(parent)) return;
+  if (parent === undefined || isTracingSuppressed(active)) return;
+  // A client that has a span of its own, such as AWS', needs no second one for the same call.
+  if ("kind" in parent && parent.kind === SpanKind.CLIENT) return;
   const url = URL.parse(
     `${request.protocol}//${String(request.getHeader("host") ?? request.host)}`,
   );
@@ -72,7 +68,7 @@ function onCreated(request: Request): void {
   });
 }
 
-function onAnswered({ request, response }: Answered): void {
+function onAnswered({ request, response }: Message): void {
   const span = request[SPAN];
   if (span === undefined) return;
   const status = response.statusCode ?? 0;
@@ -83,14 +79,9 @@ function onAnswered({ request, response }: Answered): void {
   span.end();
 }
 
-function onFailed({ request, error }: Failed): void {
+function onFailed({ request, error }: Message): void {
   const span = request[SPAN];
   if (span?.isRecording() !== true) return;
   recordFailure(span, error);
   span.end();
-}
-
-/** A client that has a span of its own, such as AWS', needs no second one for the same call. */
-function isClient(span: Span): boolean {
-  return (span as { kind?: SpanKind }).kind === SpanKind.CLIENT;
 }

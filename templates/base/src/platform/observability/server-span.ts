@@ -1,10 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { type Attributes, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import { recordFailure } from "../context.ts";
+import { recordFailure, type RequestContext } from "../context.ts";
 import { startSpanAt, type TracePosition } from "./tracing.ts";
 
-/** What the span of a request is made from. */
-export interface ServerRequest extends TracePosition {
+/** What the span and the access line of a request are made from. */
+export interface TrackedRequest extends RequestContext, TracePosition {
   readonly req: IncomingMessage;
   /** Milliseconds of `performance.now()`. */
   readonly startedAt: number;
@@ -15,6 +15,8 @@ export interface ServerRequest extends TracePosition {
   /** The template of the matched route; empty when none matched. */
   readonly route: string;
   readonly remoteAddress: string;
+  /** How many bytes the answer had; left out where nobody counted. */
+  readonly bytesSent?: number | undefined;
   /** What was thrown, for an answer of 500 and above. */
   readonly error?: unknown;
 }
@@ -25,7 +27,7 @@ const METHOD_CHARS = 64;
  * Starts the span of a sampled request, by OpenTelemetry's conventions for HTTP servers. By hand, because
  * instrumentation-http costs half of the throughput.
  */
-export function startServerSpan(request: ServerRequest): Span {
+export function startServerSpan(request: TrackedRequest): Span {
   // Asked for each time, because telemetry may be started again.
   return startSpanAt(request, trace.getTracer("http-server"), nameOf(request), {
     kind: SpanKind.SERVER,
@@ -37,7 +39,7 @@ export function startServerSpan(request: ServerRequest): Span {
 /** Ends a request's span with the answer's status. @param endedAt milliseconds of `performance.now()`. */
 export function endServerSpan(
   span: Span,
-  request: ServerRequest,
+  request: TrackedRequest,
   status: number,
   endedAt: number,
 ): void {
@@ -51,12 +53,12 @@ export function endServerSpan(
   span.end(endedAt);
 }
 
-function nameOf({ method, route }: ServerRequest): string {
+function nameOf({ method, route }: TrackedRequest): string {
   const known = method === "_OTHER" ? "HTTP" : method;
   return route === "" ? known : `${known} ${route}`;
 }
 
-function attributesOf({ req, method, path, remoteAddress }: ServerRequest): Attributes {
+function attributesOf({ req, method, path, remoteAddress }: TrackedRequest): Attributes {
   const { host, "user-agent": userAgent, "x-forwarded-proto": forwarded } = req.headers;
   // A proxy in front ends TLS, and says so.
   const scheme = forwarded === "https" ? "https" : "http";

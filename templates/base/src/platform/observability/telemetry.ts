@@ -46,6 +46,12 @@ const VALUE_CHARS = 4_096;
 const QUEUE_SPANS = 8_192;
 const MAX_WARNINGS = 50;
 
+const BATCH_VARIABLES = {
+  maxQueueSize: "OTEL_BSP_MAX_QUEUE_SIZE",
+  maxExportBatchSize: "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+  scheduledDelayMillis: "OTEL_BSP_SCHEDULE_DELAY",
+  exportTimeoutMillis: "OTEL_BSP_EXPORT_TIMEOUT",
+};
 interface TelemetrySettings {
   SERVICE_NAME: string;
   VERSION: string;
@@ -82,7 +88,11 @@ export function startTelemetry(
     ),
     idGenerator,
     resource: resourceOf(settings),
-    spanLimits: spanLimits(),
+    spanLimits: {
+      attributeValueLengthLimit: VALUE_CHARS,
+      ...fromEnv({ attributeValueLengthLimit: "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT" }),
+      ...fromEnv({ attributeValueLengthLimit: "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT" }),
+    },
     spanProcessors: processors ?? batches(settings, log, metrics, stopping.signal),
   });
   context.setGlobalContextManager(contextManager);
@@ -127,12 +137,8 @@ function batches(
   const processor = new BatchSpanProcessor({
     exporter: createSpanExporter(url, log, stopping),
     selfObsMeterProvider: { getMeter: () => countSpans(metrics) },
-    maxQueueSize: getNumberFromEnv("OTEL_BSP_MAX_QUEUE_SIZE") ?? QUEUE_SPANS,
-    ...defined({
-      maxExportBatchSize: getNumberFromEnv("OTEL_BSP_MAX_EXPORT_BATCH_SIZE"),
-      scheduledDelayMillis: getNumberFromEnv("OTEL_BSP_SCHEDULE_DELAY"),
-      exportTimeoutMillis: getNumberFromEnv("OTEL_BSP_EXPORT_TIMEOUT"),
-    }),
+    maxQueueSize: QUEUE_SPANS,
+    ...fromEnv(BATCH_VARIABLES),
   });
   return [processor];
 }
@@ -168,21 +174,14 @@ function resourceOf(settings: TelemetrySettings): Resource {
   return defaultResource().merge(own).merge(detectResources({ detectors }));
 }
 
-function spanLimits(): object {
-  const limit = (name: string): number | undefined =>
-    getNumberFromEnv(`OTEL_SPAN_${name}`) ?? getNumberFromEnv(`OTEL_${name}`);
-  return {
-    attributeValueLengthLimit: limit("ATTRIBUTE_VALUE_LENGTH_LIMIT") ?? VALUE_CHARS,
-    ...defined({
-      attributeCountLimit: limit("ATTRIBUTE_COUNT_LIMIT"),
-      eventCountLimit: getNumberFromEnv("OTEL_SPAN_EVENT_COUNT_LIMIT"),
-      linkCountLimit: getNumberFromEnv("OTEL_SPAN_LINK_COUNT_LIMIT"),
-    }),
-  };
-}
-
-function defined(values: Record<string, number | undefined>): object {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
+/** The options whose variables are set, of those that the SDK leaves to the application to read. */
+function fromEnv(variables: Record<string, string>): Record<string, number> {
+  const options: Record<string, number> = {};
+  for (const [option, variable] of Object.entries(variables)) {
+    const value = getNumberFromEnv(variable);
+    if (value !== undefined) options[option] = value;
+  }
+  return options;
 }
 
 /** Logs what the SDK complains about, each kind of complaint once. */
