@@ -94,10 +94,10 @@ function start(endpoint: string) {
     span: (name: string, attributes = {}) =>
       trace.getTracer("test").startSpan(name, { attributes, root: true }).end(),
     async counts() {
-      const { values } = (await metrics.getSingleMetric("telemetry_spans_total")!.get()) as {
-        values: { value: number; labels: { outcome: string } }[];
-      };
-      return Object.fromEntries(values.map(({ value, labels }) => [labels.outcome, value]));
+      const { values } = await metrics.getSingleMetric("telemetry_spans_total")!.get();
+      return Object.fromEntries(
+        values.map(({ value, labels }) => [String(labels.outcome), Number(value)]),
+      );
     },
     [Symbol.asyncDispose]: () => telemetry[Symbol.asyncDispose](),
   };
