@@ -52,6 +52,7 @@ const BATCH_VARIABLES = {
   scheduledDelayMillis: "OTEL_BSP_SCHEDULE_DELAY",
   exportTimeoutMillis: "OTEL_BSP_EXPORT_TIMEOUT",
 };
+
 interface TelemetrySettings {
   SERVICE_NAME: string;
   VERSION: string;
