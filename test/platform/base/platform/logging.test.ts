@@ -1,3 +1,5 @@
+import { IncomingMessage } from "node:http";
+import { Socket } from "node:net";
 import { expect, test } from "vitest";
 import { createLogger } from "../../src/platform/logging.ts";
 
@@ -226,6 +228,8 @@ test("objects that are hard to read do no harm", () => {
       date: new Date(0),
       nothing: null,
       bare: Object.create(null),
+      output: process.stdout,
+      request: { raw: new IncomingMessage(new Socket()), id: 7 },
       polluted: JSON.parse('{"__proto__": {"admin": true}}'),
       invalid: new Date(Number.NaN),
     }),
@@ -237,6 +241,8 @@ test("objects that are hard to read do no harm", () => {
     date: "1970-01-01T00:00:00.000Z",
     nothing: null,
     bare: {},
+    output: expect.stringMatching(/^\[\w+\]$/),
+    request: { raw: "[IncomingMessage]", id: 7 },
     invalid: null,
   });
   expect(({} as Line).admin).toBeUndefined();

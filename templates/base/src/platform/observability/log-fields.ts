@@ -1,3 +1,5 @@
+import { EventEmitter } from "node:events";
+
 /** The names of fields whose values are not logged: `token`, `access_token` and `accessToken`, but not `total_tokens`. */
 const SECRETS =
   /(?:authorization|cookies?|passwords?|passwd|passphrase|secrets?|credentials?)$|(?:^|_)(?:token|pwd|bearer|jwt|session(?:_?id)?|signature|dsn|connection_string|(?:api|private|access|secret|cursor|signing|encryption)_?key)$/;
@@ -40,6 +42,8 @@ export function createFieldCleaner(
     if (typeof value !== "object" || value === null) return value;
     if (depth > MAX_DEPTH) return "[too deep]";
     if (ArrayBuffer.isView(value)) return `[${value.byteLength} bytes]`;
+    // Sockets, streams, requests: they lead to everything else in the process.
+    if (value instanceof EventEmitter) return `[${value.constructor.name}]`;
     if (value instanceof Error) return cleanError(value, depth, room);
     if ("toJSON" in value && typeof value.toJSON === "function") {
       return clean(value.toJSON(), depth + 1, room);

@@ -1,10 +1,10 @@
 import type { IncomingMessage } from "node:http";
 import { type Attributes, type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
 import { recordFailure, type RequestContext } from "../context.ts";
-import { startSpanAt, type TracePosition } from "./tracing.ts";
+import { startSpanAt, type Traced } from "./tracing.ts";
 
 /** What the span and the access line of a request are made from. */
-export interface TrackedRequest extends RequestContext, TracePosition {
+export interface TrackedRequest extends RequestContext, Traced {
   readonly req: IncomingMessage;
   /** Milliseconds of `performance.now()`. */
   readonly startedAt: number;
@@ -36,14 +36,10 @@ export function startServerSpan(request: TrackedRequest): Span {
   });
 }
 
-/** Ends a request's span with the answer's status. @param endedAt milliseconds of `performance.now()`. */
-export function endServerSpan(
-  span: Span,
-  request: TrackedRequest,
-  status: number,
-  endedAt: number,
-): void {
-  const { route, error } = request;
+/** Ends the span of a request, if it has one. @param endedAt milliseconds of `performance.now()`. */
+export function endServerSpan(request: TrackedRequest, status: number, endedAt: number): void {
+  const { span, route, error } = request;
+  if (span === undefined) return;
   if (route !== "") span.updateName(nameOf(request)).setAttribute("http.route", route);
   span.setAttribute("http.response.status_code", status);
   if (status >= 500) {

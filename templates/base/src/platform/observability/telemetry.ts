@@ -61,10 +61,13 @@ interface TelemetrySettings {
   OTEL_TRACES_SAMPLER_ARG: number;
 }
 
+let isStarted = false;
+
 /**
  * Starts tracing for this process: parent-based ratio sampling, W3C trace context and baggage, spans for inbound requests
  * (decided on in tracing.ts) and for every outbound one. Without an endpoint ids are made, nothing is sent. The SDK's
- * variables for limits, batches, resource and exporter count as OpenTelemetry documents them.
+ * variables for limits, batches, resource and exporter count as OpenTelemetry documents them. A process has one telemetry:
+ * to start it again, as two apps in one test do, changes nothing.
  * @param processors replaces the export to the collector, for tests.
  * @returns what flushes and stops it, within two seconds even when the collector does not answer.
  */
@@ -74,6 +77,8 @@ export function startTelemetry(
   metrics: Registry,
   processors?: SpanProcessor[],
 ): AsyncDisposable {
+  if (isStarted) return { async [Symbol.asyncDispose]() {} };
+  isStarted = true;
   diag.setLogger(createDiagLogger(log), {
     logLevel: DiagLogLevel.WARN,
     suppressOverrideMessage: true,
@@ -121,6 +126,7 @@ export function startTelemetry(
       propagation.disable();
       context.disable();
       diag.disable();
+      isStarted = false;
     },
   };
 }
