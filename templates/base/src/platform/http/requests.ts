@@ -25,8 +25,8 @@ import { originForm } from "./request-target.ts";
 
 /** How long the rest of a refused body is read and dropped before its connection is closed. */
 const LINGER_MS = 2_000;
-/** A refused body that may be longer than this ends its connection. */
-const LINGER_BYTES = 65_536;
+/** A refused body that is longer than this ends its connection. */
+const LINGER_BYTES = 1_048_576;
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 /** nginx's code for a client that left before the answer; it never goes over the wire. */
 const CLIENT_LEFT = 499;
@@ -478,7 +478,7 @@ function isStillSending(req: IncomingMessage): boolean {
 function endsConnection(req: IncomingMessage): boolean {
   if (!isStillSending(req)) return false;
   if ((req as { expecting?: unknown }).expecting !== undefined) return true;
-  return Number(req.headers["content-length"] ?? Infinity) > LINGER_BYTES;
+  return Number(req.headers["content-length"] ?? 0) > LINGER_BYTES;
 }
 
 /**

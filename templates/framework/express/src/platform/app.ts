@@ -158,15 +158,18 @@ function toHandler(route: Route, platform: Platform): RequestHandler {
     return schema === undefined ? [] : [{ part, check: checkerOf(part, schema) }];
   });
 
-  function checkAll(parts: RequestParts): void | Promise<void> {
-    for (const [index, { part, check }] of checks.entries()) {
+  function checkAll(parts: RequestParts, from = 0): void | Promise<void> {
+    for (let index = from; index < checks.length; index++) {
+      const { part, check } = checks[index]!;
       const checked = check(parts[part]);
-      if (checked instanceof Promise) return checkLater(parts, index);
+      if (checked instanceof Promise) {
+        return checked.then((later: unknown) => {
+          parts[part] = later;
+          return checkAll(parts, index + 1);
+        });
+      }
       parts[part] = checked;
     }
-  }
-  async function checkLater(parts: RequestParts, from: number): Promise<void> {
-    for (const { part, check } of checks.slice(from)) parts[part] = await check(parts[part]);
   }
 
   return (req, res, next) => {
