@@ -150,6 +150,11 @@ export class Exchange implements RequestContext, TracePosition {
     return this.#span;
   }
 
+  /** The caller's baggage, for OpenTelemetry's context. */
+  get baggage(): string | undefined {
+    return this.req.headers.baggage?.toString();
+  }
+
   /** The method, or `_OTHER` for one that is not in use here, so that a stranger cannot make up label values. */
   get method(): string {
     const method = this.req.method ?? "";

@@ -53,8 +53,8 @@ export async function startWeb(
 ): Promise<WebService> {
   const [{ createDeps }, { createApp }] = await Promise.all([modules.deps(), modules.app()]);
   await using stack = new AsyncDisposableStack();
-  stack.use(startTelemetry(settings));
   const metrics = createMetrics();
+  stack.use(startTelemetry(settings, log, metrics.registry));
   const lifespan = stack.use(await createDeps(settings, log, metrics.registry, options.deps));
   const { deps, checks } = lifespan;
   const readiness = stack.use(await startReadiness(checks, log));
