@@ -34,7 +34,7 @@ const CHANGES: Record<string, (file: TemplateFile) => TemplateFile[]> = {
   "base/_gitignore": edit((text) => `news/\n${text}`),
   // Deleted, and moved.
   "base/test/readme.test.ts": () => [],
-  "base/src/platform/headers.ts": moved("base/src/platform/http/headers.ts"),
+  "base/src/platform/raw-body.ts": moved("base/src/platform/http/raw-body.ts"),
 };
 
 /** With a line changed, which the user may have changed, too. */
