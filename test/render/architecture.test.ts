@@ -46,10 +46,6 @@ describe.each(variants)("a service on $title", ({ answers }) => {
   });
 
   it("uses of the platform what is at its top, or at the top of an integration's folder", () => {
-    const isPublic = (path: string, target: string) => {
-      const [folder = "", ...below] = target.slice(PLATFORM.length).split("/");
-      return below.length === 0 || integrations.includes(folder) || target === DOORS[path];
-    };
     const inward = [...imports]
       .filter(([path]) => !path.startsWith(PLATFORM))
       .flatMap(([path, targets]) =>
@@ -60,6 +56,11 @@ describe.each(variants)("a service on $title", ({ answers }) => {
     expect(inward).toEqual([]);
   });
 });
+
+function isPublic(path: string, target: string): boolean {
+  const [folder = "", ...below] = target.slice(PLATFORM.length).split("/");
+  return below.length === 0 || integrations.includes(folder) || target === DOORS[path];
+}
 
 describe("the check for circles", () => {
   it.each([

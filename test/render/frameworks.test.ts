@@ -11,6 +11,7 @@ const treeOf = (framework: string) => render(templates, answersWith({ framework,
 /** Everything else, routes, services and tests above all, does not know which framework serves it. */
 const MAY_DIFFER = [
   ".fetch-service.json",
+  "AGENTS.md",
   "README.md",
   "package.json",
   "src/platform/http/adapter.ts",
@@ -21,7 +22,8 @@ const MAY_DIFFER = [
 it.each(others)(`%s differs from ${first} in the adapter, and where its name stands`, (other) => {
   const [one, two] = [treeOf(first), treeOf(other)];
   expect(pathsThatDiffer(one, two)).toEqual(MAY_DIFFER);
-  expect(linesThatDiffer(one, two, "README.md")).toHaveLength(1);
+  // README.md has a section on what of the framework a team can use.
+  expect(linesThatDiffer(one, two, "AGENTS.md")).toHaveLength(1);
   expect(withoutPackages(one)).toEqual(withoutPackages(two));
 });
 
