@@ -27,6 +27,8 @@ const level = z
   .transform((text) => LEVEL_ALIASES[text.toLowerCase()] ?? text.toLowerCase())
   .pipe(z.enum(["trace", "debug", "info", "warn", "error", "fatal"]));
 
+const flag = z.enum(["true", "false"], "must be true or false").transform((text) => text === "true");
+
 const origin = z
   .string()
   .refine(
@@ -49,6 +51,7 @@ export const standardSettings = {
   LOG_LEVEL: level.default("info"),
   AWS_REGION: z.string().default("us-east-1"),
   CORS_ORIGINS: origins.default([]),
+  CORS_CREDENTIALS: flag.default(false),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   OTEL_TRACES_SAMPLER_ARG: decimal.pipe(z.number().max(1)).default(1),
   LOAD_BALANCER_IDLE_TIMEOUT: seconds.default(60),

@@ -1,9 +1,61 @@
+import { STATUS_CODES } from "node:http";
+import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
+import { createDocument, type oas31 } from "zod-openapi";
+import type {
+  ZodOpenApiContentObject,
+  ZodOpenApiOperationObject,
+  ZodOpenApiParameters,
+  ZodOpenApiRequestBodyObject,
+  ZodOpenApiResponseObject,
+} from "zod-openapi";
 import { ERROR_STATUS, type ErrorCode } from "../errors.ts";
-import { RawBody } from "../raw-body.ts";
-import type { Route } from "../route.ts";
+import {
+  checkIds,
+  RENDERING,
+  shapeOf,
+  type UsedSchema,
+  withFinalNames,
+} from "./openapi-schemas.ts";
 
-type Json = Record<string, unknown>;
+/** A body of a media type of its own: text, bytes, a stream, server-sent events, a form. */
+export interface Content {
+  contentType?: string | undefined;
+  contentTypes?: readonly string[] | undefined;
+  schema?: z.ZodType | undefined;
+  description?: string | undefined;
+  /** In bytes. */
+  limit?: number | undefined;
+}
+
+export type SecurityScheme = oas31.SecuritySchemeObject;
+
+/** A security scheme that an operation asks for; the document lists it under its name. */
+export interface Security {
+  name: string;
+  scheme: SecurityScheme;
+  scopes: string[];
+}
+
+/** What the document says about a route, declared or native. */
+export interface Operation {
+  method: string;
+  /** With parameters in braces. */
+  path: string;
+  summary?: string | undefined;
+  description?: string | undefined;
+  tags?: string[] | undefined;
+  /** Made from the method and the path unless declared. */
+  operationId?: string | undefined;
+  params?: z.ZodType | undefined;
+  query?: z.ZodType | undefined;
+  headers?: z.ZodType | undefined;
+  body?: z.ZodType | Content | undefined;
+  /** By status; a schema alone means JSON, and `z.undefined()` no content. */
+  responses?: Record<string, z.ZodType | Content> | undefined;
+  errors?: readonly ErrorCode[] | undefined;
+  security?: readonly Security[] | undefined;
+}
 
 const errorSchema = z
   .object({
@@ -17,179 +69,198 @@ const errorSchema = z
   })
   .meta({ id: "Error" });
 
-const TITLES: Record<ErrorCode, string> = {
-  VALIDATION_ERROR: "The request is not valid",
-  AUTH_ERROR: "The caller is not known",
-  FORBIDDEN: "The caller may not do this",
-  NOT_FOUND: "There is no such resource",
-  METHOD_NOT_ALLOWED: "The resource does not have this method",
-  CONFLICT: "The resource is in another state",
-  PAYLOAD_TOO_LARGE: "The body is too large",
-  UNSUPPORTED_MEDIA_TYPE: "The body is of a type that is not taken here",
-  RATE_LIMITED: "Too many requests",
-  INTERNAL_ERROR: "The service failed",
-  EXTERNAL_SERVICE_ERROR: "A service that this one needs failed",
-  OVERLOADED: "The service is overloaded",
-};
-
-/** The OpenAPI 3.1 description of `routes`, errors included. */
+/**
+ * The OpenAPI 3.1 description of `operations`, errors included.
+ * @throws when two schemas have one id, two operations one operationId, or two security schemes one name.
+ */
 export function openApiDocument(
   settings: { SERVICE_NAME: string; SERVICE_DESCRIPTION: string; VERSION: string },
-  routes: readonly Route[],
-): Json {
-  const schemas: Json = {};
-  const errors = new Set<ErrorCode>();
-  const paths: Record<string, Json> = {};
-  for (const route of routes) {
-    paths[route.path] = {
-      ...paths[route.path],
-      [route.method.toLowerCase()]: operation(route, schemas, errors),
-    };
+  operations: readonly Operation[],
+): object {
+  checkIds([
+    { schema: errorSchema, io: "output", owner: "the error body" },
+    ...operations.flatMap(schemasOf),
+  ]);
+  const ids = operationIds(operations);
+  const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
+  const codes = new Set<ErrorCode>();
+  for (const operation of operations) {
+    const errors = errorCodes(operation);
+    for (const code of errors) codes.add(code);
+    const methods = (paths[operation.path] ??= {});
+    // The first is the one that answers.
+    methods[operation.method.toLowerCase()] ??= describe(operation, ids.get(operation)!, errors);
   }
-  const errorResponses = Array.from(errors, (code) => [code, errorResponse(code, schemas)]);
-  return withFinalNames(schemas, {
-    openapi: "3.1.0",
-    info: {
-      title: settings.SERVICE_NAME,
-      version: settings.VERSION,
-      description: settings.SERVICE_DESCRIPTION,
-      license: { name: "Proprietary", identifier: "LicenseRef-Proprietary" },
+  const document = createDocument(
+    {
+      openapi: "3.1.0",
+      info: {
+        title: settings.SERVICE_NAME,
+        version: settings.VERSION,
+        description: settings.SERVICE_DESCRIPTION,
+        license: { name: "Proprietary", identifier: "LicenseRef-Proprietary" },
+      },
+      servers: [{ url: "/" }],
+      security: [],
+      paths,
+      components: {
+        responses: Object.fromEntries(Array.from(codes, (code) => [code, errorResponse(code)])),
+        securitySchemes: securitySchemes(operations),
+      },
     },
-    servers: [{ url: "/" }],
-    security: [],
-    paths,
-    components: { responses: Object.fromEntries(errorResponses) },
-  });
+    RENDERING,
+  );
+  return withFinalNames(document);
 }
 
-function operation(route: Route, schemas: Json, errors: Set<ErrorCode>): Json {
-  const { summary, description: text, tags, params, query, headers, body, responses } = route;
-  const parameters = [
-    ...parametersIn("path", params, schemas),
-    ...parametersIn("query", query, schemas),
-    ...parametersIn("header", headers, schemas),
-  ];
+function describe(
+  operation: Operation,
+  operationId: string,
+  errors: ErrorCode[],
+): ZodOpenApiOperationObject {
+  const {
+    summary = nameOf(operation),
+    description,
+    tags,
+    body,
+    security = [],
+    responses = { 200: {} },
+  } = operation;
+  const answers = Object.entries(responses).map(([status, answer]) => [
+    status,
+    responseOf(status, answer),
+  ]);
+  const references = errors.map((code) => [
+    ERROR_STATUS[code],
+    { $ref: `#/components/responses/${code}` },
+  ]);
   return {
-    operationId: operationId(route),
+    operationId,
     summary,
-    ...(text === undefined ? {} : { description: text }),
-    ...(tags === undefined ? {} : { tags }),
-    ...(parameters.length === 0 ? {} : { parameters }),
-    ...(body === undefined ? {} : { requestBody: requestBody(body, schemas) }),
-    responses: { ...successResponses(responses, schemas), ...errorReferences(route, errors) },
-  };
+    description,
+    tags,
+    security: security.length === 0 ? undefined : [requirement(security)],
+    requestParams: parametersOf(operation),
+    requestBody: body === undefined ? undefined : requestBodyOf(body),
+    responses: Object.fromEntries([...answers, ...references]),
+  } as ZodOpenApiOperationObject;
 }
 
-function requestBody(body: z.ZodType | RawBody, schemas: Json): Json {
-  if (!(body instanceof RawBody)) {
-    return { required: true, content: jsonContent(toSchema(body, "input", schemas)) };
-  }
-  const schema = { type: "string", format: "binary", maxLength: body.limit };
+function parametersOf({ path, params, query, headers }: Operation): ZodOpenApiParameters {
+  const declared = shapeOf(params);
+  const names = Array.from(path.matchAll(/\{([^}]+)\}/g), ([, name]) => name!);
   return {
-    required: true,
-    description: `At most ${body.limit} bytes`,
-    content: Object.fromEntries(body.contentTypes.map((type) => [type, { schema }])),
+    path: z.object(Object.fromEntries(names.map((name) => [name, declared[name] ?? z.string()]))),
+    query: z.object(shapeOf(query)),
+    header: z.object(shapeOf(headers)),
   };
 }
 
-function successResponses(responses: Record<string, z.ZodType>, schemas: Json): Json {
-  const entries = Object.entries(responses).map(([status, schema]) => {
-    const empty = schema instanceof z.ZodUndefined;
-    const answer = { description: Number(status) < 400 ? "Success" : "Not now" };
-    return [
-      status,
-      empty ? answer : { ...answer, content: jsonContent(toSchema(schema, "output", schemas)) },
-    ];
-  });
-  return Object.fromEntries(entries);
+function requestBodyOf(body: z.ZodType | Content): ZodOpenApiRequestBodyObject {
+  const { description, limit, ...content } = contentOf(body);
+  return {
+    required: !(body instanceof z.ZodType && body._zod.optin === "optional"),
+    description: description ?? (limit === undefined ? undefined : `At most ${limit} bytes`),
+    content: mediaTypes({ ...content, limit }),
+  } as ZodOpenApiRequestBodyObject;
 }
 
-/** Every error that the route can answer, those that the platform makes by itself included; adds them to `errors`. */
-function errorReferences(route: Route, errors: Set<ErrorCode>): Json {
-  const codes: ErrorCode[] = ["VALIDATION_ERROR", "INTERNAL_ERROR", ...(route.errors ?? [])];
-  if (route.body !== undefined) codes.push("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE");
-  const undeclared = codes.filter((code) => !(ERROR_STATUS[code] in route.responses));
-  for (const code of undeclared) errors.add(code);
+function responseOf(status: string, answer: z.ZodType | Content): ZodOpenApiResponseObject {
+  const content = contentOf(answer);
+  const { description = STATUS_CODES[status] ?? "Answer" } = content;
+  const media = /^(1..|204|205|304)$/.test(status) ? {} : mediaTypes(content);
+  return Object.keys(media).length === 0 ? { description } : { description, content: media };
+}
+
+function contentOf(declared: z.ZodType | Content): Content {
+  if (!(declared instanceof z.ZodType)) return declared;
+  const isEmpty = declared instanceof z.ZodUndefined || declared instanceof z.ZodVoid;
+  return isEmpty ? {} : { contentType: "application/json", schema: declared };
+}
+
+function mediaTypes({
+  contentType,
+  contentTypes,
+  schema,
+  limit,
+}: Content): ZodOpenApiContentObject {
+  const types =
+    contentTypes ?? [contentType ?? (schema === undefined ? [] : "application/json")].flat();
   return Object.fromEntries(
-    undeclared.map((code) => [ERROR_STATUS[code], { $ref: `#/components/responses/${code}` }]),
+    types.map((type) => [type, { schema: schema ?? unknownContent(type, limit) }]),
   );
 }
 
-function errorResponse(code: ErrorCode, schemas: Json): Json {
-  return {
-    description: TITLES[code],
-    content: jsonContent(toSchema(errorSchema, "output", schemas)),
-  };
+function unknownContent(type: string, maxLength: number | undefined): oas31.SchemaObject {
+  if (/[/+]json$/.test(type)) return {};
+  if (type.startsWith("text/")) return { type: "string" };
+  return { type: "string", format: "binary", ...(maxLength === undefined ? {} : { maxLength }) };
 }
 
-function parametersIn(place: string, schema: z.ZodType | undefined, schemas: Json): Json[] {
-  if (schema === undefined) return [];
-  const parts: Json = {};
-  const { $ref = "", ...unnamed } = toSchema(schema, "input", parts);
-  // The parameters are listed one by one, so that the whole of them needs no name.
-  const { [String($ref).slice(REF.length)]: named, ...others } = parts;
-  Object.assign(schemas, others);
-  const { properties = {}, required = [] } = (named ?? unnamed) as {
-    properties?: Record<string, Json>;
-    required?: string[];
-  };
-  return Object.entries(properties).map(([name, { description: text, ...property }]) => ({
-    name,
-    in: place,
-    required: place === "path" || required.includes(name),
-    ...(text === undefined ? {} : { description: text }),
-    schema: property,
-  }));
+function errorResponse(code: ErrorCode): ZodOpenApiResponseObject {
+  const description = STATUS_CODES[ERROR_STATUS[code]] ?? code;
+  return { description, content: { "application/json": { schema: errorSchema } } };
 }
 
-type Direction = "input" | "output";
-
-const REF = "#/components/schemas/";
-const REFS = /"#\/components\/schemas\/(input|output):([^"]+)"/g;
-
-/** The JSON schema of `schema`; what has an id (`.meta({ id })`) goes to `schemas` and is referred to. */
-function toSchema(schema: z.ZodType, io: Direction, schemas: Json): Json {
-  const whole = z.toJSONSchema(schema, { io, unrepresentable: "any" });
-  const text = JSON.stringify(whole).replaceAll('"#/$defs/', `"${REF}${io}:`);
-  const { $schema: _dialect, $defs, ...rest } = JSON.parse(text) as Json;
-  for (const [id, definition] of Object.entries($defs ?? {})) schemas[`${io}:${id}`] = definition;
-  return rest;
+/** Every error that an operation can answer, those of the platform included, but for what it declares itself. */
+function errorCodes({ body, security = [], errors = [], responses = {} }: Operation): ErrorCode[] {
+  const codes: ErrorCode[] = ["VALIDATION_ERROR", "INTERNAL_ERROR", ...errors];
+  if (body !== undefined) codes.push("PAYLOAD_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE");
+  if (security.length > 0) codes.push("AUTH_ERROR");
+  if (security.some(({ scopes }) => scopes.length > 0)) codes.push("FORBIDDEN");
+  return codes.filter((code) => !(ERROR_STATUS[code] in responses));
 }
 
-/**
- * Adds `schemas` to a document that refers to them. What a schema takes and what it gives can differ, by a default for
- * example: such a pair is named …Input and …Output, as FastAPI does it; all others go by their id alone.
- */
-function withFinalNames(schemas: Json, document: Json & { components: Json }): Json {
-  const pairs = new Set<string>();
-  const nameOf = (io: string, id: string): string =>
-    pairs.has(id) ? `${id}${io === "input" ? "Input" : "Output"}` : id;
-  const rename = (value: unknown): string =>
-    JSON.stringify(value).replaceAll(REFS, (_, io, id) => `"${REF}${nameOf(io, id)}"`);
+/** All of them together: a caller needs every one. */
+function requirement(security: readonly Security[]): Record<string, string[]> {
+  const scopes: Record<string, string[]> = {};
+  for (const { name, scopes: more } of security)
+    scopes[name] = [...new Set([...(scopes[name] ?? []), ...more])];
+  return scopes;
+}
 
-  const ids = Object.keys(schemas).map((key) => key.slice(key.indexOf(":") + 1));
-  const differs = (id: string): boolean => {
-    const { [`input:${id}`]: input, [`output:${id}`]: output } = schemas;
-    return input !== undefined && output !== undefined && rename(input) !== rename(output);
-  };
-  // A pair makes pairs of those that refer to it, so it takes as many rounds as they are deep.
-  for (let found = ids; found.length > 0;) {
-    found = ids.filter((id) => !pairs.has(id) && differs(id));
-    for (const id of found) pairs.add(id);
+function securitySchemes(operations: readonly Operation[]): Record<string, SecurityScheme> {
+  const schemes: Record<string, SecurityScheme> = {};
+  for (const { name, scheme } of operations.flatMap(({ security = [] }) => security)) {
+    if (isDeepStrictEqual((schemes[name] ??= { ...scheme }), scheme)) continue;
+    throw new Error(`two security schemes have the name "${name}"`);
   }
-  const named = Object.entries(schemas).map(([key, schema]) => {
-    const [io = "", id = ""] = key.split(/:(.*)/s);
-    return [nameOf(io, id), schema];
-  });
-  const components = { schemas: Object.fromEntries(named), ...document.components };
-  return JSON.parse(rename({ ...document, components })) as Json;
+  return schemes;
 }
 
-function jsonContent(schema: Json): Json {
-  return { "application/json": { schema } };
+/** The declared ids, and of those made from method and path, the second of two equal ones gets a number. */
+function operationIds(operations: readonly Operation[]): Map<Operation, string> {
+  const owners = new Map<string, Operation>();
+  const ids = new Map<Operation, string>();
+  const declaredFirst = operations.toSorted(
+    (a, b) => Number(a.operationId === undefined) - Number(b.operationId === undefined),
+  );
+  for (const operation of declaredFirst) {
+    const { operationId, method, path } = operation;
+    const words = [method.toLowerCase(), ...path.split(/[^A-Za-z0-9]+/)].filter(Boolean);
+    let id = operationId ?? words.join("_");
+    for (let number = 2; owners.has(id); number++) {
+      const both = `${nameOf(owners.get(id)!)} and ${nameOf(operation)}`;
+      if (operationId !== undefined) throw new Error(`${both} have one operationId, "${id}"`);
+      id = `${words.join("_")}_${number}`;
+    }
+    owners.set(id, operation);
+    ids.set(operation, id);
+  }
+  return ids;
 }
 
-function operationId({ method, path }: Route): string {
-  const words = path.split(/[^A-Za-z0-9]+/).filter(Boolean);
-  return [method.toLowerCase(), ...words].join("_");
+function nameOf({ method, path }: Operation): string {
+  return `${method} ${path}`;
+}
+
+function schemasOf(operation: Operation): UsedSchema[] {
+  const { params, query, headers, body, responses = {} } = operation;
+  const inputs = [params, query, headers, body && contentOf(body).schema];
+  const outputs = Object.values(responses).map((answer) => contentOf(answer).schema);
+  const owner = nameOf(operation);
+  return [
+    ...inputs.map((schema) => ({ schema, io: "input" as const, owner })),
+    ...outputs.map((schema) => ({ schema, io: "output" as const, owner })),
+  ].filter((used): used is UsedSchema => used.schema !== undefined);
 }

@@ -1,8 +1,6 @@
-import { errorText } from "./error-text.ts";
 import { AppError } from "../errors.ts";
-import type { Exchange } from "./requests.ts";
 
-/** Larger bodies are refused. */
+/** Larger bodies are refused, unless a route says otherwise. */
 export const BODY_LIMIT_BYTES = 1_048_576;
 
 /** A longer path parameter matches no route. */
@@ -13,7 +11,8 @@ export function bodyTooLarge(limit = BODY_LIMIT_BYTES): AppError {
 }
 
 export function bodyNotJson(): AppError {
-  return new AppError("UNSUPPORTED_MEDIA_TYPE", "The body must be application/json");
+  const message = "The body must be application/json, without an encoding";
+  return new AppError("UNSUPPORTED_MEDIA_TYPE", message);
 }
 
 export function bodyOfOtherType(expected: readonly string[]): AppError {
@@ -32,13 +31,17 @@ export function pathMalformed(cause?: unknown): AppError {
   return new AppError("VALIDATION_ERROR", "The path is not valid", { cause });
 }
 
-/** Answers a request with an `Expect` header other than 100-continue. */
-export function refuseExpectation(exchange: Exchange): void {
-  const message = "this expectation cannot be met";
-  exchange.res.shouldKeepAlive = false;
-  exchange.send({
-    status: 417,
-    headers: { "Content-Type": "application/json" },
-    body: errorText("EXPECTATION_FAILED", message, exchange.requestId),
+export function notFound(): AppError {
+  return new AppError("NOT_FOUND", "The requested resource does not exist");
+}
+
+/** 405 with the methods that a path has, or 404 when it has none. */
+export function notFoundOr405(method: string, methods: Iterable<string>): AppError {
+  const allow = new Set(methods);
+  if (allow.has("GET")) allow.add("HEAD");
+  // A method that is allowed: then it was the path, by a parameter that is too long.
+  if (allow.size === 0 || allow.has(method)) return notFound();
+  return new AppError("METHOD_NOT_ALLOWED", "The method is not allowed for this resource", {
+    headers: { Allow: [...allow].toSorted().join(", ") },
   });
 }

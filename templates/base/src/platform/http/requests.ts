@@ -1,64 +1,85 @@
-import type { IncomingMessage, RequestListener, ServerResponse } from "node:http";
+import { AsyncResource } from "node:async_hooks";
+import type {
+  IncomingMessage,
+  OutgoingHttpHeader,
+  OutgoingHttpHeaders,
+  RequestListener,
+  Server,
+  ServerOptions,
+  ServerResponse,
+} from "node:http";
 import type { Socket } from "node:net";
-import { type Span, SpanKind, SpanStatusCode, trace } from "@opentelemetry/api";
-import type { AccessLog } from "../observability/access-log.ts";
-import { type RequestContext, runInRequest } from "../context.ts";
+import type { Duplex } from "node:stream";
+import type { Span } from "@opentelemetry/api";
+import { type RequestContext, runInRequest, scopes } from "../context.ts";
+import { AppError, errorBody } from "../errors.ts";
 import { isProbe } from "../health.ts";
 import type { Metrics } from "../metrics.ts";
+import type { AccessLog } from "../observability/access-log.ts";
+import { endServerSpan, startServerSpan } from "../observability/server-span.ts";
+import { placeInTrace, type TracePosition } from "../observability/tracing.ts";
+import { hasOneHost, ONE_HOST } from "./headers.ts";
+import * as nodeHttp from "./node-http.ts";
 import { requestIds } from "./request-ids.ts";
 import { originForm } from "./request-target.ts";
-import { placeInTrace, startSpanAt, type TracePosition } from "../observability/tracing.ts";
 
+/** How long the rest of a refused body is read and dropped before its connection is closed. */
 const LINGER_MS = 2_000;
+/** A refused body that may be longer than this ends its connection. */
+const LINGER_BYTES = 65_536;
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
+/** nginx's code for a client that left before the answer; it never goes over the wire. */
+const CLIENT_LEFT = 499;
+/** A WebSocket close frame, 1001 "going away"; RFC 6455, 5.5.1. */
+const GOING_AWAY = Buffer.from([0x88, 0x02, 0x03, 0xe9]);
 
-/** A finished answer. */
-export interface Outgoing {
-  status: number;
-  headers: Record<string, string>;
-  body: string | Buffer | undefined;
-}
-
-/** The requests of one worker. */
-export interface Requests {
-  /** Wraps `listener` with ids, log line, metrics and span. */
-  track(listener: (exchange: Exchange) => void): RequestListener;
+/** The requests of one worker, whoever answers them: a route, a plugin, a middleware, a hook. */
+export interface RequestTracker {
+  /**
+   * A server whose requests are followed from arrival to answer.
+   * @param listener the framework.
+   * @param prototypes the framework's own request and response, where it wants to find its methods on them.
+   */
+  createServer(listener: RequestListener, prototypes?: Prototypes): Server;
+  /** Follows a request that came another way, such as a test's `inject`; does nothing for one that is followed. */
+  adopt(req: IncomingMessage, res: ServerResponse): void;
   /** Ids of the requests that are not answered yet, the oldest first. */
   inFlight(): string[];
-  /** From now on every response ends its connection. */
+  /** From now on every response ends its connection; event streams end and WebSockets are closed. */
   closeConnections(): void;
+  /** Aborted by `closeConnections`: answers without an end of their own end then. */
+  readonly draining: AbortSignal;
   /** Calls `listener` after each answered request. */
   onFinished(listener: () => void): void;
 }
 
+/** What a framework adds to Node's requests and responses: Express's `app.request` and `app.response`. */
+export interface Prototypes {
+  request: object;
+  response: object;
+}
+
+type HeaderList = readonly OutgoingHttpHeader[];
+
 // A property and no WeakMap: the garbage collector would go through an entry for every request, again and again.
 const EXCHANGE = Symbol("exchange");
+const ADDRESS = Symbol("address");
 type Tagged = IncomingMessage & { [EXCHANGE]?: Exchange };
 
-const ADDRESS = Symbol("address");
-
-/** The address of the other end, asked for once per connection. */
-function addressOf(socket: Socket & { [ADDRESS]?: string }): string {
-  return (socket[ADDRESS] ??= socket.remoteAddress ?? "");
+/** The exchange that a request belongs to; undefined for one that did not come through the server. */
+export function exchangeOf(req: IncomingMessage): Exchange | undefined {
+  return (req as Tagged)[EXCHANGE];
 }
 
-/** The exchange that a request of Node's belongs to: a framework hands back no more than that. */
-export function exchangeOf(req: IncomingMessage): Exchange {
-  return (req as Tagged)[EXCHANGE]!;
-}
-
-/** What all requests of a worker have in common. */
-interface Books {
+/** What all exchanges of a worker have in common. */
+interface Shared {
   /** Share of the traces that start here and are sampled, 0 to 1. */
   readonly sampledRatio: number;
   /** Every response ends its connection. */
   closing: boolean;
   /** Logs and counts an exchange that was answered with `status`. */
-  enter(exchange: Exchange, status: number): void;
+  record(exchange: Exchange, status: number): void;
 }
-
-/** The ids, names and values. */
-const OWN_HEADERS = 4;
 
 /** One request from its first byte to its answer: what the log line, the metrics and the span are made of. */
 export class Exchange implements RequestContext, TracePosition {
@@ -73,43 +94,52 @@ export class Exchange implements RequestContext, TracePosition {
   readonly parent: TracePosition["parent"];
   readonly isSampled: boolean;
   /** Names and values in turn, as Node writes them fastest: what every answer to this request has. */
-  readonly headers: string[];
+  readonly headers: readonly string[];
   /** The template of the matched route, `/api/v1/receipts/{id}`; empty when none matched. */
   route = "";
+  /** What was thrown, when the answer is a 5xx. */
+  error: unknown = undefined;
+  /** Bytes of the answer's body so far. */
+  bytesSent = 0;
   /** Its url is a path with its query or `*`; undefined when the client sent something else. */
   readonly req: IncomingMessage;
-  readonly res: ServerResponse;
-  /** Where it stands among the open exchanges. */
-  place = 0;
-  readonly #books: Books;
+  /** Asked for early: a socket that is closed does not know it any longer. */
+  readonly #address: string;
+  readonly #shared: Shared;
+  /** Its index among the open exchanges. */
+  index = 0;
   #isOver = false;
   #span: Span | undefined;
 
-  constructor(req: IncomingMessage, res: ServerResponse, books: Books) {
+  constructor(req: IncomingMessage, shared: Shared) {
     this.req = req;
-    this.res = res;
     (req as Tagged)[EXCHANGE] = this;
-    this.#books = books;
+    this.#shared = shared;
+    this.#address = addressOf(req.socket);
     const target = req.url ?? "/";
     req.url = originForm(target);
     this.path = pathOf(req.url ?? target);
     const { requestId, correlationId } = requestIds(req.headers);
     this.requestId = requestId;
     this.correlationId = correlationId;
-    this.headers = ["X-Request-ID", this.requestId, "X-Correlation-ID", this.correlationId];
-    const position = placeInTrace(req.headers, books.sampledRatio);
+    this.headers = [
+      "X-Request-ID",
+      requestId,
+      "X-Correlation-ID",
+      correlationId,
+      "X-Content-Type-Options",
+      "nosniff",
+    ];
+    const position = placeInTrace(req.headers, shared.sampledRatio);
     this.traceId = position.traceId;
     this.spanId = position.spanId;
     this.parent = position.parent;
     this.isSampled = position.isSampled && !isProbe(this.path);
   }
 
-  /**
-   * There only when the request is sampled. It is made when somebody asks for it, or at the end: what one request in ten
-   * does half-way makes the code of all of them slower.
-   */
+  /** There only when the request is sampled. Made when somebody asks for it, or at the end. */
   get span(): Span | undefined {
-    if (this.isSampled) this.#span ??= startSpan(this);
+    if (this.isSampled) this.#span ??= startServerSpan(this);
     return this.#span;
   }
 
@@ -123,48 +153,122 @@ export class Exchange implements RequestContext, TracePosition {
   get remoteAddress(): string {
     const forwarded = this.req.headers["x-forwarded-for"];
     const last = typeof forwarded === "string" ? forwarded.split(",").at(-1)?.trim() : undefined;
-    return last || addressOf(this.req.socket);
+    return last || this.#address;
   }
 
-  /**
-   * Answers the request, once; then it is over: logged, counted, and its span ended.
-   * @throws {TypeError} when a header that a middleware has added cannot be sent. Those are dropped then, and the
-   * request still waits for its answer.
-   */
-  send({ status, headers, body }: Outgoing): void {
+  get isClosing(): boolean {
+    return this.#shared.closing;
+  }
+
+  /** The request is over: logged, counted, and its span ended. Only the first call counts. */
+  end(status: number): void {
     if (this.#isOver) return;
-    const { req, res } = this;
-    const bytes = body === undefined ? 0 : Buffer.byteLength(body);
-    const all = this.headers;
-    for (const name in headers) all.push(name, headers[name]!);
-    if (status !== 204) all.push("Content-Length", String(bytes));
-    if (this.#books.closing) res.shouldKeepAlive = false;
-    try {
-      res.writeHead(status, all);
-    } catch (error) {
-      // Somebody has answered past the platform.
-      if (res.headersSent) this.#end(status);
-      all.length = OWN_HEADERS;
-      res.statusMessage = "";
-      throw error;
-    }
-    this.#end(status);
-    if (isStillSending(req)) return endAfterBody(req, res, body);
-    if (body === undefined || req.method === "HEAD") res.end();
-    // Text without a character above 127 is the same in latin1, which is written several times as fast.
-    else if (typeof body === "string") res.end(body, bytes === body.length ? "latin1" : "utf8");
-    else res.end(body);
-  }
-
-  #end(status: number): void {
     this.#isOver = true;
-    // 499: the client went away before the answer (nginx's code; it never goes over the wire).
-    this.#books.enter(this, this.res.destroyed ? 499 : status);
+    this.#shared.record(this, status);
   }
 }
 
+/** A response that adds the exchange's headers to whatever is sent, and ends the exchange. */
+interface Tracked extends ServerResponse {
+  exchange: Exchange | undefined;
+}
+
+/** The classes of a server's requests and responses: new ones for each server, as a framework adds its methods to them. */
+function trackedClasses(): Pick<ServerOptions, "IncomingMessage" | "ServerResponse"> {
+  class TrackedRequest extends nodeHttp.IncomingMessage {
+    /** The response, until it was told to send "100 Continue". */
+    expecting: ServerResponse | undefined = undefined;
+
+    /** A client that waits is told to go on when somebody reads the body, and never after a refusal. */
+    override _read(size: number): void {
+      const res = this.expecting;
+      this.expecting = undefined;
+      if (res !== undefined && !res.headersSent) res.writeContinue();
+      super._read(size);
+    }
+  }
+
+  class TrackedResponse<Of extends IncomingMessage> extends nodeHttp.ServerResponse<Of> {
+    exchange: Exchange | undefined = undefined;
+
+    override writeHead(status: number, reason?: unknown, given?: unknown): this {
+      const { exchange } = this;
+      if (exchange === undefined) return super.writeHead(status, reason as never, given as never);
+      if (exchange.isClosing || endsConnection(this.req)) this.shouldKeepAlive = false;
+      const own = exchange.headers;
+      if (typeof reason === "string") {
+        return super.writeHead(status, reason, withOwn(own, given as OutgoingHttpHeaders));
+      }
+      const headers = (reason ?? given) as OutgoingHttpHeaders | undefined;
+      if (headers !== undefined) return super.writeHead(status, withOwn(own, headers));
+      for (let at = 0; at < own.length; at += 2) this.setHeader(own[at]!, own[at + 1]!);
+      return super.writeHead(status);
+    }
+
+    override write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
+      if (this.exchange !== undefined) this.exchange.bytesSent += lengthOf(chunk);
+      return super.write(chunk, encoding as BufferEncoding, callback as () => void);
+    }
+
+    override end(chunk?: unknown, encoding?: unknown, callback?: unknown): this {
+      const { exchange } = this;
+      if (exchange === undefined) return super.end(chunk, encoding as never, callback as never);
+      if (isStillSending(this.req)) {
+        endAfterBody(this, chunk, encoding, callback, (done) => super.end(done));
+      } else {
+        exchange.bytesSent += lengthOf(chunk);
+        super.end(chunk, encoding as never, callback as never);
+      }
+      exchange.end(this.destroyed ? CLIENT_LEFT : this.statusCode);
+      return this;
+    }
+  }
+  return {
+    IncomingMessage: TrackedRequest,
+    ServerResponse: TrackedResponse,
+  } as unknown as ReturnType<typeof trackedClasses>;
+}
+
+/** The headers of an answer after those that all answers have, which win. */
+function withOwn(
+  own: readonly string[],
+  given: OutgoingHttpHeaders | HeaderList | undefined,
+): OutgoingHttpHeader[] {
+  const all: OutgoingHttpHeader[] = own.slice();
+  if (Array.isArray(given)) {
+    const pairs = Array.isArray(given[0])
+      ? (given as unknown as OutgoingHttpHeader[][]).flat()
+      : given;
+    for (let at = 0; at < pairs.length; at += 2) add(all, String(pairs[at]), pairs[at + 1]);
+  } else {
+    for (const name in given) add(all, name, (given as OutgoingHttpHeaders)[name]);
+  }
+  return all;
+}
+
+const OWN_NAMES = new Set(["x-request-id", "x-correlation-id", "x-content-type-options"]);
+
+function add(all: OutgoingHttpHeader[], name: string, value: OutgoingHttpHeader | undefined): void {
+  // All of them begin with an x, and few others do.
+  if ((name[0] === "x" || name[0] === "X") && OWN_NAMES.has(name.toLowerCase())) return;
+  all.push(name, value!);
+}
+
 /**
- * The exchanges that are not answered yet. Each knows its place in the list, and no Set holds them: one that objects pass
+ * Answers at the level of node:http with the standard's error body: before a framework has the request, or without it.
+ */
+export function sendError(res: ServerResponse, error: AppError): void {
+  const body = JSON.stringify(errorBody(error));
+  res.writeHead(error.status, {
+    ...error.headers,
+    "Content-Type": "application/json",
+    "Content-Length": Buffer.byteLength(body),
+  });
+  res.end(body);
+}
+
+/**
+ * The exchanges that are not answered yet. Each knows its index in the list, and no Set holds them: one that objects pass
  * through makes a new table for every few dozen of them, in V8's old space, and so a full collection each second.
  */
 class OpenExchanges {
@@ -175,15 +279,15 @@ class OpenExchanges {
   }
 
   add(exchange: Exchange): void {
-    exchange.place = this.#all.push(exchange) - 1;
+    exchange.index = this.#all.push(exchange) - 1;
   }
 
   /** @param exchange one that was added, and not removed since. */
   remove(exchange: Exchange): void {
     const last = this.#all.pop()!;
     if (last === exchange) return;
-    this.#all[exchange.place] = last;
-    last.place = exchange.place;
+    this.#all[exchange.index] = last;
+    last.index = exchange.index;
   }
 
   oldestFirst(): Exchange[] {
@@ -195,81 +299,219 @@ class OpenExchanges {
  * Follows every request of a worker from arrival to the answer.
  * @param sampledRatio share of the traces that start here and are sampled, 0 to 1. Probes are never sampled.
  */
-export function createRequests(
+export function createRequestTracker(
   accessLog: AccessLog,
   metrics: Metrics,
   sampledRatio: number,
-): Requests {
+): RequestTracker {
   const open = new OpenExchanges();
+  const upgraded = new Set<Duplex>();
+  const draining = new AbortController();
   const listeners: (() => void)[] = [];
   metrics.countActiveRequests(() => open.size);
-  const books: Books = {
+  const shared: Shared = {
     sampledRatio,
     closing: false,
-    enter(exchange, status) {
+    record(exchange, status) {
       open.remove(exchange);
       const endedAt = performance.now();
       const seconds = (endedAt - exchange.startedAt) / 1_000;
       metrics.requestDurations.observe(exchange.method, exchange.route, status, seconds);
-      endSpan(exchange, status, endedAt);
+      endServerSpan(exchange, status, endedAt);
       accessLog.write(exchange, status, seconds);
       for (const listener of listeners) listener();
     },
   };
 
-  return {
-    track: (listener) => (req, res) => {
-      const exchange = new Exchange(req, res, books);
-      open.add(exchange);
-      runInRequest(exchange, listener, exchange);
+  function begin(req: IncomingMessage): Exchange {
+    const exchange = new Exchange(req, shared);
+    open.add(exchange);
+    return exchange;
+  }
+
+  function beginUpgrade(req: IncomingMessage, socket: Duplex): void {
+    const exchange = begin(req);
+    const scope = { request: exchange, telemetry: undefined };
+    // The listeners after this one, and all that comes over the socket later, belong to the request too.
+    scopes.enterWith(scope);
+    socket.emit = AsyncResource.bind(socket.emit.bind(socket)) as typeof socket.emit;
+    let status = CLIENT_LEFT;
+    watchHandshake(socket, exchange, (found) => (status = found));
+    upgraded.add(socket);
+    socket.once("close", () => {
+      upgraded.delete(socket);
+      exchange.end(status);
+    });
+  }
+
+  const tracker: RequestTracker = {
+    createServer(listener, prototypes) {
+      const classes = trackedClasses();
+      if (prototypes !== undefined) {
+        // Express would change the prototype of each request and response, which makes all code after that slower.
+        const { IncomingMessage: Request, ServerResponse: Response } = classes;
+        prototypes.request = Object.setPrototypeOf(Request!.prototype, prototypes.request);
+        prototypes.response = Object.setPrototypeOf(Response!.prototype, prototypes.response);
+      }
+      const track: RequestListener = (req, res) => {
+        const exchange = begin(req);
+        (res as Tracked).exchange = exchange;
+        res.on("close", onClose);
+        runInRequest(exchange, serve, req, res);
+      };
+      const serve: RequestListener = (req, res) => {
+        const refusal = refusalOf(req);
+        if (refusal === undefined) listener(req, res);
+        else sendError(res, refusal);
+      };
+      // Node would refuse a request without a host, and without a body: refusalOf looks at it.
+      const server = nodeHttp.createServer({ ...classes, requireHostHeader: false }, track);
+      server.on("checkContinue", (req, res) => {
+        (req as { expecting?: ServerResponse }).expecting = res;
+        track(req, res);
+      });
+      server.on("checkExpectation", track);
+      trackUpgrades(server, beginUpgrade);
+      return server;
+    },
+    adopt(req, res) {
+      if ((res as Tracked).exchange !== undefined) return;
+      const known = exchangeOf(req);
+      const exchange = known ?? begin(req);
+      const { headers } = exchange;
+      for (let at = 0; at < headers.length; at += 2) res.setHeader(headers[at]!, headers[at + 1]!);
+      res.once("finish", () => exchange.end(res.statusCode));
+      if (known !== undefined) return;
+      res.once("close", () => exchange.end(CLIENT_LEFT));
+      scopes.enterWith({ request: exchange, telemetry: undefined });
     },
     inFlight: () => open.oldestFirst().map(({ requestId }) => requestId),
-    closeConnections: () => void (books.closing = true),
+    draining: draining.signal,
+    closeConnections() {
+      shared.closing = true;
+      draining.abort();
+      for (const socket of upgraded) closeUpgraded(socket);
+    },
     onFinished: (listener) => void listeners.push(listener),
   };
+  return tracker;
 }
 
+/** Calls `begin` before all other listeners of "upgrade". Without any, Node takes such a request for an ordinary one. */
+function trackUpgrades(
+  server: Server,
+  begin: (req: IncomingMessage, socket: Duplex) => void,
+): void {
+  const onNewListener = (event: string): void => {
+    if (event !== "upgrade") return;
+    server.off("newListener", onNewListener);
+    server.on("upgrade", begin);
+  };
+  server.on("newListener", onNewListener);
+}
+
+/** Adds the ids to the first answer over an upgraded socket, which no ServerResponse writes, and tells its status. */
+function watchHandshake(
+  socket: Duplex,
+  { headers }: Exchange,
+  onStatus: (status: number) => void,
+): void {
+  for (const method of ["write", "end"] as const) {
+    const original = socket[method] as (...args: unknown[]) => never;
+    socket[method] = (chunk?: unknown, ...rest: unknown[]): never => {
+      socket[method] = original;
+      const [, version, status] = /^(HTTP\/1\.1) (\d{3}) /.exec(String(chunk).slice(0, 13)) ?? [];
+      if (version === undefined) return original.call(socket, chunk, ...rest);
+      onStatus(Number(status));
+      const ids = `X-Request-ID: ${headers[1]}\r\nX-Correlation-ID: ${headers[3]}\r\n`;
+      const text = String(chunk);
+      return original.call(
+        socket,
+        text.replace("\r\n", `\r\n${/^x-request-id:/im.test(text) ? "" : ids}`),
+        ...rest,
+      );
+    };
+  }
+}
+
+/** Tells a WebSocket's client that the server goes away, and hangs up when it does not answer. */
+function closeUpgraded(socket: Duplex): void {
+  socket.write(GOING_AWAY);
+  setTimeout(() => socket.destroy(), LINGER_MS).unref();
+}
+
+/** An answer that nobody ended: the client left, or the code that was to answer broke off. */
+function onClose(this: ServerResponse): void {
+  const { exchange } = this as Tracked;
+  exchange?.end(exchange.error === undefined ? CLIENT_LEFT : 500);
+}
+
+/** What is refused before any framework sees it: a request has a target and one host; RFC 9112, 3.2. */
+function refusalOf(req: IncomingMessage): AppError | undefined {
+  if (req.url === undefined) return new AppError("VALIDATION_ERROR", "The path is not valid");
+  if (!hasOneHost(req)) return new AppError("VALIDATION_ERROR", ONE_HOST);
+  const { expect } = req.headers;
+  if (expect === undefined || expect.toLowerCase() === "100-continue") return undefined;
+  return new AppError("EXPECTATION_FAILED", "This expectation cannot be met", {
+    headers: { Connection: "close" },
+  });
+}
+
+function lengthOf(chunk: unknown): number {
+  if (typeof chunk === "string") return Buffer.byteLength(chunk);
+  return (chunk as Uint8Array | undefined)?.byteLength ?? 0;
+}
+
+/** Whether the client has not sent all of its body yet. */
 function isStillSending(req: IncomingMessage): boolean {
   if (req.complete || req.readableEnded) return false;
   const { "content-length": length = "0", "transfer-encoding": encoding } = req.headers;
   return encoding !== undefined || length !== "0";
 }
 
+/** Whether so much of the body may be on its way that its connection is not worth keeping. */
+function endsConnection(req: IncomingMessage): boolean {
+  if (!isStillSending(req)) return false;
+  if ((req as { expecting?: unknown }).expecting !== undefined) return true;
+  return Number(req.headers["content-length"] ?? Infinity) > LINGER_BYTES;
+}
+
 /**
- * Answers a request of which the body was refused half-way. The rest of it is read and dropped for a while first:
+ * Answers a request whose body was refused half-way. The rest of it is read and dropped for a while first:
  * a connection that is closed with unread bytes in it is reset, and the client loses the answer.
  */
-function endAfterBody(req: IncomingMessage, res: ServerResponse, body: Outgoing["body"]): void {
-  if (body !== undefined && req.method !== "HEAD") res.write(body);
+function endAfterBody(
+  res: ServerResponse,
+  chunk: unknown,
+  encoding: unknown,
+  callback: unknown,
+  end: (done: () => void) => void,
+): void {
+  const { req } = res;
+  const isBody = chunk !== undefined && chunk !== null && typeof chunk !== "function";
+  if (isBody && req.method !== "HEAD") res.write(chunk, encoding as BufferEncoding);
   else res.flushHeaders();
-  const end = (): void => {
+  const done = [chunk, encoding, callback].find((given) => typeof given === "function");
+  let isEnded = false;
+  const finish = (): void => {
+    if (isEnded) return;
+    isEnded = true;
     clearTimeout(timer);
-    res.end();
+    end(() => {
+      (done as (() => void) | undefined)?.();
+      // What is still on its way is not read to its end.
+      if (!req.complete) req.socket.destroySoon();
+    });
   };
-  const timer = setTimeout(end, LINGER_MS);
-  req.once("end", end).once("close", end).resume();
+  const timer = setTimeout(finish, LINGER_MS);
+  // A client that waits for "100 Continue" sends nothing after a refusal.
+  if ((req as { expecting?: unknown }).expecting !== undefined) return finish();
+  req.once("end", finish).once("close", finish).resume();
 }
 
-function startSpan(exchange: Exchange): Span {
-  // Asked for each time, because telemetry may be started anew.
-  return startSpanAt(exchange, trace.getTracer("http-server"), exchange.method, {
-    kind: SpanKind.SERVER,
-    startTime: exchange.startedAt,
-    attributes: {
-      "http.request.method": exchange.method,
-      "url.path": exchange.path,
-      "url.scheme": "http",
-      "client.address": exchange.remoteAddress,
-    },
-  });
-}
-
-function endSpan({ span, method, route }: Exchange, status: number, endedAt: number): void {
-  if (span === undefined) return;
-  if (route !== "") span.updateName(`${method} ${route}`).setAttribute("http.route", route);
-  span.setAttribute("http.response.status_code", status);
-  if (status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
-  span.end(endedAt);
+/** The address of the other end, asked for once per connection. */
+function addressOf(socket: Socket & { [ADDRESS]?: string }): string {
+  return (socket[ADDRESS] ??= socket.remoteAddress ?? "");
 }
 
 function pathOf(url: string): string {

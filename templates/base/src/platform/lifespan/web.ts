@@ -1,13 +1,14 @@
-import type { App, Platform } from "../app.ts";
+import { type App, mount } from "../app.ts";
 import type { WorkerService } from "../cluster/service.ts";
+import type { DependencyOverrides } from "../depends.ts";
 import { startReadiness } from "../health.ts";
-import { createServer } from "../http/node-http.ts";
-import { refuseExpectation } from "../http/refusals.ts";
-import { createRequests } from "../http/requests.ts";
-import type { ServiceDeps, Lifespan } from "../lifespan.ts";
+import type { Platform } from "../http/platform.ts";
+import { createRequestTracker } from "../http/requests.ts";
+import type { Lifespan, ServiceDeps } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
 import { createMetrics, type Metrics } from "../metrics.ts";
 import { createAccessLog } from "../observability/access-log.ts";
+import type { Output } from "../observability/stdout.ts";
 import { startTelemetry } from "../observability/telemetry.ts";
 
 /** The service's modules that a process with requests loads. */
@@ -17,9 +18,27 @@ export interface WebModules {
       settings: ServiceDeps["settings"],
       log: Logger,
       metrics: Metrics["registry"],
+      overrides?: Partial<ServiceDeps>,
     ): Promise<Lifespan<ServiceDeps>>;
   }>;
   app(): Promise<{ createApp(deps: ServiceDeps, platform: Platform): App | Promise<App> }>;
+}
+
+/** What tests use instead of the real thing. */
+export interface WebOptions {
+  deps?: Partial<ServiceDeps>;
+  dependencyOverrides?: DependencyOverrides;
+  /** Where the access lines go. */
+  output?: Output;
+}
+
+/** The worker's service, and what tests look at. */
+export interface WebService extends WorkerService {
+  server: NonNullable<WorkerService["server"]>;
+  deps: ServiceDeps;
+  metrics: Metrics;
+  /** Writes out the access lines that still wait. */
+  flush(): void;
 }
 
 /**
@@ -30,24 +49,39 @@ export async function startWeb(
   modules: WebModules,
   settings: ServiceDeps["settings"],
   log: Logger,
-): Promise<WorkerService> {
+  options: WebOptions = {},
+): Promise<WebService> {
   const [{ createDeps }, { createApp }] = await Promise.all([modules.deps(), modules.app()]);
   await using stack = new AsyncDisposableStack();
   stack.use(startTelemetry(settings));
   const metrics = createMetrics();
-  const lifespan = stack.use(await createDeps(settings, log, metrics.registry));
-  const readiness = stack.use(await startReadiness(lifespan.checks, log));
-  const accessLog = stack.use(createAccessLog(settings));
-  const requests = createRequests(accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
-  const app = await createApp(lifespan.deps, { requests, readiness });
-  const server = createServer(app.serverOptions, app.listener);
-  // Node would refuse it without a body.
-  server.on("checkExpectation", requests.track(refuseExpectation));
+  const lifespan = stack.use(await createDeps(settings, log, metrics.registry, options.deps));
+  const { deps, checks } = lifespan;
+  const readiness = stack.use(await startReadiness(checks, log));
+  const accessLog = stack.use(createAccessLog(settings, options.output));
+  const requests = createRequestTracker(accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
+  const closing = new Set<Promise<void>>();
+  stack.defer(async () => void (await Promise.all(closing)));
+  const { dependencyOverrides = new Map() } = options;
+  const app = await createApp(deps, {
+    deps,
+    requests,
+    readiness,
+    dependencyOverrides,
+    documented: [],
+    closing,
+  });
+  const { server, close } = await mount(app);
+  // The app's onClose hooks run while its dependencies are still open.
+  stack.defer(close);
   server.once("listening", () => readiness.markReady());
 
   const opened = stack.move();
   return {
     server,
+    deps,
+    metrics,
+    flush: () => accessLog.flush(),
     beginDrain({ stopping }) {
       // A worker that is only replaced leaves a service behind that is as ready as before.
       if (stopping) readiness.markDraining();

@@ -1,0 +1,132 @@
+import ajvCompiler from "@fastify/ajv-compiler";
+import stringifyCompiler from "@fastify/fast-json-stringify-compiler";
+import type {
+  FastifyError,
+  FastifySchema,
+  FastifyServerOptions,
+  FastifyTypeProvider,
+} from "fastify";
+import { z } from "zod";
+import { AppError, toAppError } from "../errors.ts";
+import { checkerOf, encoderOf, type Part } from "./schemas.ts";
+import type { Operation } from "./openapi.ts";
+import { parsePath } from "./path.ts";
+import { bodyMalformed, bodyNotJson, bodyTooLarge, notFound, pathMalformed } from "./refusals.ts";
+
+/** Gives native routes the types of their zod schemas. */
+export interface ZodTypeProvider extends FastifyTypeProvider {
+  validator: this["schema"] extends z.ZodType ? z.output<this["schema"]> : unknown;
+  serializer: this["schema"] extends z.ZodType ? z.input<this["schema"]> : unknown;
+}
+
+/** Fastify's names of the parts of a request. */
+const PARTS: Record<string, Part> = {
+  params: "params",
+  querystring: "query",
+  query: "query",
+  headers: "headers",
+  body: "body",
+};
+
+type Compilers = NonNullable<
+  NonNullable<FastifyServerOptions["schemaController"]>["compilersFactory"]
+>;
+
+/** Zod schemas are checked by zod, in both directions; JSON schemas, as plugins use them, as Fastify does by itself. */
+export const schemaCompilers: Compilers = {
+  buildValidator(schemas, options) {
+    const fallback = ajvCompiler()(schemas as never, options as never);
+    return ((route: unknown) => {
+      const { schema, httpPart } = route as { schema: unknown; httpPart?: string };
+      if (!isZod(schema)) return fallback(route as never) as never;
+      const check = checkerOf(PARTS[httpPart ?? ""] ?? "body", schema);
+      return (data: unknown) => {
+        try {
+          return { value: check(data) };
+        } catch (error) {
+          return { error: error as Error };
+        }
+      };
+    }) as never;
+  },
+  buildSerializer(schemas, options) {
+    const fallback = stringifyCompiler()(schemas as never, options as never);
+    return (route) =>
+      isZod(route.schema) ? encoderOf(route.schema) : (fallback(route as never) as never);
+  },
+};
+
+function isZod(schema: unknown): schema is z.ZodType {
+  return schema instanceof z.ZodType;
+}
+
+/** A path of a declared route as Fastify writes it. */
+export function toFastifyPath(path: string): string {
+  const parts = parsePath(path);
+  return parts
+    .map((part, index) => {
+      if (typeof part === "string") return part.replaceAll(":", "::").replaceAll("*", "%2A");
+      const next = parts[index + 1];
+      // Text right behind a parameter would belong to its name.
+      const isAlone = next === undefined || (typeof next === "string" && next.startsWith("/"));
+      return isAlone ? `:${part.param}` : `:${part.param}(^[^/]+?)`;
+    })
+    .join("");
+}
+
+/** A path of Fastify's with its parameters in braces, as metrics, logs and openapi.json name it. */
+export function templateOf(url: string): string {
+  return url.replaceAll(/:(\w+)(?:\([^)]*\))?\??/g, "{$1}").replaceAll("::", ":");
+}
+
+/** A native route with schemas as openapi.json describes it; none for a route without, or one that hides itself. */
+export function documentedRoute(
+  method: string,
+  path: string,
+  schema: (FastifySchema & { hide?: boolean; summary?: string; tags?: string[] }) | undefined,
+): Operation[] {
+  if (schema === undefined || schema.hide === true || method === "HEAD") return [];
+  const responses = Object.entries((schema.response ?? {}) as Record<string, unknown>);
+  return [
+    {
+      method,
+      path,
+      summary: schema.summary,
+      ...(schema.tags && { tags: schema.tags }),
+      ...zodOf("params", schema.params),
+      ...zodOf("query", schema.querystring),
+      ...zodOf("headers", schema.headers),
+      ...zodOf("body", schema.body),
+      responses: Object.fromEntries(
+        responses.filter((entry): entry is [string, z.ZodType] => isZod(entry[1])),
+      ),
+    },
+  ];
+}
+
+function zodOf(name: string, schema: unknown): object {
+  return isZod(schema) ? { [name]: schema } : {};
+}
+
+/** Fastify's own refusals in the words of the standard; anything else as errors.ts has it. */
+export function toFastifyError(thrown: unknown): AppError {
+  const { code, statusCode, validation, validationContext } = Object(
+    thrown,
+  ) as Partial<FastifyError>;
+  if (validation !== undefined) {
+    const details = validation.map(({ instancePath, message }) => ({
+      field: [validationContext ?? "body", ...instancePath.split("/").filter(Boolean)].join("."),
+      message: message ?? "is not valid",
+    }));
+    return new AppError("VALIDATION_ERROR", "Request validation failed", { details });
+  }
+  if (typeof code !== "string" || !code.startsWith("FST_")) return toAppError(thrown);
+  if (code === "FST_ERR_MAX_PARAM_LENGTH") return notFound();
+  if (code === "FST_ERR_BAD_URL") return pathMalformed(thrown);
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return bodyTooLarge();
+  if (statusCode === 415) return bodyNotJson();
+  if (code.startsWith("FST_ERR_CTP_INVALID") || code.startsWith("FST_ERR_CTP_EMPTY")) {
+    return bodyMalformed(thrown);
+  }
+  return toAppError(thrown);
+}
