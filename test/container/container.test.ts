@@ -54,20 +54,7 @@ describe("the image", () => {
       "dist",
       "package.json",
     ]);
-    // Only what cannot be bundled is installed, beside the bundle.
-    const { packages } = JSON.parse(await readFile(join(directory, "package-lock.json"), "utf8"));
-    const found = await inImage(
-      "sh",
-      "-c",
-      "cd dist && ls -d node_modules/* node_modules/@*/*; true",
-    );
-    const installed = found.split("\n").filter((path) => packages[path] !== undefined);
-    expect(installed.filter((path) => packages[path].dev)).toEqual([]);
-    expect(installed).not.toContain("node_modules/zod");
-    const own = ["find", "/app/dist", "-path", "*/node_modules", "-prune", "-o"];
-    expect(
-      await inImage(...own, "-name", "*.test.*", "-print", "-o", "-name", "*.ts", "-print"),
-    ).toBe("");
+    expect(await inImage("find", "/app/dist", "-name", "*.test.*", "-o", "-name", "*.ts")).toBe("");
   });
 
   it("does not know the registry it was built with", async () => {
