@@ -81,17 +81,20 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
   const { server } = service;
   await once(server.listen(0, "127.0.0.1"), "listening");
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const pending: Promise<unknown>[] = [];
   return {
     server,
     url,
     logs,
     service,
-    async inject(given) {
-      const response = await send(url, given);
-      service.flush();
-      return response;
+    inject(given) {
+      const sending = send(url, given).finally(() => service.flush());
+      pending.push(sending.catch(() => {}));
+      return sending;
     },
     async [Symbol.asyncDispose]() {
+      // A test may return a promise of an answer and leave the app's scope before it comes.
+      await Promise.all(pending);
       server.closeAllConnections();
       server.close();
       await service.close();
