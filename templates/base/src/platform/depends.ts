@@ -95,7 +95,7 @@ export class DependencyScope {
 
   /** Closes what was opened. What a close throws is logged: the answer is on its way. */
   async close(error: unknown): Promise<void> {
-    for (const { close } of this.#opened.reverse()) {
+    for (const { close } of this.#opened.toReversed()) {
       try {
         await close({ error });
       } catch (failure) {

@@ -76,6 +76,7 @@ export function createExpress(platform: Platform): App {
   registerRoutes(app, healthRoutes(settings, readiness), platform);
   if (settings.ENVIRONMENT !== "prod") {
     for (const page of documentationPages(() => openApiDocument(settings, documented))) {
+      // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 passes rejections on
       app.get(page.path, async (req, res) => {
         const { status, headers, body } = await page.answer(req.headers["if-none-match"]);
         res.writeHead(status, headers).end(body);
