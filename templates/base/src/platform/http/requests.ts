@@ -222,6 +222,14 @@ function trackedClasses(): Pick<ServerOptions, "IncomingMessage" | "ServerRespon
       exchange.end(this.destroyed ? CLIENT_LEFT : this.statusCode);
       return this;
     }
+
+    /** The service breaks the answer off; a client that leaves closes the socket instead. */
+    override destroy(error?: Error): this {
+      if (!this.destroyed && this.exchange !== undefined) {
+        this.exchange.error ??= error ?? new Error("the answer broke off");
+      }
+      return super.destroy(error);
+    }
   }
   return {
     IncomingMessage: TrackedRequest,

@@ -1,4 +1,4 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
 import { basename, dirname, resolve } from "node:path";
 import cors from "@fastify/cors";
 import { send } from "@fastify/send";
@@ -8,6 +8,7 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
   type HTTPMethods,
+  LogController,
   type RouteOptions,
 } from "fastify";
 import findMyWay from "find-my-way";
@@ -33,6 +34,7 @@ import { JSON_TYPE, readJson } from "./http/json-body.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import type { Platform } from "./http/platform.ts";
 import { BODY_LIMIT_BYTES, MAX_PARAM_LENGTH, notFoundOr405 } from "./http/refusals.ts";
+import { requestIds } from "./http/request-ids.ts";
 import { exchangeOf } from "./http/requests.ts";
 import type { Route } from "./route.ts";
 
@@ -75,9 +77,11 @@ export async function createFastify(platform: Platform): Promise<App> {
   const { log, settings } = deps;
   const app: App = Fastify({
     serverFactory: (handler) => requests.createServer(handler as never),
-    genReqId: (req) => exchangeOf(req as never)?.requestId ?? "",
+    genReqId: (req) => exchangeOf(req as never)?.requestId ?? injectedId(req.headers),
     // Every line of the service's log has the request's ids already.
     childLoggerFactory: () => log as never,
+    // The access log is the platform's.
+    logController: new LogController({ disableRequestLogging: true }),
     schemaController: { compilersFactory: schemaCompilers },
     bodyLimit: BODY_LIMIT_BYTES,
     onProtoPoisoning: "error",
@@ -115,14 +119,16 @@ export async function createFastify(platform: Platform): Promise<App> {
     app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
   }
   app.decorateRequest("dependencyValues", undefined);
-  app.addHook("onRoute", ({ method, url, schema, config }) => {
-    const path = config?.declared?.path ?? templateOf(url);
-    routeNames.set(url, path);
+  app.addHook("onRoute", ({ method, url, prefix, schema, config }) => {
+    const { declared } = config ?? {};
+    const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
+    // That of @fastify/cors is no route to a reader of metrics.
+    if (url !== "*" || method !== "OPTIONS") routeNames.set(url, path);
     for (const one of [method].flat()) {
-      // The route of @fastify/cors takes every path.
+      // What takes every path tells nothing about one.
       if (url !== "*" && !paths.hasRoute(one as never, url)) paths.on(one as never, url, () => {});
       methods.add(one);
-      if (config?.declared === undefined) documented.push(...documentedRoute(one, path, schema));
+      if (declared === undefined) documented.push(...documentedRoute(one, path, schema));
     }
   });
   app.addHook("onRequest", (request, reply, done) => {
@@ -152,7 +158,10 @@ export async function createFastify(platform: Platform): Promise<App> {
  */
 export function registerRoutes(app: Scope, routes: readonly Route[], platform: Platform): void {
   const compiled = routes.map((route) => compileRoute(route, platform));
-  platform.documented.push(...routes.map(operationOf));
+  const prefix = templateOf(app.prefix);
+  platform.documented.push(
+    ...routes.map((route) => ({ ...operationOf(route), path: prefix + route.path })),
+  );
   // Scopes, because what a parser takes is a matter of the scope: JSON and nothing else, or no body at all.
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -187,6 +196,13 @@ export async function mount(app: App): Promise<Mounted> {
   });
   await app.ready();
   return { server: app.server, close: () => app.close() };
+}
+
+/** The id of a request that came by `inject`: its exchange begins later, and takes it from the headers. */
+function injectedId(headers: IncomingHttpHeaders): string {
+  const { requestId } = requestIds(headers);
+  headers["x-request-id"] = requestId;
+  return requestId;
 }
 
 /** A parser of Fastify's; a hook may have put another stream in the place of the request. */
