@@ -195,8 +195,9 @@ function prepare(
     throw new Error(`the route declares ${kind}, and the handler gave ${typeof value}`);
   if (kind !== "stream") return;
   if (req.method === "HEAD") {
-    if (value instanceof Readable) value.destroy();
+    discard(value as Source);
     answer.kind = "empty";
+    answer.value = undefined;
     return;
   }
   if (content?.kind === "events") {
@@ -205,6 +206,13 @@ function prepare(
     answer.headers = { "Cache-Control": "no-cache", "X-Accel-Buffering": "no", ...answer.headers };
     answer.value = toReadable(encoded);
   } else answer.value = toReadable(value as Source);
+}
+
+/** Ends a stream that nobody will read, so that it lets go of what it holds. */
+function discard(source: Source): void {
+  if (source instanceof Readable) source.destroy();
+  else if (source instanceof ReadableStream) source.cancel().catch(() => {});
+  else (source as Partial<AsyncIterator<unknown>>).return?.().catch(() => {});
 }
 
 const DEPENDENCY_CLOSE_LEFT = "the client went away before the answer was sent";
@@ -257,13 +265,18 @@ export function operationOf(route: Route): Operation {
     ...route,
     errors: [...new Set(errors)],
     responses: Object.fromEntries(
-      responses.map(([status, response]) => {
-        const isEmpty = response instanceof Content && response.kind === "empty";
-        return [status, isEmpty ? z.undefined() : response];
-      }),
+      responses.map(([status, response]) => [status, describeResponse(response)]),
     ),
     security: nested.flatMap(({ security }) =>
       security === undefined ? [] : [{ scopes: [], ...security }],
     ),
   };
+}
+
+function describeResponse(response: z.ZodType | Content): Operation["body"] & object {
+  if (!(response instanceof Content)) return response;
+  if (response.kind === "empty") return z.undefined();
+  const { contentType, schema } = response;
+  // A type without its parameters; a file whose name tells its type may be anything.
+  return { contentType: contentType.split(";", 1)[0] || "*/*", schema };
 }

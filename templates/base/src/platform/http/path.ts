@@ -13,7 +13,9 @@ export function parsePath(path: string): PathPart[] {
   const names = paramsOf(path);
   for (const name of names) {
     if (!NAME.test(name)) {
-      throw new Error(`${path}: {${name}} is no parameter; use letters, digits and _, as in {receiptId}`);
+      throw new Error(
+        `${path}: {${name}} is no parameter; use letters, digits and _, as in {receiptId}`,
+      );
     }
   }
   if (new Set(names).size < names.length) throw new Error(`${path}: a parameter is named twice`);

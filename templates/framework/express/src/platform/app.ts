@@ -29,10 +29,11 @@ import {
   toExpressError,
   toExpressPath,
 } from "./http/express.ts";
+import { BODY_HEADERS } from "./http/headers.ts";
 import { readJson } from "./http/json-body.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import type { Platform } from "./http/platform.ts";
-import { MAX_PARAM_LENGTH, notFoundOr405, pathMalformed } from "./http/refusals.ts";
+import { MAX_PARAM_LENGTH, notFound, notFoundOr405, pathMalformed } from "./http/refusals.ts";
 import { exchangeOf, sendError } from "./http/requests.ts";
 import { checkerOf, type Part } from "./http/schemas.ts";
 import { normalTarget } from "./http/target.ts";
@@ -57,7 +58,6 @@ export function createExpress(platform: Platform): App {
   const { settings } = deps;
   const app = express();
   app.disable("x-powered-by");
-  app.disable("etag");
   app.enable("case sensitive routing");
   app.enable("strict routing");
   app.set("query parser", parseQuery);
@@ -142,9 +142,7 @@ function answerErrors({ deps }: Platform): ErrorRequestHandler {
     logFailure(deps.log, thrown, error, res.destroyed);
     // What has begun cannot become an error: the client has to see that it broke off.
     if (res.headersSent) return void res.destroy();
-    for (const name of res.getHeaderNames()) {
-      if (name.startsWith("content-")) res.removeHeader(name);
-    }
+    for (const name of BODY_HEADERS) res.removeHeader(name);
     sendError(res, error);
   };
 }
@@ -224,9 +222,10 @@ function send(res: Response, answer: Answer, next: NextFunction): void {
 function sendFile(res: Response, { value, contentType }: Answer, next: NextFunction): void {
   if (contentType !== "") res.setHeader("Content-Type", contentType);
   res.sendFile(resolve(value as string), { dotfiles: "allow", cacheControl: false }, (error) => {
+    const { code } = Object(error) as NodeJS.ErrnoException;
+    if (code === "EISDIR") next(notFound());
     // A client that left is no failure.
-    if (error !== undefined && (error as NodeJS.ErrnoException).code !== "ECONNABORTED")
-      next(error);
+    else if (error !== undefined && code !== "ECONNABORTED") next(error);
   });
 }
 

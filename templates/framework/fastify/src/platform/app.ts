@@ -8,7 +8,6 @@ import Fastify, {
   type FastifyReply,
   type FastifyRequest,
   type HTTPMethods,
-  LogController,
   type RouteOptions,
 } from "fastify";
 import findMyWay from "find-my-way";
@@ -24,16 +23,18 @@ import {
 import { documentationPages, type Page } from "./http/docs.ts";
 import {
   documentedRoute,
+  FailureLog,
   schemaCompilers,
   templateOf,
   toFastifyError,
   toFastifyPath,
   type ZodTypeProvider,
 } from "./http/fastify.ts";
+import { BODY_HEADERS } from "./http/headers.ts";
 import { JSON_TYPE, readJson } from "./http/json-body.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import type { Platform } from "./http/platform.ts";
-import { BODY_LIMIT_BYTES, MAX_PARAM_LENGTH, notFoundOr405 } from "./http/refusals.ts";
+import { BODY_LIMIT_BYTES, MAX_PARAM_LENGTH, notFound, notFoundOr405 } from "./http/refusals.ts";
 import { requestIds } from "./http/request-ids.ts";
 import { exchangeOf } from "./http/requests.ts";
 import type { Route } from "./route.ts";
@@ -80,8 +81,7 @@ export async function createFastify(platform: Platform): Promise<App> {
     genReqId: (req) => exchangeOf(req as never)?.requestId ?? injectedId(req.headers),
     // Every line of the service's log has the request's ids already.
     childLoggerFactory: () => log as never,
-    // The access log is the platform's.
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new FailureLog(log),
     schemaController: { compilersFactory: schemaCompilers },
     bodyLimit: BODY_LIMIT_BYTES,
     onProtoPoisoning: "error",
@@ -102,6 +102,7 @@ export async function createFastify(platform: Platform): Promise<App> {
       exchange.route ||= routeNames.get(request.routeOptions.url ?? "") ?? "";
     }
     logFailure(log, thrown, error, reply.raw.destroyed);
+    for (const name of BODY_HEADERS) void reply.removeHeader(name);
     // Whether the connection goes on is decided where the rest of a body is read.
     void reply
       .removeHeader("connection")
@@ -285,6 +286,7 @@ async function sendFile(reply: FastifyReply, path: string): Promise<void> {
     dotfiles: "allow",
   });
   if (file.type === "error") throw file.metadata.error;
+  if (file.type === "directory") throw notFound();
   const { "Content-Type": type, ...headers } = file.headers;
   if (!reply.hasHeader("content-type") && type !== undefined) void reply.type(type);
   void reply.code(file.statusCode).headers(headers).send(file.stream);

@@ -1,17 +1,40 @@
 import ajvCompiler from "@fastify/ajv-compiler";
 import stringifyCompiler from "@fastify/fast-json-stringify-compiler";
-import type {
-  FastifyError,
-  FastifySchema,
-  FastifyServerOptions,
-  FastifyTypeProvider,
+import {
+  type FastifyError,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifySchema,
+  type FastifyServerOptions,
+  type FastifyTypeProvider,
+  LogController,
 } from "fastify";
 import { z } from "zod";
-import { AppError, toAppError } from "../errors.ts";
-import { checkerOf, encoderOf, type Part } from "./schemas.ts";
+import { AppError, logFailure, toAppError } from "../errors.ts";
+import type { Logger } from "../logging.ts";
 import type { Operation } from "./openapi.ts";
 import { parsePath } from "./path.ts";
 import { bodyMalformed, bodyNotJson, bodyTooLarge, notFound, pathMalformed } from "./refusals.ts";
+import { exchangeOf } from "./requests.ts";
+import { checkerOf, encoderOf, type Part } from "./schemas.ts";
+
+/** Of all that Fastify logs of a request, only what nothing else tells: the access log is the platform's. */
+export class FailureLog extends LogController {
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    super({ disableRequestLogging: true });
+    this.#log = log;
+  }
+
+  /** A stream failed half-way; `answerError` only hears of errors before the first byte. */
+  override streamError(error: Error, { raw }: FastifyRequest, reply: FastifyReply): void {
+    const hasLeft = reply.raw.destroyed;
+    const exchange = exchangeOf(raw);
+    if (exchange !== undefined && !hasLeft) exchange.error = error;
+    logFailure(this.#log, error, toAppError(error), hasLeft);
+  }
+}
 
 /** Gives native routes the types of their zod schemas. */
 export interface ZodTypeProvider extends FastifyTypeProvider {
