@@ -10,7 +10,7 @@ import { Content, encodeEvents, type ServerEvent, type Source, toReadable } from
 import { Reply, type Route } from "../route.ts";
 import type { HeaderValues } from "./headers.ts";
 import type { Operation } from "./openapi.ts";
-import { paramsOf } from "./path.ts";
+import { paramsOf, parsePath } from "./path.ts";
 import type { Platform } from "./platform.ts";
 import { exchangeOf } from "./requests.ts";
 import { encoderOf } from "./schemas.ts";
@@ -93,7 +93,7 @@ const NONE: HeaderValues = {};
  * @throws {Error} when its parts contradict each other.
  */
 export function compileRoute(route: Route, platform: Platform): CompiledRoute {
-  checkParams(route);
+  checkPath(route);
   const { deps } = platform;
   const raw: RawBody | undefined = route.body instanceof RawBody ? route.body : undefined;
   const declared = Object.entries(route.responses as Record<string, z.ZodType | Content>);
@@ -130,16 +130,19 @@ export function compileRoute(route: Route, platform: Platform): CompiledRoute {
   };
 }
 
-/** The parameters of the path and those of the schema are the same; otherwise no request could ever pass. */
-function checkParams({ method, path, params }: Route): void {
-  const names = paramsOf(path);
-  const shape: unknown = (params as { shape?: unknown } | undefined)?.shape;
-  if (typeof shape !== "object" || shape === null) return;
-  const unknown = Object.keys(shape).filter((name) => !names.includes(name));
-  if (unknown.length === 0) return;
-  throw new Error(
-    `${method} ${path}: params declares ${unknown.join(", ")}, which the path does not have`,
-  );
+/** @throws {Error} naming the route whose path cannot be used, or whose schema asks for what the path does not have. */
+function checkPath({ method, path, params }: Route): void {
+  try {
+    parsePath(path);
+    const names = paramsOf(path);
+    const shape: unknown = (params as { shape?: unknown } | undefined)?.shape;
+    const unknown = Object.keys(shape ?? {}).filter((name) => !names.includes(name));
+    if (unknown.length > 0) {
+      throw new Error(`params declares ${unknown.join(", ")}, which the path does not have`);
+    }
+  } catch (error) {
+    throw new Error(`${method} ${path}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 type CompiledResponse = Pick<Answer, "kind" | "contentType" | "encode"> & {

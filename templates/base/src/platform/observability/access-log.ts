@@ -75,7 +75,7 @@ function accessLine(
   return (
     `{"level":"${level}","timestamp":"${now()}",${fixed},"request_id":"${requestId}",` +
     `"correlation_id":"${correlationId}","trace_id":"${traceId}","span_id":"${spanId}",` +
-    `"method":"${req.method}","path":${quote(path, PATH_CHARS)},"route":"${route}","status":${status},` +
+    `"method":"${req.method}","path":${quote(path, PATH_CHARS)},"route":${quote(route, PATH_CHARS)},"status":${status},` +
     `"duration_ms":${(seconds * 1e3).toFixed(3)},"remote_ip":${quote(exchange.remoteAddress, ADDRESS_CHARS)},` +
     (userAgent === undefined ? "" : `"user_agent":${quote(userAgent, AGENT_CHARS)},`) +
     `"worker_pid":${PID},"message":"request completed"}\n`

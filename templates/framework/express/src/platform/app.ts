@@ -17,6 +17,7 @@ import { healthRoutes } from "./health.ts";
 import { corsOptions } from "./http/cors-options.ts";
 import {
   type Answer,
+  type CompiledRoute,
   compileRoute,
   operationOf,
   type RequestParts,
@@ -91,10 +92,11 @@ export function createExpress(platform: Platform): App {
  * @throws {Error} naming the route when a path or its parameters cannot be used, or when two of them are the same.
  */
 export function registerRoutes(app: IRouter, routes: readonly Route[], platform: Platform): void {
+  const compiled = routes.map((route) => compileRoute(route, platform));
   platform.documented.push(...routes.map(operationOf));
-  for (const route of inMatchingOrder(routes)) {
-    const method = route.method.toLowerCase() as Lowercase<Method>;
-    app[method](toExpressPath(route.path), toHandler(route, platform));
+  for (const one of inMatchingOrder(compiled)) {
+    const method = one.route.method.toLowerCase() as Lowercase<Method>;
+    app[method](toExpressPath(one.route.path), toHandler(one));
   }
 }
 
@@ -147,9 +149,8 @@ function answerErrors({ deps }: Platform): ErrorRequestHandler {
   };
 }
 
-function toHandler(route: Route, platform: Platform): RequestHandler {
-  const compiled = compileRoute(route, platform);
-  const { readsJson, hasDependencies } = compiled;
+function toHandler(compiled: CompiledRoute): RequestHandler {
+  const { route, readsJson, hasDependencies } = compiled;
   const hasParams = route.path.includes("{");
   const checks = (["params", "body", "query", "headers"] as const).flatMap((part) => {
     const schema: z.ZodType | undefined = part === "body" && !readsJson ? undefined : route[part];

@@ -28,6 +28,7 @@ import {
   templateOf,
   toFastifyError,
   toFastifyPath,
+  withoutStars,
   type ZodTypeProvider,
 } from "./http/fastify.ts";
 import { BODY_HEADERS } from "./http/headers.ts";
@@ -231,6 +232,7 @@ function toRoute(compiled: CompiledRoute): RouteOptions {
       ...(compiled.readsJson && { body }),
     },
     onRequest: [
+      ...(route.path.includes("*") ? [dropStars] : []),
       ...(route.path.includes("{") ? [refuseEmptyParams] : []),
       ...(hasDependencies
         ? [
@@ -253,6 +255,11 @@ function toRoute(compiled: CompiledRoute): RouteOptions {
 /** With a serializer Fastify adds no charset, which JSON does not have; RFC 8259, 11. */
 function asIs(text: unknown): string {
   return text as string;
+}
+
+function dropStars(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  request.params = withoutStars(request.params as object);
+  done();
 }
 
 /** To Fastify alone, nothing between two slashes is a value. */

@@ -86,20 +86,51 @@ function isZod(schema: unknown): schema is z.ZodType {
 /** A path of a declared route as Fastify writes it. */
 export function toFastifyPath(path: string): string {
   const parts = parsePath(path);
+  let stars = 0;
   return parts
     .map((part, index) => {
-      if (typeof part === "string") return part.replaceAll(":", "::").replaceAll("*", "%2A");
+      // A star can only be had as a parameter that takes nothing else; see `withoutStars`.
+      if (typeof part === "string")
+        return part.replaceAll(":", "::").replaceAll("*", () => String.raw`:${stars++}(^\*)`);
       const next = parts[index + 1];
       // Text right behind a parameter would belong to its name.
       const isAlone = next === undefined || (typeof next === "string" && next.startsWith("/"));
-      return isAlone ? `:${part.param}` : `:${part.param}(^[^/]+?)`;
+      return isAlone ? `:${part.param}` : String.raw`:${part.param}(^[\s\S]+?)`;
     })
     .join("");
 }
 
+/** The parameters that a route has declared: `toFastifyPath` adds some with numbers for names. */
+export function withoutStars(params: object): object {
+  return Object.fromEntries(Object.entries(params).filter(([name]) => !/^\d/.test(name)));
+}
+
 /** A path of Fastify's with its parameters in braces, as metrics, logs and openapi.json name it. */
 export function templateOf(url: string): string {
-  return url.replaceAll(/:(\w+)(?:\([^)]*\))?\??/g, "{$1}").replaceAll("::", ":");
+  let template = "";
+  for (let at = 0; at < url.length;) {
+    const [text, name] = /^:(\w+)|^::|^[^]/.exec(url.slice(at))!;
+    at += text.length;
+    if (name === undefined) template += text[0];
+    else {
+      template += `{${name}}`;
+      at = endOfPattern(url, at);
+      if (url[at] === "?") at += 1;
+    }
+  }
+  return template;
+}
+
+/** Where the regular expression in parentheses that begins at `start` ends. */
+function endOfPattern(url: string, start: number): number {
+  let depth = 0;
+  for (let at = start; at < url.length; at += 1) {
+    if (url[at] === "\\") at += 1;
+    else if (url[at] === "(") depth += 1;
+    else if (url[at] === ")") depth -= 1;
+    if (depth === 0) return url[start] === "(" ? at + 1 : start;
+  }
+  return url.length;
 }
 
 /** A native route with schemas as openapi.json describes it; none for a route without, or one that hides itself. */
