@@ -12,8 +12,9 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Span } from "@opentelemetry/api";
 import { type RequestContext, runInRequest, scopes } from "../context.ts";
-import { AppError, errorBody } from "../errors.ts";
+import { AppError, errorBody, logFailure } from "../errors.ts";
 import { isProbe } from "../health.ts";
+import type { Logger } from "../logging.ts";
 import type { Metrics } from "../metrics.ts";
 import type { AccessLog } from "../observability/access-log.ts";
 import { endServerSpan, startServerSpan } from "../observability/server-span.ts";
@@ -25,8 +26,8 @@ import { originForm } from "./request-target.ts";
 
 /** How long the rest of a refused body is read and dropped before its connection is closed. */
 const LINGER_MS = 2_000;
-/** A refused body that may be longer than this ends its connection. */
-const LINGER_BYTES = 65_536;
+/** A refused body that is longer than this ends its connection. */
+const LINGER_BYTES = 1_048_576;
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 /** nginx's code for a client that left before the answer; it never goes over the wire. */
 const CLIENT_LEFT = 499;
@@ -43,6 +44,12 @@ export interface RequestTracker {
   createServer(listener: RequestListener, prototypes?: Prototypes): Server;
   /** Follows a request that came another way, such as a test's `inject`; does nothing for one that is followed. */
   adopt(req: IncomingMessage, res: ServerResponse): void;
+  /**
+   * Answers at the level of node:http with the standard's error body, and logs it: before a framework has the request, or
+   * after it has given up.
+   * @param thrown what the error was made of.
+   */
+  refuse(req: IncomingMessage, res: ServerResponse, error: AppError, thrown?: unknown): void;
   /** Ids of the requests that are not answered yet, the oldest first. */
   inFlight(): string[];
   /** From now on every response ends its connection; event streams end and WebSockets are closed. */
@@ -141,6 +148,11 @@ export class Exchange implements RequestContext, TracePosition {
   get span(): Span | undefined {
     if (this.isSampled) this.#span ??= startServerSpan(this);
     return this.#span;
+  }
+
+  /** The caller's baggage, for OpenTelemetry's context. */
+  get baggage(): string | undefined {
+    return this.req.headers.baggage?.toString();
   }
 
   /** The method, or `_OTHER` for one that is not in use here, so that a stranger cannot make up label values. */
@@ -254,10 +266,7 @@ function add(all: OutgoingHttpHeader[], name: string, value: OutgoingHttpHeader 
   all.push(name, value!);
 }
 
-/**
- * Answers at the level of node:http with the standard's error body: before a framework has the request, or without it.
- */
-export function sendError(res: ServerResponse, error: AppError): void {
+function sendError(res: ServerResponse, error: AppError): void {
   const body = JSON.stringify(errorBody(error));
   res.writeHead(error.status, {
     ...error.headers,
@@ -300,6 +309,7 @@ class OpenExchanges {
  * @param sampledRatio share of the traces that start here and are sampled, 0 to 1. Probes are never sampled.
  */
 export function createRequestTracker(
+  log: Logger,
   accessLog: AccessLog,
   metrics: Metrics,
   sampledRatio: number,
@@ -362,7 +372,7 @@ export function createRequestTracker(
       const serve: RequestListener = (req, res) => {
         const refusal = refusalOf(req);
         if (refusal === undefined) listener(req, res);
-        else sendError(res, refusal);
+        else tracker.refuse(req, res, refusal);
       };
       // Node would refuse a request without a host, and without a body: refusalOf looks at it.
       const server = nodeHttp.createServer({ ...classes, requireHostHeader: false }, track);
@@ -384,6 +394,14 @@ export function createRequestTracker(
       if (known !== undefined) return;
       res.once("close", () => exchange.end(CLIENT_LEFT));
       scopes.enterWith({ request: exchange, telemetry: undefined });
+    },
+    refuse(req, res, error, thrown = error) {
+      const exchange = exchangeOf(req);
+      if (exchange !== undefined) exchange.error = thrown;
+      logFailure(log, thrown, error, res.destroyed);
+      // What has begun cannot become an error: the client has to see that it broke off.
+      if (res.headersSent) res.destroy();
+      else sendError(res, error);
     },
     inFlight: () => open.oldestFirst().map(({ requestId }) => requestId),
     draining: draining.signal,
@@ -473,7 +491,7 @@ function isStillSending(req: IncomingMessage): boolean {
 function endsConnection(req: IncomingMessage): boolean {
   if (!isStillSending(req)) return false;
   if ((req as { expecting?: unknown }).expecting !== undefined) return true;
-  return Number(req.headers["content-length"] ?? Infinity) > LINGER_BYTES;
+  return Number(req.headers["content-length"] ?? 0) > LINGER_BYTES;
 }
 
 /**

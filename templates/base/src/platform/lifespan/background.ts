@@ -18,8 +18,8 @@ export async function startBackground(
   const { createDeps } = await modules.deps();
   const { integrations } = await modules.integrations();
   await using stack = new AsyncDisposableStack();
-  stack.use(startTelemetry(settings));
   const { registry } = createMetrics();
+  stack.use(startTelemetry(settings, log, registry));
   const lifespan = stack.use(await createDeps(settings, log, registry));
   const work = stack.use(startBackgroundWork(integrations, lifespan.deps));
   const readiness = stack.use(await startReadiness([...lifespan.checks, ...work.checks], log));

@@ -12,7 +12,7 @@ import express, {
 } from "express";
 import { parse as parseQuery } from "fast-querystring";
 import type { z } from "zod";
-import { asError, logFailure } from "./errors.ts";
+import { asError } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
 import { corsOptions } from "./http/cors-options.ts";
 import {
@@ -33,7 +33,6 @@ import { readJson } from "./http/json-body.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import type { Platform } from "./http/platform.ts";
 import { MAX_PARAM_LENGTH, notFoundOr405, pathMalformed } from "./http/refusals.ts";
-import { exchangeOf, sendError } from "./http/requests.ts";
 import { checkerOf, type Part } from "./http/schemas.ts";
 import { normalTarget } from "./http/target.ts";
 import type { Method, Route } from "./route.ts";
@@ -68,7 +67,7 @@ export function createExpress(platform: Platform): App {
   entrance.handle = (req, res, next) => {
     requests.adopt(req, res);
     const target = normalTarget(req.url);
-    if (target === undefined) return sendError(res, pathMalformed());
+    if (target === undefined) return requests.refuse(req, res, pathMalformed());
     req.url = target;
     handle(req, res, next);
   };
@@ -133,19 +132,15 @@ export async function mount(app: App): Promise<Mounted> {
 }
 
 /** The last error middleware: what those of the service's own leave to it. */
-function answerErrors({ deps }: Platform): ErrorRequestHandler {
+function answerErrors({ requests }: Platform): ErrorRequestHandler {
   // Express knows an error middleware by its four parameters.
   return (thrown: unknown, req, res, _next) => {
-    const exchange = exchangeOf(req);
-    const error = toExpressError(thrown);
-    if (exchange !== undefined) exchange.error = thrown;
-    logFailure(deps.log, thrown, error, res.destroyed);
-    // What has begun cannot become an error: the client has to see that it broke off.
-    if (res.headersSent) return void res.destroy();
-    for (const name of res.getHeaderNames()) {
-      if (name.startsWith("content-")) res.removeHeader(name);
+    if (!res.headersSent) {
+      for (const name of res.getHeaderNames()) {
+        if (name.startsWith("content-")) res.removeHeader(name);
+      }
     }
-    sendError(res, error);
+    requests.refuse(req, res, toExpressError(thrown), thrown);
   };
 }
 
@@ -158,15 +153,18 @@ function toHandler(route: Route, platform: Platform): RequestHandler {
     return schema === undefined ? [] : [{ part, check: checkerOf(part, schema) }];
   });
 
-  function checkAll(parts: RequestParts): void | Promise<void> {
-    for (const [index, { part, check }] of checks.entries()) {
+  function checkAll(parts: RequestParts, from = 0): void | Promise<void> {
+    for (let index = from; index < checks.length; index++) {
+      const { part, check } = checks[index]!;
       const checked = check(parts[part]);
-      if (checked instanceof Promise) return checkLater(parts, index);
+      if (checked instanceof Promise) {
+        return checked.then((later: unknown) => {
+          parts[part] = later;
+          return checkAll(parts, index + 1);
+        });
+      }
       parts[part] = checked;
     }
-  }
-  async function checkLater(parts: RequestParts, from: number): Promise<void> {
-    for (const { part, check } of checks.slice(from)) parts[part] = await check(parts[part]);
   }
 
   return (req, res, next) => {

@@ -3,6 +3,7 @@ import { basename, dirname, resolve } from "node:path";
 import cors from "@fastify/cors";
 import { send } from "@fastify/send";
 import Fastify, {
+  LogController,
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
@@ -78,6 +79,7 @@ export async function createFastify(platform: Platform): Promise<App> {
     genReqId: (req) => exchangeOf(req as never)?.requestId ?? "",
     // Every line of the service's log has the request's ids already.
     childLoggerFactory: () => log as never,
+    logController: new LogController({ disableRequestLogging: true }),
     schemaController: { compilersFactory: schemaCompilers },
     bodyLimit: BODY_LIMIT_BYTES,
     onProtoPoisoning: "error",

@@ -3,6 +3,7 @@ import { InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-tr
 import { Registry } from "@prometheus-io/client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
+import { createLogger } from "../../../src/platform/logging.ts";
 import { TableRepository } from "../../../src/platform/dynamodb/table-repository.ts";
 import { openTable, type Table } from "../../../src/platform/dynamodb/table.ts";
 import { SettingsError } from "../../../src/platform/settings.ts";
@@ -120,11 +121,14 @@ test("deployed, cursors need a key of their own", async () => {
 });
 
 describe("telemetry", () => {
-  const whole = { ...settings, OTEL_TRACES_SAMPLER_ARG: 1 };
+  const whole = { ...settings, VERSION: "1.2.3", LOG_LEVEL: "info", OTEL_TRACES_SAMPLER_ARG: 1 };
+  const log = createLogger(whole, { write() {} });
 
   test("a call is a span of the trace at hand, with what the conventions ask for", async () => {
     const exporter = new InMemorySpanExporter();
-    await using _telemetry = startTelemetry(whole, [new SimpleSpanProcessor({ exporter })]);
+    await using _telemetry = startTelemetry(whole, log, new Registry(), [
+      new SimpleSpanProcessor({ exporter }),
+    ]);
     await using world = await withServer((_call, count) => (count === 1 ? "reset" : {}));
     const parent = trace.getTracer("test").startSpan("parent");
     await context.with(trace.setSpan(context.active(), parent), () => world.memos.get("a"));
@@ -149,7 +153,9 @@ describe("telemetry", () => {
 
   test("a call that fails says why", async () => {
     const exporter = new InMemorySpanExporter();
-    await using _telemetry = startTelemetry(whole, [new SimpleSpanProcessor({ exporter })]);
+    await using _telemetry = startTelemetry(whole, log, new Registry(), [
+      new SimpleSpanProcessor({ exporter }),
+    ]);
     await using world = await withServer(() => ({
       status: 400,
       error: "ResourceNotFoundException",
@@ -165,7 +171,9 @@ describe("telemetry", () => {
 
   test("a check has no span", async () => {
     const exporter = new InMemorySpanExporter();
-    await using _telemetry = startTelemetry(whole, [new SimpleSpanProcessor({ exporter })]);
+    await using _telemetry = startTelemetry(whole, log, new Registry(), [
+      new SimpleSpanProcessor({ exporter }),
+    ]);
     await using world = await withServer(() => ({}));
     await world.table.check();
     expect(exporter.getFinishedSpans()).toEqual([]);

@@ -42,7 +42,8 @@ export const schemaCompilers: Compilers = {
       const check = checkerOf(PARTS[httpPart ?? ""] ?? "body", schema);
       return (data: unknown) => {
         try {
-          return { value: check(data) };
+          const value = data === null ? checkNull(check) : check(data);
+          return value instanceof Promise ? value.then((later) => replace(data, later)) : { value };
         } catch (error) {
           return { error: error as Error };
         }
@@ -55,6 +56,31 @@ export const schemaCompilers: Compilers = {
       isZod(route.schema) ? encoderOf(route.schema) : (fallback(route as never) as never);
   },
 };
+
+/** Fastify says null where there is no body: it is one only to a schema that takes null. */
+function checkNull(check: (given: unknown) => unknown): unknown {
+  const missing = (): unknown => check(undefined);
+  try {
+    const value = check(null);
+    return value instanceof Promise ? value.catch(missing) : value;
+  } catch {
+    return missing();
+  }
+}
+
+/** Fastify waits for a check, but does not take a value from it: what was sent becomes what the schema makes of it. */
+function replace(given: unknown, checked: unknown): void {
+  if (Object.is(given, checked)) return;
+  if (!isObject(given) || !isObject(checked) || Array.isArray(given) !== Array.isArray(checked)) {
+    throw new TypeError("a schema that waits has to give an object for an object");
+  }
+  for (const name of Object.keys(given)) delete given[name];
+  Object.assign(given, checked, Array.isArray(checked) ? { length: checked.length } : {});
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null;
+}
 
 function isZod(schema: unknown): schema is z.ZodType {
   return schema instanceof z.ZodType;
