@@ -32,7 +32,7 @@ export interface DependencyInput<Needs> {
 export type AnyDependency = Dependency<any>;
 export type Dependencies = Record<string, AnyDependency>;
 /** Of a route or a dependency that needs none. */
-export type NoDependencies = Record<never, AnyDependency>;
+export type NoDependencies = Record<string, never>;
 
 /** The values of a list of dependencies, by name. */
 export type ValuesOf<Needs extends Dependencies> = {
@@ -101,9 +101,9 @@ export class DependencyScope {
     this.#isOver = true;
     // One that is being opened when the client leaves would stay open.
     await Promise.allSettled(this.#values.values());
-    for (const { close } of this.#opened.toReversed()) {
+    for (const opened of this.#opened.toReversed()) {
       try {
-        await close({ error });
+        await opened.close({ error });
       } catch (failure) {
         this.#input.log.error({ error: failure }, "closing a request's dependency failed");
       }

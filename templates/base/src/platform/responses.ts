@@ -102,7 +102,9 @@ export async function* encodeEvents(
   // At once, so that the client knows that it is connected.
   yield ": connected\n\n";
   const iterator = given[Symbol.asyncIterator]();
-  const beats = setInterval(heartbeat * 1_000, "beat" as const, { ref: false })[Symbol.asyncIterator]();
+  const beats = setInterval(heartbeat * 1_000, "beat" as const, { ref: false })[
+    Symbol.asyncIterator
+  ]();
   const over = new Promise<"over">((resolve) => {
     if (ended.aborted) resolve("over");
     ended.addEventListener("abort", () => resolve("over"), { once: true });
@@ -130,9 +132,13 @@ export async function* encodeEvents(
   }
 }
 
-function encodeEvent({ id, event, data, retry }: ServerEvent, schema: z.ZodType | undefined): string {
+function encodeEvent(
+  { id, event, data, retry }: ServerEvent,
+  schema: z.ZodType | undefined,
+): string {
   const checked: unknown = schema === undefined ? data : schema.parse(data);
-  const body = schema === undefined && typeof checked === "string" ? checked : JSON.stringify(checked);
+  const body =
+    schema === undefined && typeof checked === "string" ? checked : JSON.stringify(checked);
   const lines = body.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`);
   return (
     (id === undefined ? "" : `id: ${oneLine(id)}\n`) +

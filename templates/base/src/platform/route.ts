@@ -99,9 +99,7 @@ export interface RouteDefinition<
   errors?: ErrorCode[];
   /** Values that are made once per request: see depends.ts. */
   depends?: Needs;
-  handler(
-    input: HandlerInput<Params, Query, Headers, Body, Needs>,
-  ): Promise<Answer<R>> | Answer<R>;
+  handler(input: HandlerInput<Params, Query, Headers, Body, Needs>): Promise<Answer<R>> | Answer<R>;
 }
 
 /** A route of which only the runtime cares: the types of its parts are known inside the handler. */

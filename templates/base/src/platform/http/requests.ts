@@ -185,8 +185,10 @@ interface Tracked extends ServerResponse {
   exchange: Exchange | undefined;
 }
 
+type TrackedClasses = Pick<ServerOptions, "IncomingMessage" | "ServerResponse">;
+
 /** The classes of a server's requests and responses: new ones for each server, as a framework adds its methods to them. */
-function trackedClasses(): Pick<ServerOptions, "IncomingMessage" | "ServerResponse"> {
+function trackedClasses(): TrackedClasses {
   class TrackedRequest extends nodeHttp.IncomingMessage {
     /** The response, until it was told to send "100 Continue". */
     expecting: ServerResponse | undefined = undefined;
@@ -243,10 +245,11 @@ function trackedClasses(): Pick<ServerOptions, "IncomingMessage" | "ServerRespon
       return super.destroy(error);
     }
   }
+  // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- it is not, to TypeScript
   return {
     IncomingMessage: TrackedRequest,
     ServerResponse: TrackedResponse,
-  } as unknown as ReturnType<typeof trackedClasses>;
+  } as unknown as TrackedClasses;
 }
 
 /** The headers of an answer after those that all answers have, which win. */

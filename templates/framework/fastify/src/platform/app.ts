@@ -301,7 +301,7 @@ async function sendFile(reply: FastifyReply, path: string): Promise<void> {
 
 function registerPages(app: App, pages: readonly Page[]): void {
   for (const page of pages) {
-    app.get(page.path, { schema: { hide: true } as object }, async (request, reply) => {
+    app.get(page.path, async (request, reply) => {
       const { status, headers, body } = await page.answer(request.headers["if-none-match"]);
       return reply.code(status).headers(headers).send(body);
     });

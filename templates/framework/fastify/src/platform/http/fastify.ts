@@ -58,7 +58,7 @@ type Compilers = NonNullable<
 /** Zod schemas are checked by zod, in both directions; JSON schemas, as plugins use them, as Fastify does by itself. */
 export const schemaCompilers: Compilers = {
   buildValidator(schemas, options) {
-    const fallback = ajvCompiler()(schemas as never, options as never);
+    const fallback = ajvCompiler()(schemas, options);
     return ((route: unknown) => {
       const { schema, httpPart } = route as { schema: unknown; httpPart?: string };
       if (!isZod(schema)) return fallback(route as never) as never;
@@ -74,9 +74,8 @@ export const schemaCompilers: Compilers = {
     }) as never;
   },
   buildSerializer(schemas, options) {
-    const fallback = stringifyCompiler()(schemas as never, options as never);
-    return (route) =>
-      isZod(route.schema) ? encoderOf(route.schema) : (fallback(route as never) as never);
+    const fallback = stringifyCompiler()(schemas, options);
+    return (route) => (isZod(route.schema) ? encoderOf(route.schema) : fallback(route));
   },
 };
 
