@@ -97,13 +97,13 @@ export class DependencyScope {
   }
 
   /** Closes what was opened. What a close throws is logged: the answer is on its way. */
-  async close(error: unknown): Promise<void> {
+  async close(reason: unknown): Promise<void> {
     this.#isOver = true;
     // One that is being opened when the client leaves would stay open.
     await Promise.allSettled(this.#values.values());
     for (const opened of this.#opened.toReversed()) {
       try {
-        await opened.close({ error });
+        await opened.close({ error: reason });
       } catch (failure) {
         this.#input.log.error({ error: failure }, "closing a request's dependency failed");
       }
