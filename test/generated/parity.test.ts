@@ -61,7 +61,7 @@ async function addEchoRoutes(directory: string): Promise<void> {
   );
   const app = join(directory, "src/app.ts");
   const source = await readFile(app, "utf8");
-  const routes = source.replace("routes: [", "routes: [...echoRoutes, ");
+  const routes = source.replace("registerRoutes(app, [", "registerRoutes(app, [...echoRoutes, ");
   await writeFile(app, `import { echoRoutes } from "./routes/echo.ts";\n${routes}`);
 }
 

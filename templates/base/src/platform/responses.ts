@@ -76,7 +76,7 @@ export interface ServerEvent<Data = unknown> {
  * @param schema checks the data of each event.
  * @param options.heartbeat seconds of silence after which a comment is sent; 15 when left out.
  */
-export function events<Schema extends z.ZodType = z.ZodType<unknown>>(
+export function events<Schema extends z.ZodType = z.ZodType>(
   schema?: Schema,
   options: { heartbeat?: number } = {},
 ): Content<AsyncIterable<ServerEvent<z.input<Schema>>>> {

@@ -12,8 +12,9 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Span } from "@opentelemetry/api";
 import { type RequestContext, runInRequest, scopes } from "../context.ts";
-import { AppError, errorBody } from "../errors.ts";
+import { AppError, errorBody, logFailure } from "../errors.ts";
 import { isProbe } from "../health.ts";
+import type { Logger } from "../logging.ts";
 import type { Metrics } from "../metrics.ts";
 import type { AccessLog } from "../observability/access-log.ts";
 import { endServerSpan, startServerSpan } from "../observability/server-span.ts";
@@ -43,6 +44,12 @@ export interface RequestTracker {
   createServer(listener: RequestListener, prototypes?: Prototypes): Server;
   /** Follows a request that came another way, such as a test's `inject`; does nothing for one that is followed. */
   adopt(req: IncomingMessage, res: ServerResponse): void;
+  /**
+   * Answers at the level of node:http with the standard's error body, and logs it: before a framework has the request, or
+   * after it has given up.
+   * @param thrown what the error was made of.
+   */
+  refuse(req: IncomingMessage, res: ServerResponse, error: AppError, thrown?: unknown): void;
   /** Ids of the requests that are not answered yet, the oldest first. */
   inFlight(): string[];
   /** From now on every response ends its connection; event streams end and WebSockets are closed. */
@@ -227,6 +234,14 @@ function trackedClasses(): Pick<ServerOptions, "IncomingMessage" | "ServerRespon
       exchange.end(this.destroyed ? CLIENT_LEFT : this.statusCode);
       return this;
     }
+
+    /** The service breaks the answer off; a client that leaves closes the socket instead. */
+    override destroy(error?: Error): this {
+      if (!this.destroyed && this.exchange !== undefined) {
+        this.exchange.error ??= error ?? new Error("the answer broke off");
+      }
+      return super.destroy(error);
+    }
   }
   return {
     IncomingMessage: TrackedRequest,
@@ -241,12 +256,11 @@ function withOwn(
 ): OutgoingHttpHeader[] {
   const all: OutgoingHttpHeader[] = own.slice();
   if (Array.isArray(given)) {
-    const pairs = Array.isArray(given[0])
-      ? (given as unknown as OutgoingHttpHeader[][]).flat()
-      : given;
+    const pairs = Array.isArray(given[0]) ? given.flat() : given;
     for (let at = 0; at < pairs.length; at += 2) add(all, String(pairs[at]), pairs[at + 1]);
   } else {
-    for (const name in given) add(all, name, (given as OutgoingHttpHeaders)[name]);
+    const headers = given as OutgoingHttpHeaders;
+    for (const name in headers) add(all, name, headers[name]);
   }
   return all;
 }
@@ -259,10 +273,7 @@ function add(all: OutgoingHttpHeader[], name: string, value: OutgoingHttpHeader 
   all.push(name, value!);
 }
 
-/**
- * Answers at the level of node:http with the standard's error body: before a framework has the request, or without it.
- */
-export function sendError(res: ServerResponse, error: AppError): void {
+function sendError(res: ServerResponse, error: AppError): void {
   const body = JSON.stringify(errorBody(error));
   res.writeHead(error.status, {
     ...error.headers,
@@ -305,6 +316,7 @@ class OpenExchanges {
  * @param sampledRatio share of the traces that start here and are sampled, 0 to 1. Probes are never sampled.
  */
 export function createRequestTracker(
+  log: Logger,
   accessLog: AccessLog,
   metrics: Metrics,
   sampledRatio: number,
@@ -339,7 +351,7 @@ export function createRequestTracker(
     const scope = { request: exchange, telemetry: undefined };
     // The listeners after this one, and all that comes over the socket later, belong to the request too.
     scopes.enterWith(scope);
-    socket.emit = AsyncResource.bind(socket.emit.bind(socket)) as typeof socket.emit;
+    socket.emit = AsyncResource.bind<typeof socket.emit, unknown>(socket.emit.bind(socket));
     let status = CLIENT_LEFT;
     watchHandshake(socket, exchange, (found) => (status = found));
     upgraded.add(socket);
@@ -367,7 +379,7 @@ export function createRequestTracker(
       const serve: RequestListener = (req, res) => {
         const refusal = refusalOf(req);
         if (refusal === undefined) listener(req, res);
-        else sendError(res, refusal);
+        else tracker.refuse(req, res, refusal);
       };
       // Node would refuse a request without a host, and without a body: refusalOf looks at it.
       const server = nodeHttp.createServer({ ...classes, requireHostHeader: false }, track);
@@ -389,6 +401,14 @@ export function createRequestTracker(
       if (known !== undefined) return;
       res.once("close", () => exchange.end(CLIENT_LEFT));
       scopes.enterWith({ request: exchange, telemetry: undefined });
+    },
+    refuse(req, res, error, thrown = error) {
+      const exchange = exchangeOf(req);
+      if (exchange !== undefined) exchange.error = thrown;
+      logFailure(log, thrown, error, res.destroyed);
+      // What has begun cannot become an error: the client has to see that it broke off.
+      if (res.headersSent) res.destroy();
+      else sendError(res, error);
     },
     inFlight: () => open.oldestFirst().map(({ requestId }) => requestId),
     draining: draining.signal,

@@ -1,4 +1,4 @@
-import type { WorkerService } from "../cluster/service.ts";
+import type { WorkerService } from "../cluster/protocol.ts";
 import { type ReadinessCheck, startReadiness } from "../health.ts";
 import type { ServiceDeps, ListedIntegration } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";

@@ -1,5 +1,5 @@
 import { type App, mount } from "../app.ts";
-import type { WorkerService } from "../cluster/service.ts";
+import type { WorkerService } from "../cluster/protocol.ts";
 import type { DependencyOverrides } from "../depends.ts";
 import { startReadiness } from "../health.ts";
 import type { Platform } from "../http/platform.ts";
@@ -59,7 +59,7 @@ export async function startWeb(
   const { deps, checks } = lifespan;
   const readiness = stack.use(await startReadiness(checks, log));
   const accessLog = stack.use(createAccessLog(settings, options.output));
-  const requests = createRequestTracker(accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
+  const requests = createRequestTracker(log, accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
   const closing = new Set<Promise<void>>();
   stack.defer(async () => void (await Promise.all(closing)));
   const { dependencyOverrides = new Map() } = options;
