@@ -35,6 +35,7 @@ import { readJson } from "./http/json-body.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import type { Platform } from "./http/platform.ts";
 import { MAX_PARAM_LENGTH, notFound, notFoundOr405, pathMalformed } from "./http/refusals.ts";
+import { exchangeOf } from "./http/requests.ts";
 import { checkerOf, type Part } from "./http/schemas.ts";
 import { normalTarget } from "./http/target.ts";
 import type { Method, Route } from "./route.ts";
@@ -80,7 +81,10 @@ export function createExpress(platform: Platform): App {
       // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 passes rejections on
       app.get(page.path, async (req, res) => {
         const { status, headers, body } = await page.answer(req.headers["if-none-match"]);
-        res.writeHead(status, headers).end(body);
+        res.statusCode = status;
+        for (const name in headers) res.setHeader(name, headers[name]!);
+        if (body !== undefined) res.setHeader("Content-Length", body.length);
+        res.end(body);
       });
     }
   }
@@ -128,6 +132,9 @@ export async function mount(app: App): Promise<Mounted> {
   if (platform === undefined) throw new Error("createApp must return the app of createExpress");
   // As a layer, because Express has an answer of its own to an OPTIONS that no layer takes.
   app.use((req) => {
+    const exchange = exchangeOf(req);
+    // A route that was tried, and left it to others.
+    if (exchange !== undefined) exchange.route = "";
     throw notFoundOr405(req.method, allowedMethods(app, req.path));
   });
   app.use(answerErrors(platform));

@@ -100,13 +100,12 @@ export async function createFastify(platform: Platform): Promise<App> {
     const error = toFastifyError(thrown);
     if (exchange !== undefined) {
       exchange.error = thrown;
+      exchange.ownsConnection = true;
       exchange.route ||= routeNames.get(request.routeOptions.url ?? "") ?? "";
     }
     logFailure(log, thrown, error, reply.raw.destroyed);
     for (const name of BODY_HEADERS) void reply.removeHeader(name);
-    // Whether the connection goes on is decided where the rest of a body is read.
     void reply
-      .removeHeader("connection")
       .code(error.status)
       .headers(error.headers)
       .type("application/json")
@@ -232,6 +231,7 @@ function toRoute(compiled: CompiledRoute): RouteOptions {
       ...(compiled.readsJson && { body }),
     },
     onRequest: [
+      ...(body === undefined ? [ignoreBody] : []),
       ...(route.path.includes("*") ? [dropStars] : []),
       ...(route.path.includes("{") ? [refuseEmptyParams] : []),
       ...(hasDependencies
@@ -259,6 +259,14 @@ function asIs(text: unknown): string {
 
 function dropStars(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
   request.params = withoutStars(request.params as object);
+  done();
+}
+
+/** Where a route declares no body, Fastify would refuse one of a type that it does not know. */
+function ignoreBody({ raw }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  delete raw.headers["content-type"];
+  delete raw.headers["content-length"];
+  delete raw.headers["transfer-encoding"];
   done();
 }
 
