@@ -36,7 +36,7 @@ import { openApiDocument } from "./http/openapi.ts";
 import type { Platform } from "./http/platform.ts";
 import { MAX_PARAM_LENGTH, notFound, notFoundOr405, pathMalformed } from "./http/refusals.ts";
 import { exchangeOf, sendError } from "./http/requests.ts";
-import { checkerOf, type Part } from "./http/schemas.ts";
+import { checkerOf, checkParts, type Part, partChecks } from "./http/schemas.ts";
 import { normalTarget } from "./http/target.ts";
 import type { Method, Route } from "./route.ts";
 
@@ -152,26 +152,17 @@ function answerErrors({ deps }: Platform): ErrorRequestHandler {
 function toHandler(compiled: CompiledRoute): RequestHandler {
   const { route, readsJson, hasDependencies } = compiled;
   const hasParams = route.path.includes("{");
-  const checks = (["params", "body", "query", "headers"] as const).flatMap((part) => {
-    const schema: z.ZodType | undefined = part === "body" && !readsJson ? undefined : route[part];
-    return schema === undefined ? [] : [{ part, check: checkerOf(part, schema) }];
-  });
-
-  function checkAll(parts: RequestParts): void | Promise<void> {
-    for (const [index, { part, check }] of checks.entries()) {
-      const checked = check(parts[part]);
-      if (checked instanceof Promise) return checkLater(parts, index);
-      parts[part] = checked;
-    }
-  }
-  async function checkLater(parts: RequestParts, from: number): Promise<void> {
-    for (const { part, check } of checks.slice(from)) parts[part] = await check(parts[part]);
-  }
+  const { params, query, headers, body } = route;
+  const checks = partChecks({ params, query, headers, body: readsJson ? body : undefined });
 
   return (req, res, next) => {
     if (hasParams && Object.values(req.params).some(isTooLong)) return next();
-    const { params, headers } = req;
-    const parts: RequestParts = { params, query: req.query, headers, body: undefined };
+    const parts: RequestParts = {
+      params: req.params,
+      query: req.query,
+      headers: req.headers,
+      body: undefined,
+    };
     const fail = (thrown: unknown): void => next(asError(thrown));
     const answer = (depends: unknown): void => {
       const given = compiled.run(parts, depends, req, res);
@@ -180,7 +171,7 @@ function toHandler(compiled: CompiledRoute): RequestHandler {
     };
     try {
       if (!readsJson && !hasDependencies) {
-        const checking = checkAll(parts);
+        const checking = checkParts(checks, parts);
         if (checking instanceof Promise) checking.then(answer).catch(fail);
         else answer(undefined);
         return;
@@ -197,7 +188,7 @@ function toHandler(compiled: CompiledRoute): RequestHandler {
         : undefined;
       // A middleware may have read it already, as `express.json()` does.
       if (readsJson) input.body = req.body === undefined ? await readJson(req) : req.body;
-      await checkAll(input);
+      await checkParts(checks, input);
       return depends;
     }
   };

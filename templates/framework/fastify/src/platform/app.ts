@@ -22,6 +22,7 @@ import {
 } from "./http/declared-route.ts";
 import { documentationPages, type Page } from "./http/docs.ts";
 import {
+  addChecks,
   documentedRoute,
   FailureLog,
   schemaCompilers,
@@ -103,10 +104,11 @@ export async function createFastify(platform: Platform): Promise<App> {
       exchange.route ||= routeNames.get(request.routeOptions.url ?? "") ?? "";
     }
     logFailure(log, thrown, error, reply.raw.destroyed);
-    for (const name of BODY_HEADERS) void reply.removeHeader(name);
-    // Whether the connection goes on is decided where the rest of a body is read.
+    // Fastify ends the connection of every refused body; here that is decided where the rest of the body is read.
+    for (const name of ["connection", ...BODY_HEADERS]) {
+      if (reply.hasHeader(name)) void reply.removeHeader(name);
+    }
     void reply
-      .removeHeader("connection")
       .code(error.status)
       .headers(error.headers)
       .type("application/json")
@@ -121,8 +123,10 @@ export async function createFastify(platform: Platform): Promise<App> {
     app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
   }
   app.decorateRequest("dependencyValues", undefined);
-  app.addHook("onRoute", ({ method, url, prefix, schema, config }) => {
+  app.addHook("onRoute", (options) => {
+    const { method, url, prefix, schema, config } = options;
     const { declared } = config ?? {};
+    addChecks(options);
     const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
     // That of @fastify/cors is no route to a reader of metrics.
     if (url !== "*" || method !== "OPTIONS") routeNames.set(url, path);

@@ -8,6 +8,7 @@ import {
   type FastifyServerOptions,
   type FastifyTypeProvider,
   LogController,
+  type RouteOptions,
 } from "fastify";
 import { z } from "zod";
 import { AppError, logFailure, toAppError } from "../errors.ts";
@@ -16,7 +17,7 @@ import type { Operation } from "./openapi.ts";
 import { parsePath } from "./path.ts";
 import { bodyMalformed, bodyNotJson, bodyTooLarge, notFound, pathMalformed } from "./refusals.ts";
 import { exchangeOf } from "./requests.ts";
-import { checkerOf, encoderOf, type Part } from "./schemas.ts";
+import { checkParts, encoderOf, type Part, partChecks } from "./schemas.ts";
 
 /** Of all that Fastify logs of a request, only what nothing else tells: the access log is the platform's. */
 export class FailureLog extends LogController {
@@ -42,35 +43,16 @@ export interface ZodTypeProvider extends FastifyTypeProvider {
   serializer: this["schema"] extends z.ZodType ? z.input<this["schema"]> : unknown;
 }
 
-/** Fastify's names of the parts of a request. */
-const PARTS: Record<string, Part> = {
-  params: "params",
-  querystring: "query",
-  query: "query",
-  headers: "headers",
-  body: "body",
-};
-
 type Compilers = NonNullable<
   NonNullable<FastifyServerOptions["schemaController"]>["compilersFactory"]
 >;
 
-/** Zod schemas are checked by zod, in both directions; JSON schemas, as plugins use them, as Fastify does by itself. */
+/** Zod schemas are checked by `addChecks` and written here; JSON schemas, as plugins use them, as Fastify does by itself. */
 export const schemaCompilers: Compilers = {
   buildValidator(schemas, options) {
     const fallback = ajvCompiler()(schemas as never, options as never);
-    return ((route: unknown) => {
-      const { schema, httpPart } = route as { schema: unknown; httpPart?: string };
-      if (!isZod(schema)) return fallback(route as never) as never;
-      const check = checkerOf(PARTS[httpPart ?? ""] ?? "body", schema);
-      return (data: unknown) => {
-        try {
-          return { value: check(data) };
-        } catch (error) {
-          return { error: error as Error };
-        }
-      };
-    }) as never;
+    return ((route: { schema: unknown }) =>
+      isZod(route.schema) ? () => true : fallback(route as never)) as never;
   },
   buildSerializer(schemas, options) {
     const fallback = stringifyCompiler()(schemas as never, options as never);
@@ -78,6 +60,33 @@ export const schemaCompilers: Compilers = {
       isZod(route.schema) ? encoderOf(route.schema) : (fallback(route as never) as never);
   },
 };
+
+/**
+ * Has a route's zod schemas checked, in a hook right before Fastify's own validation, which takes a body that is not there
+ * for null, and drops what an asynchronous schema makes of its input.
+ */
+export function addChecks(options: RouteOptions): void {
+  const { schema = {}, preValidation = [], attachValidation = false } = options;
+  const { params, querystring: query, headers, body } = schema;
+  const checks = partChecks({ params, query, headers, body });
+  if (checks.length === 0) return;
+  options.preValidation = [
+    ...[preValidation].flat(),
+    (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
+      const fail = (error: Error): void => {
+        if (attachValidation) request.validationError = error as never;
+        done(attachValidation ? undefined : error);
+      };
+      try {
+        const checking = checkParts(checks, request as unknown as Record<Part, unknown>);
+        if (checking instanceof Promise) checking.then(() => done(), fail);
+        else done();
+      } catch (error) {
+        fail(error as Error);
+      }
+    },
+  ] as never;
+}
 
 function isZod(schema: unknown): schema is z.ZodType {
   return schema instanceof z.ZodType;
