@@ -221,6 +221,8 @@ function trackedClasses(): TrackedClasses {
       const { exchange } = this;
       if (exchange === undefined) return super.writeHead(status, reason as never, given as never);
       if (exchange.isClosing || endsConnection(this.req)) this.shouldKeepAlive = false;
+      // Node says it by itself, but not after a removeHeader("connection"), as Fastify's errors need one.
+      if (!this.shouldKeepAlive) this.setHeader("Connection", "close");
       const own = exchange.headers;
       if (typeof reason === "string") {
         return super.writeHead(status, reason, withOwn(exchange, given as OutgoingHttpHeaders));

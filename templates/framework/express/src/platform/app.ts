@@ -36,7 +36,7 @@ import { openApiDocument } from "./http/openapi.ts";
 import type { Platform } from "./http/platform.ts";
 import { MAX_PARAM_LENGTH, notFound, notFoundOr405, pathMalformed } from "./http/refusals.ts";
 import { exchangeOf } from "./http/requests.ts";
-import { checkerOf, type Part } from "./http/schemas.ts";
+import { checkerOf, checkParts, type Part, partChecks } from "./http/schemas.ts";
 import { normalTarget } from "./http/target.ts";
 import type { Method, Route } from "./route.ts";
 
@@ -153,29 +153,17 @@ function answerErrors({ requests }: Platform): ErrorRequestHandler {
 function toHandler(compiled: CompiledRoute): RequestHandler {
   const { route, readsJson, hasDependencies } = compiled;
   const hasParams = route.path.includes("{");
-  const checks = (["params", "body", "query", "headers"] as const).flatMap((part) => {
-    const schema: z.ZodType | undefined = part === "body" && !readsJson ? undefined : route[part];
-    return schema === undefined ? [] : [{ part, check: checkerOf(part, schema) }];
-  });
-
-  function checkAll(parts: RequestParts, from = 0): void | Promise<void> {
-    for (let index = from; index < checks.length; index++) {
-      const { part, check } = checks[index]!;
-      const checked = check(parts[part]);
-      if (checked instanceof Promise) {
-        return checked.then((later: unknown) => {
-          parts[part] = later;
-          return checkAll(parts, index + 1);
-        });
-      }
-      parts[part] = checked;
-    }
-  }
+  const { params, query, headers, body } = route;
+  const checks = partChecks({ params, query, headers, body: readsJson ? body : undefined });
 
   return (req, res, next) => {
     if (hasParams && Object.values(req.params).some(isTooLong)) return next();
-    const { params, headers } = req;
-    const parts: RequestParts = { params, query: req.query, headers, body: undefined };
+    const parts: RequestParts = {
+      params: req.params,
+      query: req.query,
+      headers: req.headers,
+      body: undefined,
+    };
     const fail = (thrown: unknown): void => next(asError(thrown));
     const answer = (depends: unknown): void => {
       const given = compiled.run(parts, depends, req, res);
@@ -184,7 +172,7 @@ function toHandler(compiled: CompiledRoute): RequestHandler {
     };
     try {
       if (!readsJson && !hasDependencies) {
-        const checking = checkAll(parts);
+        const checking = checkParts(checks, parts);
         if (checking instanceof Promise) checking.then(answer).catch(fail);
         else answer(undefined);
         return;
@@ -201,7 +189,7 @@ function toHandler(compiled: CompiledRoute): RequestHandler {
         : undefined;
       // A middleware may have read it already, as `express.json()` does.
       if (readsJson) input.body = req.body === undefined ? await readJson(req) : req.body;
-      await checkAll(input);
+      await checkParts(checks, input);
       return depends;
     }
   };

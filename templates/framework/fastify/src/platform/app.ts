@@ -22,6 +22,7 @@ import {
 } from "./http/declared-route.ts";
 import { documentationPages, type Page } from "./http/docs.ts";
 import {
+  addChecks,
   documentedRoute,
   FailureLog,
   schemaCompilers,
@@ -104,7 +105,7 @@ export async function createFastify(platform: Platform): Promise<App> {
       exchange.route ||= routeNames.get(request.routeOptions.url ?? "") ?? "";
     }
     logFailure(log, thrown, error, reply.raw.destroyed);
-    for (const name of BODY_HEADERS) void reply.removeHeader(name);
+    for (const name of BODY_HEADERS) if (reply.hasHeader(name)) void reply.removeHeader(name);
     void reply
       .code(error.status)
       .headers(error.headers)
@@ -120,8 +121,10 @@ export async function createFastify(platform: Platform): Promise<App> {
     app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
   }
   app.decorateRequest("dependencyValues", undefined);
-  app.addHook("onRoute", ({ method, url, prefix, schema, config }) => {
+  app.addHook("onRoute", (options) => {
+    const { method, url, prefix, schema, config } = options;
     const { declared } = config ?? {};
+    addChecks(options);
     const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
     // That of @fastify/cors is no route to a reader of metrics.
     if (url !== "*" || method !== "OPTIONS") routeNames.set(url, path);
