@@ -24,13 +24,15 @@ export interface DependencyInput<Needs> {
   depends: Needs;
   deps: ServiceDeps;
   log: Logger;
-  /** Aborted when the client goes away before the answer. */
+  /** Aborted when the client goes away before the answer: what waits here shall give up then. */
   signal: AbortSignal;
 }
 
 // oxlint-disable-next-line typescript/no-explicit-any -- a list of dependencies holds them of every type
 export type AnyDependency = Dependency<any>;
 export type Dependencies = Record<string, AnyDependency>;
+/** Of a route or a dependency that needs none. */
+export type NoDependencies = Record<string, never>;
 
 /** The values of a list of dependencies, by name. */
 export type ValuesOf<Needs extends Dependencies> = {
@@ -65,7 +67,7 @@ export class Dependency<Value> {
 }
 
 /** Declares a per-request dependency; routes name it under `depends`. */
-export function dependency<Value, Needs extends Dependencies = Record<never, never>>(
+export function dependency<Value, Needs extends Dependencies = NoDependencies>(
   definition: Definition<Value, Needs>,
 ): Dependency<Value> {
   return new Dependency(definition);
@@ -80,6 +82,7 @@ export class DependencyScope {
   readonly #overrides: DependencyOverrides;
   readonly #values = new Map<AnyDependency, Promise<unknown>>();
   readonly #opened: { close(outcome: { error: unknown }): void | Promise<void> }[] = [];
+  #isOver = false;
 
   constructor(input: Omit<DependencyInput<never>, "depends">, overrides: DependencyOverrides) {
     this.#input = input;
@@ -94,10 +97,13 @@ export class DependencyScope {
   }
 
   /** Closes what was opened. What a close throws is logged: the answer is on its way. */
-  async close(error: unknown): Promise<void> {
-    for (const { close } of this.#opened.reverse()) {
+  async close(reason: unknown): Promise<void> {
+    this.#isOver = true;
+    // One that is being opened when the client leaves would stay open.
+    await Promise.allSettled(this.#values.values());
+    for (const opened of this.#opened.toReversed()) {
       try {
-        await close({ error });
+        await opened.close({ error: reason });
       } catch (failure) {
         this.#input.log.error({ error: failure }, "closing a request's dependency failed");
       }
@@ -117,6 +123,7 @@ export class DependencyScope {
     if (override !== undefined) return override();
     const { depends = {}, open, close } = wanted.definition;
     const needs = await this.openAll(depends as Dependencies);
+    if (this.#isOver) throw new Error("the request was over before its dependencies were open");
     const value: unknown = await open({ ...this.#input, depends: needs as never });
     if (close !== undefined) this.#opened.push({ close: (outcome) => close(value, outcome) });
     return value;

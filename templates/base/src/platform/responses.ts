@@ -76,7 +76,7 @@ export interface ServerEvent<Data = unknown> {
  * @param schema checks the data of each event.
  * @param options.heartbeat seconds of silence after which a comment is sent; 15 when left out.
  */
-export function events<Schema extends z.ZodType = z.ZodType<unknown>>(
+export function events<Schema extends z.ZodType = z.ZodType>(
   schema?: Schema,
   options: { heartbeat?: number } = {},
 ): Content<AsyncIterable<ServerEvent<z.input<Schema>>>> {
@@ -102,7 +102,9 @@ export async function* encodeEvents(
   // At once, so that the client knows that it is connected.
   yield ": connected\n\n";
   const iterator = given[Symbol.asyncIterator]();
-  const beats = setInterval(heartbeat * 1_000, "beat" as const, { ref: false })[Symbol.asyncIterator]();
+  const beats = setInterval(heartbeat * 1_000, "beat" as const, { ref: false })[
+    Symbol.asyncIterator
+  ]();
   const over = new Promise<"over">((resolve) => {
     if (ended.aborted) resolve("over");
     ended.addEventListener("abort", () => resolve("over"), { once: true });
@@ -130,9 +132,13 @@ export async function* encodeEvents(
   }
 }
 
-function encodeEvent({ id, event, data, retry }: ServerEvent, schema: z.ZodType | undefined): string {
+function encodeEvent(
+  { id, event, data, retry }: ServerEvent,
+  schema: z.ZodType | undefined,
+): string {
   const checked: unknown = schema === undefined ? data : schema.parse(data);
-  const body = schema === undefined && typeof checked === "string" ? checked : JSON.stringify(checked);
+  const body =
+    schema === undefined && typeof checked === "string" ? checked : JSON.stringify(checked);
   const lines = body.split(/\r\n|\r|\n/).map((line) => `data: ${line}\n`);
   return (
     (id === undefined ? "" : `id: ${oneLine(id)}\n`) +

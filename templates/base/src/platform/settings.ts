@@ -27,7 +27,9 @@ const level = z
   .transform((text) => LEVEL_ALIASES[text.toLowerCase()] ?? text.toLowerCase())
   .pipe(z.enum(["trace", "debug", "info", "warn", "error", "fatal"]));
 
-const flag = z.enum(["true", "false"], "must be true or false").transform((text) => text === "true");
+const flag = z
+  .enum(["true", "false"], "must be true or false")
+  .transform((text) => text === "true");
 
 const origin = z
   .string()

@@ -72,6 +72,21 @@ describe.concurrent("a worker that dies", () => {
     expect(replaced).toHaveLength(4);
   });
 
+  it("of an exception soon after every start is replaced ever more slowly", async () => {
+    const running = await start({ boot: "crash-soon" });
+    await running.seen({ message: "worker spawned" }, 5);
+    const timesOf = (message: string): number[] =>
+      running.lines
+        .filter((line) => line.message === message)
+        .map((line) => Date.parse(String(line["timestamp"])));
+    const crashes = timesOf("replacing worker");
+    const waits = timesOf("worker spawned").slice(1, 5);
+    for (const [index, spawnedAt] of waits.entries()) {
+      // Timers may be a little early.
+      expect(spawnedAt - crashes[index]!).toBeGreaterThan(90 * 2 ** index);
+    }
+  });
+
   it("of an exception and then hangs is killed", async () => {
     const running = await start({ options: { timeout: 1 } });
     running.change({ boot: "throw" });
@@ -153,6 +168,7 @@ describe.concurrent("a worker that hangs", () => {
     const report = running.lines.find(({ stack }) => Array.isArray(stack))!;
     expect(JSON.stringify(report["stack"])).toContain("service.ts:");
     expect(JSON.stringify(report["stack"])).toContain(where);
+    expect(JSON.stringify(report["stack"])).toMatch(/^\["[\w.]+ \(\S+\)"/);
     expect(report["request_ids"]).toEqual(["stuck-1"]);
     expect(line["signal"]).toBe("SIGKILL");
     await running.seen({ message: "worker ready" }, 2);

@@ -5,6 +5,7 @@ import { createLogger } from "../../src/platform/logging.ts";
 
 const settings = { LOG_LEVEL: "info", SERVICE_NAME: "svc", ENVIRONMENT: "stage", VERSION: "1.2.3" };
 
+// oxlint-disable-next-line typescript/no-explicit-any -- whatever JSON holds
 type Line = Record<string, any>;
 
 function writeText(log: (logger: ReturnType<typeof createLogger>) => void, own: object = {}) {

@@ -95,9 +95,7 @@ function start(endpoint: string) {
       trace.getTracer("test").startSpan(name, { attributes, root: true }).end(),
     async counts() {
       const { values } = await metrics.getSingleMetric("telemetry_spans_total")!.get();
-      return Object.fromEntries(
-        values.map(({ value, labels }) => [String(labels.outcome), Number(value)]),
-      );
+      return Object.fromEntries(values.map(({ value, labels }) => [String(labels.outcome), value]));
     },
     [Symbol.asyncDispose]: () => telemetry[Symbol.asyncDispose](),
   };

@@ -1,4 +1,4 @@
-import { createServer, type IncomingHttpHeaders, request } from "node:http";
+import { createServer, get, type IncomingHttpHeaders } from "node:http";
 import type { AddressInfo } from "node:net";
 import { SpanKind, trace } from "@opentelemetry/api";
 import { InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace";
@@ -143,11 +143,10 @@ test("a server error marks the span", async () => {
 /** Makes a call through node:http, as axios and got do. */
 const callByHttp = (url: string): Promise<number> =>
   new Promise((resolve, reject) => {
-    request(url, (response) => {
+    const call = get(url, (response) => {
       response.resume().once("end", () => resolve(response.statusCode!));
-    })
-      .once("error", reject)
-      .end();
+    });
+    call.once("error", reject);
   });
 
 const routeOf = (work: () => Promise<unknown>) =>
@@ -171,7 +170,7 @@ test("calls through node:http have a span and carry the trace and its baggage on
       const work = async (): Promise<void> => {
         await callByHttp(`${url}path?token=hunter2`);
         await callByHttp(`${url}broken`);
-        await expect(callByHttp("http://127.0.0.1:1/")).rejects.toThrow();
+        await expect(callByHttp("http://127.0.0.1:1/")).rejects.toThrow("ECONNREFUSED");
       };
       await using app = await createTestApp({ routes: [routeOf(work)] });
       await app.inject({
@@ -257,9 +256,8 @@ test("log lines inside a custom span carry that span's id", async () => {
       ],
     });
     await app.inject({ method: "GET", url: "/work" });
-    lines = app.logs.filter(({ message }) =>
-      /^(outside|inside|request completed)$/.test(`${message}`),
-    );
+    const own = ["outside", "inside", "request completed"];
+    lines = app.logs.filter(({ message }) => own.includes(String(message)));
   });
   const [custom, server] = spans;
   const { traceId, spanId } = custom!.spanContext();

@@ -85,20 +85,20 @@ export function createCluster(options: PrimaryOptions, plan: ClusterPlan, socket
   };
 }
 
-type Event = () => void | Promise<void>;
+type ClusterEvent = () => void | Promise<void>;
 
 /** Event handlers only add events; one loop runs them, so that no two overlap. */
 export class EventQueue {
-  #events: Event[] = [];
+  #events: ClusterEvent[] = [];
   #wake = (): void => {};
 
-  add(event: Event = () => {}): void {
+  add(event: ClusterEvent = () => {}): void {
     this.#events.push(event);
     this.#wake();
   }
 
   /** All events since the last call, in order; none when none came for `waitMs`. */
-  async take(waitMs: number): Promise<Event[]> {
+  async take(waitMs: number): Promise<ClusterEvent[]> {
     if (this.#events.length === 0) {
       const { promise, resolve } = Promise.withResolvers<void>();
       const timer = setTimeout(resolve, waitMs);

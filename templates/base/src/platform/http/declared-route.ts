@@ -10,7 +10,7 @@ import { Content, encodeEvents, type ServerEvent, type Source, toReadable } from
 import { Reply, type Route } from "../route.ts";
 import type { HeaderValues } from "./headers.ts";
 import type { Operation } from "./openapi.ts";
-import { paramsOf } from "./path.ts";
+import { paramsOf, parsePath } from "./path.ts";
 import type { Platform } from "./platform.ts";
 import { exchangeOf } from "./requests.ts";
 import { encoderOf } from "./schemas.ts";
@@ -93,7 +93,7 @@ const NONE: HeaderValues = {};
  * @throws {Error} when its parts contradict each other.
  */
 export function compileRoute(route: Route, platform: Platform): CompiledRoute {
-  checkParams(route);
+  checkPath(route);
   const { deps } = platform;
   const raw: RawBody | undefined = route.body instanceof RawBody ? route.body : undefined;
   const declared = Object.entries(route.responses as Record<string, z.ZodType | Content>);
@@ -130,16 +130,19 @@ export function compileRoute(route: Route, platform: Platform): CompiledRoute {
   };
 }
 
-/** The parameters of the path and those of the schema are the same; otherwise no request could ever pass. */
-function checkParams({ method, path, params }: Route): void {
-  const names = paramsOf(path);
-  const shape: unknown = (params as { shape?: unknown } | undefined)?.shape;
-  if (typeof shape !== "object" || shape === null) return;
-  const unknown = Object.keys(shape).filter((name) => !names.includes(name));
-  if (unknown.length === 0) return;
-  throw new Error(
-    `${method} ${path}: params declares ${unknown.join(", ")}, which the path does not have`,
-  );
+/** @throws {Error} naming the route whose path cannot be used, or whose schema asks for what the path does not have. */
+function checkPath({ method, path, params }: Route): void {
+  try {
+    parsePath(path);
+    const names = paramsOf(path);
+    const shape: unknown = (params as { shape?: unknown } | undefined)?.shape;
+    const unknown = Object.keys(shape ?? {}).filter((name) => !names.includes(name));
+    if (unknown.length > 0) {
+      throw new Error(`params declares ${unknown.join(", ")}, which the path does not have`);
+    }
+  } catch (error) {
+    throw new Error(`${method} ${path}: ${(error as Error).message}`, { cause: error });
+  }
 }
 
 type CompiledResponse = Pick<Answer, "kind" | "contentType" | "encode"> & {
@@ -195,8 +198,9 @@ function prepare(
     throw new Error(`the route declares ${kind}, and the handler gave ${typeof value}`);
   if (kind !== "stream") return;
   if (req.method === "HEAD") {
-    if (value instanceof Readable) value.destroy();
+    discard(value as Source);
     answer.kind = "empty";
+    answer.value = undefined;
     return;
   }
   if (content?.kind === "events") {
@@ -205,6 +209,13 @@ function prepare(
     answer.headers = { "Cache-Control": "no-cache", "X-Accel-Buffering": "no", ...answer.headers };
     answer.value = toReadable(encoded);
   } else answer.value = toReadable(value as Source);
+}
+
+/** Ends a stream that nobody will read, so that it lets go of what it holds. */
+function discard(source: Source): void {
+  if (source instanceof Readable) source.destroy();
+  else if (source instanceof ReadableStream) source.cancel().catch(() => {});
+  else (source as Partial<AsyncIterator<unknown>>).return?.().catch(() => {});
 }
 
 const DEPENDENCY_CLOSE_LEFT = "the client went away before the answer was sent";
@@ -251,19 +262,24 @@ function signalOf(res: ServerResponse): AbortSignal {
 /** What openapi.json says of a route: with the errors and security schemes of its dependencies. */
 export function operationOf(route: Route): Operation {
   const nested = [...withNested(route.depends)].map(({ definition }) => definition);
-  const errors = [route, ...nested].flatMap(({ errors: own }) => (own ?? []) as ErrorCode[]);
+  const errors = [route, ...nested].flatMap(({ errors: own = [] }): ErrorCode[] => own);
   const responses = Object.entries(route.responses as Record<string, z.ZodType | Content>);
   return {
     ...route,
     errors: [...new Set(errors)],
     responses: Object.fromEntries(
-      responses.map(([status, response]) => {
-        const isEmpty = response instanceof Content && response.kind === "empty";
-        return [status, isEmpty ? z.undefined() : response];
-      }),
+      responses.map(([status, response]) => [status, describeResponse(response)]),
     ),
     security: nested.flatMap(({ security }) =>
       security === undefined ? [] : [{ scopes: [], ...security }],
     ),
   };
+}
+
+function describeResponse(response: z.ZodType | Content): Operation["body"] & object {
+  if (!(response instanceof Content)) return response;
+  if (response.kind === "empty") return z.undefined();
+  const { contentType, schema } = response;
+  // A type without its parameters; a file whose name tells its type may be anything.
+  return { contentType: contentType.split(";", 1)[0] || "*/*", schema };
 }

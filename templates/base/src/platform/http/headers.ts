@@ -16,6 +16,18 @@ export function checkedHeaders(headers: HeaderValues = {}): HeaderValues {
   return headers;
 }
 
+/** What a handler may have said of its body before it failed: none of it is true of the error's. */
+export const BODY_HEADERS = [
+  "content-disposition",
+  "content-encoding",
+  "content-language",
+  "content-length",
+  "content-range",
+  "content-type",
+  "etag",
+  "last-modified",
+] as const;
+
 export const ONE_HOST = "A request must have one Host header";
 
 /** RFC 9112, 3.2. Node's own check answers without a body. */

@@ -16,7 +16,11 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * @throws {AppError} for another type, a body that is too large, or text that is not JSON in UTF-8.
  */
 export async function readJson(req: IncomingMessage, payload: Readable = req): Promise<unknown> {
-  const { "content-type": type, "content-encoding": encoding, "content-length": length } = req.headers;
+  const {
+    "content-type": type,
+    "content-encoding": encoding,
+    "content-length": length,
+  } = req.headers;
   const isEmpty = (length ?? "0") === "0" && req.headers["transfer-encoding"] === undefined;
   if (type === undefined && isEmpty) return undefined;
   if (type === undefined || !JSON_TYPE.test(type)) throw bodyNotJson();
@@ -46,7 +50,8 @@ function readBytes(payload: Readable, expected: number): Promise<Buffer> {
     }
     // Most bodies come in one chunk, which need not be copied.
     if (received === 0) first = chunk;
-    else buffer = append(buffer ?? append(Buffer.allocUnsafe(expected), first!, 0), chunk, received);
+    else
+      buffer = append(buffer ?? append(Buffer.allocUnsafe(expected), first!, 0), chunk, received);
     received = end;
   };
   const onEnd = (): void => {
@@ -59,7 +64,8 @@ function readBytes(payload: Readable, expected: number): Promise<Buffer> {
   };
   // The rest of a refused body flows on, into nothing: an answer to a caller who still sends would get lost.
   const stop = (): void => void payload.off("data", onData).off("end", onEnd).off("error", onError);
-  payload.on("data", onData).on("end", onEnd).on("error", onError);
+  // A hook may have paused what it puts in the place of the request, as @fastify/compress does.
+  payload.on("data", onData).on("end", onEnd).on("error", onError).resume();
   return promise;
 }
 

@@ -6,20 +6,22 @@ const NAME = /^[A-Za-z_]\w*$/;
 
 /**
  * Takes apart the path of a declared route. Only braces mean something: all else is literal, in every framework.
- * @throws {Error} for a parameter that is none, such as `{receipt-id}` or FastAPI's `{path:path}`, or named twice.
+ * @throws {Error} saying what is wrong, for a parameter that is none, such as `{receipt-id}` or FastAPI's `{path:path}`,
+ * and for what no request can have.
  */
 export function parsePath(path: string): PathPart[] {
-  if (!path.startsWith("/")) throw new Error(`the path ${path} must begin with /`);
+  if (!path.startsWith("/")) throw new Error("the path must begin with /");
+  if (/[?#]/.test(path)) throw new Error("a path ends before ? and #");
   const names = paramsOf(path);
-  for (const name of names) {
-    if (!NAME.test(name)) {
-      throw new Error(`${path}: {${name}} is no parameter; use letters, digits and _, as in {receiptId}`);
-    }
+  const wrong = names.find((name) => !NAME.test(name));
+  if (wrong !== undefined) {
+    throw new Error(`{${wrong}} is no parameter; use letters, digits and _, as in {receiptId}`);
   }
-  if (new Set(names).size < names.length) throw new Error(`${path}: a parameter is named twice`);
+  if (new Set(names).size < names.length) throw new Error("a parameter is named twice");
+  if (path.includes("}{")) throw new Error("nothing tells where the first of two parameters ends");
   const pieces = path.split(PARAM);
   if (pieces.some((piece, index) => index % 2 === 0 && /[{}]/.test(piece))) {
-    throw new Error(`${path}: a brace without its other half`);
+    throw new Error("a brace without its other half");
   }
   return pieces
     .map((piece, index): PathPart => (index % 2 === 0 ? piece : { param: piece }))

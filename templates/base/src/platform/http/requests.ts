@@ -185,8 +185,10 @@ interface Tracked extends ServerResponse {
   exchange: Exchange | undefined;
 }
 
+type TrackedClasses = Pick<ServerOptions, "IncomingMessage" | "ServerResponse">;
+
 /** The classes of a server's requests and responses: new ones for each server, as a framework adds its methods to them. */
-function trackedClasses(): Pick<ServerOptions, "IncomingMessage" | "ServerResponse"> {
+function trackedClasses(): TrackedClasses {
   class TrackedRequest extends nodeHttp.IncomingMessage {
     /** The response, until it was told to send "100 Continue". */
     expecting: ServerResponse | undefined = undefined;
@@ -234,11 +236,20 @@ function trackedClasses(): Pick<ServerOptions, "IncomingMessage" | "ServerRespon
       exchange.end(this.destroyed ? CLIENT_LEFT : this.statusCode);
       return this;
     }
+
+    /** The service breaks the answer off; a client that leaves closes the socket instead. */
+    override destroy(error?: Error): this {
+      if (!this.destroyed && this.exchange !== undefined) {
+        this.exchange.error ??= error ?? new Error("the answer broke off");
+      }
+      return super.destroy(error);
+    }
   }
+  // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- it is not, to TypeScript
   return {
     IncomingMessage: TrackedRequest,
     ServerResponse: TrackedResponse,
-  } as unknown as ReturnType<typeof trackedClasses>;
+  } as unknown as TrackedClasses;
 }
 
 /** The headers of an answer after those that all answers have, which win. */
@@ -248,12 +259,11 @@ function withOwn(
 ): OutgoingHttpHeader[] {
   const all: OutgoingHttpHeader[] = own.slice();
   if (Array.isArray(given)) {
-    const pairs = Array.isArray(given[0])
-      ? (given as unknown as OutgoingHttpHeader[][]).flat()
-      : given;
+    const pairs = Array.isArray(given[0]) ? given.flat() : given;
     for (let at = 0; at < pairs.length; at += 2) add(all, String(pairs[at]), pairs[at + 1]);
   } else {
-    for (const name in given) add(all, name, (given as OutgoingHttpHeaders)[name]);
+    const headers = given as OutgoingHttpHeaders;
+    for (const name in headers) add(all, name, headers[name]);
   }
   return all;
 }
@@ -344,7 +354,7 @@ export function createRequestTracker(
     const scope = { request: exchange, telemetry: undefined };
     // The listeners after this one, and all that comes over the socket later, belong to the request too.
     scopes.enterWith(scope);
-    socket.emit = AsyncResource.bind(socket.emit.bind(socket)) as typeof socket.emit;
+    socket.emit = AsyncResource.bind<typeof socket.emit, unknown>(socket.emit.bind(socket));
     let status = CLIENT_LEFT;
     watchHandshake(socket, exchange, (found) => (status = found));
     upgraded.add(socket);

@@ -17,6 +17,7 @@ import { healthRoutes } from "./health.ts";
 import { corsOptions } from "./http/cors-options.ts";
 import {
   type Answer,
+  type CompiledRoute,
   compileRoute,
   operationOf,
   type RequestParts,
@@ -29,10 +30,11 @@ import {
   toExpressError,
   toExpressPath,
 } from "./http/express.ts";
+import { BODY_HEADERS } from "./http/headers.ts";
 import { readJson } from "./http/json-body.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import type { Platform } from "./http/platform.ts";
-import { MAX_PARAM_LENGTH, notFoundOr405, pathMalformed } from "./http/refusals.ts";
+import { MAX_PARAM_LENGTH, notFound, notFoundOr405, pathMalformed } from "./http/refusals.ts";
 import { checkerOf, type Part } from "./http/schemas.ts";
 import { normalTarget } from "./http/target.ts";
 import type { Method, Route } from "./route.ts";
@@ -56,7 +58,6 @@ export function createExpress(platform: Platform): App {
   const { settings } = deps;
   const app = express();
   app.disable("x-powered-by");
-  app.disable("etag");
   app.enable("case sensitive routing");
   app.enable("strict routing");
   app.set("query parser", parseQuery);
@@ -76,6 +77,7 @@ export function createExpress(platform: Platform): App {
   registerRoutes(app, healthRoutes(settings, readiness), platform);
   if (settings.ENVIRONMENT !== "prod") {
     for (const page of documentationPages(() => openApiDocument(settings, documented))) {
+      // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 passes rejections on
       app.get(page.path, async (req, res) => {
         const { status, headers, body } = await page.answer(req.headers["if-none-match"]);
         res.writeHead(status, headers).end(body);
@@ -90,10 +92,11 @@ export function createExpress(platform: Platform): App {
  * @throws {Error} naming the route when a path or its parameters cannot be used, or when two of them are the same.
  */
 export function registerRoutes(app: IRouter, routes: readonly Route[], platform: Platform): void {
+  const compiled = routes.map((route) => compileRoute(route, platform));
   platform.documented.push(...routes.map(operationOf));
-  for (const route of inMatchingOrder(routes)) {
-    const method = route.method.toLowerCase() as Lowercase<Method>;
-    app[method](toExpressPath(route.path), toHandler(route, platform));
+  for (const one of inMatchingOrder(compiled)) {
+    const method = one.route.method.toLowerCase() as Lowercase<Method>;
+    app[method](toExpressPath(one.route.path), toHandler(one));
   }
 }
 
@@ -135,18 +138,13 @@ export async function mount(app: App): Promise<Mounted> {
 function answerErrors({ requests }: Platform): ErrorRequestHandler {
   // Express knows an error middleware by its four parameters.
   return (thrown: unknown, req, res, _next) => {
-    if (!res.headersSent) {
-      for (const name of res.getHeaderNames()) {
-        if (name.startsWith("content-")) res.removeHeader(name);
-      }
-    }
+    if (!res.headersSent) for (const name of BODY_HEADERS) res.removeHeader(name);
     requests.refuse(req, res, toExpressError(thrown), thrown);
   };
 }
 
-function toHandler(route: Route, platform: Platform): RequestHandler {
-  const compiled = compileRoute(route, platform);
-  const { readsJson, hasDependencies } = compiled;
+function toHandler(compiled: CompiledRoute): RequestHandler {
+  const { route, readsJson, hasDependencies } = compiled;
   const hasParams = route.path.includes("{");
   const checks = (["params", "body", "query", "headers"] as const).flatMap((part) => {
     const schema: z.ZodType | undefined = part === "body" && !readsJson ? undefined : route[part];
@@ -209,7 +207,7 @@ function isTooLong(param: string | string[]): boolean {
 function send(res: Response, answer: Answer, next: NextFunction): void {
   const { kind, value, headers, contentType } = answer;
   res.statusCode = answer.status;
-  for (const name in headers) res.append(name, headers[name]!);
+  for (const name in headers) res.append(name, headers[name]);
   if (kind === "file") return sendFile(res, answer, next);
   if (contentType !== "") res.setHeader("Content-Type", contentType);
   if (kind === "stream") return sendStream(res, value as Readable, next);
@@ -222,9 +220,10 @@ function send(res: Response, answer: Answer, next: NextFunction): void {
 function sendFile(res: Response, { value, contentType }: Answer, next: NextFunction): void {
   if (contentType !== "") res.setHeader("Content-Type", contentType);
   res.sendFile(resolve(value as string), { dotfiles: "allow", cacheControl: false }, (error) => {
+    const { code } = Object(error) as NodeJS.ErrnoException;
+    if (code === "EISDIR") next(notFound());
     // A client that left is no failure.
-    if (error !== undefined && (error as NodeJS.ErrnoException).code !== "ECONNABORTED")
-      next(error);
+    else if (error !== undefined && code !== "ECONNABORTED") next(error);
   });
 }
 

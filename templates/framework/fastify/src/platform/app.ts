@@ -1,9 +1,8 @@
-import type { IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
 import { basename, dirname, resolve } from "node:path";
 import cors from "@fastify/cors";
 import { send } from "@fastify/send";
 import Fastify, {
-  LogController,
   type FastifyBaseLogger,
   type FastifyInstance,
   type FastifyReply,
@@ -24,16 +23,20 @@ import {
 import { documentationPages, type Page } from "./http/docs.ts";
 import {
   documentedRoute,
+  FailureLog,
   schemaCompilers,
   templateOf,
   toFastifyError,
   toFastifyPath,
+  withoutStars,
   type ZodTypeProvider,
 } from "./http/fastify.ts";
+import { BODY_HEADERS } from "./http/headers.ts";
 import { JSON_TYPE, readJson } from "./http/json-body.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import type { Platform } from "./http/platform.ts";
-import { BODY_LIMIT_BYTES, MAX_PARAM_LENGTH, notFoundOr405 } from "./http/refusals.ts";
+import { BODY_LIMIT_BYTES, MAX_PARAM_LENGTH, notFound, notFoundOr405 } from "./http/refusals.ts";
+import { requestIds } from "./http/request-ids.ts";
 import { exchangeOf } from "./http/requests.ts";
 import type { Route } from "./route.ts";
 
@@ -76,10 +79,10 @@ export async function createFastify(platform: Platform): Promise<App> {
   const { log, settings } = deps;
   const app: App = Fastify({
     serverFactory: (handler) => requests.createServer(handler as never),
-    genReqId: (req) => exchangeOf(req as never)?.requestId ?? "",
+    genReqId: (req) => exchangeOf(req as never)?.requestId ?? injectedId(req.headers),
     // Every line of the service's log has the request's ids already.
     childLoggerFactory: () => log as never,
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new FailureLog(log),
     schemaController: { compilersFactory: schemaCompilers },
     bodyLimit: BODY_LIMIT_BYTES,
     onProtoPoisoning: "error",
@@ -100,6 +103,7 @@ export async function createFastify(platform: Platform): Promise<App> {
       exchange.route ||= routeNames.get(request.routeOptions.url ?? "") ?? "";
     }
     logFailure(log, thrown, error, reply.raw.destroyed);
+    for (const name of BODY_HEADERS) void reply.removeHeader(name);
     // Whether the connection goes on is decided where the rest of a body is read.
     void reply
       .removeHeader("connection")
@@ -117,14 +121,16 @@ export async function createFastify(platform: Platform): Promise<App> {
     app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
   }
   app.decorateRequest("dependencyValues", undefined);
-  app.addHook("onRoute", ({ method, url, schema, config }) => {
-    const path = config?.declared?.path ?? templateOf(url);
-    routeNames.set(url, path);
+  app.addHook("onRoute", ({ method, url, prefix, schema, config }) => {
+    const { declared } = config ?? {};
+    const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
+    // That of @fastify/cors is no route to a reader of metrics.
+    if (url !== "*" || method !== "OPTIONS") routeNames.set(url, path);
     for (const one of [method].flat()) {
-      // The route of @fastify/cors takes every path.
+      // What takes every path tells nothing about one.
       if (url !== "*" && !paths.hasRoute(one as never, url)) paths.on(one as never, url, () => {});
       methods.add(one);
-      if (config?.declared === undefined) documented.push(...documentedRoute(one, path, schema));
+      if (declared === undefined) documented.push(...documentedRoute(one, path, schema));
     }
   });
   app.addHook("onRequest", (request, reply, done) => {
@@ -154,7 +160,10 @@ export async function createFastify(platform: Platform): Promise<App> {
  */
 export function registerRoutes(app: Scope, routes: readonly Route[], platform: Platform): void {
   const compiled = routes.map((route) => compileRoute(route, platform));
-  platform.documented.push(...routes.map(operationOf));
+  const prefix = templateOf(app.prefix);
+  platform.documented.push(
+    ...routes.map((route) => ({ ...operationOf(route), path: prefix + route.path })),
+  );
   // Scopes, because what a parser takes is a matter of the scope: JSON and nothing else, or no body at all.
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
@@ -191,6 +200,13 @@ export async function mount(app: App): Promise<Mounted> {
   return { server: app.server, close: () => app.close() };
 }
 
+/** The id of a request that came by `inject`: its exchange begins later, and takes it from the headers. */
+function injectedId(headers: IncomingHttpHeaders): string {
+  const { requestId } = requestIds(headers);
+  headers["x-request-id"] = requestId;
+  return requestId;
+}
+
 /** A parser of Fastify's; a hook may have put another stream in the place of the request. */
 function parseJson({ raw }: FastifyRequest, payload: IncomingMessage): Promise<unknown> {
   return readJson(raw, payload);
@@ -216,6 +232,7 @@ function toRoute(compiled: CompiledRoute): RouteOptions {
       ...(compiled.readsJson && { body }),
     },
     onRequest: [
+      ...(route.path.includes("*") ? [dropStars] : []),
       ...(route.path.includes("{") ? [refuseEmptyParams] : []),
       ...(hasDependencies
         ? [
@@ -238,6 +255,11 @@ function toRoute(compiled: CompiledRoute): RouteOptions {
 /** With a serializer Fastify adds no charset, which JSON does not have; RFC 8259, 11. */
 function asIs(text: unknown): string {
   return text as string;
+}
+
+function dropStars(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  request.params = withoutStars(request.params as object);
+  done();
 }
 
 /** To Fastify alone, nothing between two slashes is a value. */
@@ -271,6 +293,7 @@ async function sendFile(reply: FastifyReply, path: string): Promise<void> {
     dotfiles: "allow",
   });
   if (file.type === "error") throw file.metadata.error;
+  if (file.type === "directory") throw notFound();
   const { "Content-Type": type, ...headers } = file.headers;
   if (!reply.hasHeader("content-type") && type !== undefined) void reply.type(type);
   void reply.code(file.statusCode).headers(headers).send(file.stream);
@@ -278,7 +301,7 @@ async function sendFile(reply: FastifyReply, path: string): Promise<void> {
 
 function registerPages(app: App, pages: readonly Page[]): void {
   for (const page of pages) {
-    app.get(page.path, { schema: { hide: true } as object }, async (request, reply) => {
+    app.get(page.path, async (request, reply) => {
       const { status, headers, body } = await page.answer(request.headers["if-none-match"]);
       return reply.code(status).headers(headers).send(body);
     });

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import type { Express } from "express";
 import { AppError, toAppError } from "../errors.ts";
-import type { Route } from "../route.ts";
+import type { CompiledRoute } from "./declared-route.ts";
 import { parsePath } from "./path.ts";
 import { exchangeOf } from "./requests.ts";
 
@@ -81,33 +81,42 @@ function templateOf(pattern: unknown): string {
 
 /** A path of a declared route as Express writes it. */
 export function toExpressPath(path: string): string {
-  return parsePath(path)
+  const written = parsePath(path)
     .map((part) =>
       typeof part === "string"
-        ? encodeURI(part).replaceAll(/[()[\]{}+?!:*\\]/g, String.raw`\$&`)
+        ? encodeURI(part)
+            .replaceAll("[", "%5B")
+            .replaceAll("]", "%5D")
+            .replaceAll(/[()+!:*]/g, String.raw`\$&`)
         : `:${part.param}`,
     )
     .join("");
+  templates.set(written, path);
+  return written;
 }
 
 /**
  * Express takes the first route that fits. The order of declaration shall not matter, as with Fastify, so fixed text
  * comes before a parameter, segment by segment. @throws {Error} when two routes could not be told apart.
  */
-export function inMatchingOrder(routes: readonly Route[]): Route[] {
+export function inMatchingOrder(routes: readonly CompiledRoute[]): CompiledRoute[] {
   const shapes = new Set<string>();
-  for (const { method, path } of routes) {
+  for (const { method, path } of routes.map(({ route }) => route)) {
     const shape = `${method} ${path.replaceAll(/\{\w+\}/g, "{}")}`;
     if (shapes.has(shape)) throw new Error(`two routes for ${method} ${path}`);
     shapes.add(shape);
   }
   // Empty for a path without parameters: those stay in the order of declaration.
-  const rank = ({ path }: Route): string =>
-    Array.from(path.split("/"), (segment) => (segment.includes("{") ? "1" : "0"))
-      .join("")
-      .replace(/0+$/, "");
+  const rank = ({ route }: CompiledRoute): string =>
+    Array.from(route.path.split("/"), rankOf).join("").replace(/0+$/, "");
   // Not localeCompare: the tables that it has loaded are a twentieth of a start.
   return routes.toSorted((a, b) => Number(rank(a) > rank(b)) - Number(rank(a) < rank(b)));
+}
+
+/** Fixed text, text with a parameter, a parameter alone. */
+function rankOf(segment: string): "0" | "1" | "2" {
+  if (!segment.includes("{")) return "0";
+  return /^\{\w+\}$/.test(segment) ? "2" : "1";
 }
 
 /** Errors of Express's usual packages that have no status, in the words of the standard. */

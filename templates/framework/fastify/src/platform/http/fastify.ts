@@ -1,17 +1,40 @@
 import ajvCompiler from "@fastify/ajv-compiler";
 import stringifyCompiler from "@fastify/fast-json-stringify-compiler";
-import type {
-  FastifyError,
-  FastifySchema,
-  FastifyServerOptions,
-  FastifyTypeProvider,
+import {
+  type FastifyError,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifySchema,
+  type FastifyServerOptions,
+  type FastifyTypeProvider,
+  LogController,
 } from "fastify";
 import { z } from "zod";
-import { AppError, toAppError } from "../errors.ts";
-import { checkerOf, encoderOf, type Part } from "./schemas.ts";
+import { AppError, logFailure, toAppError } from "../errors.ts";
+import type { Logger } from "../logging.ts";
 import type { Operation } from "./openapi.ts";
 import { parsePath } from "./path.ts";
 import { bodyMalformed, bodyNotJson, bodyTooLarge, notFound, pathMalformed } from "./refusals.ts";
+import { exchangeOf } from "./requests.ts";
+import { checkerOf, encoderOf, type Part } from "./schemas.ts";
+
+/** Of all that Fastify logs of a request, only what nothing else tells: the access log is the platform's. */
+export class FailureLog extends LogController {
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    super({ disableRequestLogging: true });
+    this.#log = log;
+  }
+
+  /** A stream failed half-way; `answerError` only hears of errors before the first byte. */
+  override streamError(error: Error, { raw }: FastifyRequest, reply: FastifyReply): void {
+    const hasLeft = reply.raw.destroyed;
+    const exchange = exchangeOf(raw);
+    if (exchange !== undefined && !hasLeft) exchange.error = error;
+    logFailure(this.#log, error, toAppError(error), hasLeft);
+  }
+}
 
 /** Gives native routes the types of their zod schemas. */
 export interface ZodTypeProvider extends FastifyTypeProvider {
@@ -35,7 +58,7 @@ type Compilers = NonNullable<
 /** Zod schemas are checked by zod, in both directions; JSON schemas, as plugins use them, as Fastify does by itself. */
 export const schemaCompilers: Compilers = {
   buildValidator(schemas, options) {
-    const fallback = ajvCompiler()(schemas as never, options as never);
+    const fallback = ajvCompiler()(schemas, options);
     return ((route: unknown) => {
       const { schema, httpPart } = route as { schema: unknown; httpPart?: string };
       if (!isZod(schema)) return fallback(route as never) as never;
@@ -51,9 +74,8 @@ export const schemaCompilers: Compilers = {
     }) as never;
   },
   buildSerializer(schemas, options) {
-    const fallback = stringifyCompiler()(schemas as never, options as never);
-    return (route) =>
-      isZod(route.schema) ? encoderOf(route.schema) : (fallback(route as never) as never);
+    const fallback = stringifyCompiler()(schemas, options);
+    return (route) => (isZod(route.schema) ? encoderOf(route.schema) : fallback(route));
   },
 };
 
@@ -89,20 +111,51 @@ function isZod(schema: unknown): schema is z.ZodType {
 /** A path of a declared route as Fastify writes it. */
 export function toFastifyPath(path: string): string {
   const parts = parsePath(path);
+  let stars = 0;
   return parts
     .map((part, index) => {
-      if (typeof part === "string") return part.replaceAll(":", "::").replaceAll("*", "%2A");
+      // A star can only be had as a parameter that takes nothing else; see `withoutStars`.
+      if (typeof part === "string")
+        return part.replaceAll(":", "::").replaceAll("*", () => String.raw`:${stars++}(^\*)`);
       const next = parts[index + 1];
       // Text right behind a parameter would belong to its name.
       const isAlone = next === undefined || (typeof next === "string" && next.startsWith("/"));
-      return isAlone ? `:${part.param}` : `:${part.param}(^[^/]+?)`;
+      return isAlone ? `:${part.param}` : String.raw`:${part.param}(^[\s\S]+?)`;
     })
     .join("");
 }
 
+/** The parameters that a route has declared: `toFastifyPath` adds some with numbers for names. */
+export function withoutStars(params: object): object {
+  return Object.fromEntries(Object.entries(params).filter(([name]) => !/^\d/.test(name)));
+}
+
 /** A path of Fastify's with its parameters in braces, as metrics, logs and openapi.json name it. */
 export function templateOf(url: string): string {
-  return url.replaceAll(/:(\w+)(?:\([^)]*\))?\??/g, "{$1}").replaceAll("::", ":");
+  let template = "";
+  for (let at = 0; at < url.length;) {
+    const [text, name] = /^:(\w+)|^::|^[^]/.exec(url.slice(at))!;
+    at += text.length;
+    if (name === undefined) template += text[0];
+    else {
+      template += `{${name}}`;
+      at = endOfPattern(url, at);
+      if (url[at] === "?") at += 1;
+    }
+  }
+  return template;
+}
+
+/** Where the regular expression in parentheses that begins at `start` ends. */
+function endOfPattern(url: string, start: number): number {
+  let depth = 0;
+  for (let at = start; at < url.length; at += 1) {
+    if (url[at] === "\\") at += 1;
+    else if (url[at] === "(") depth += 1;
+    else if (url[at] === ")") depth -= 1;
+    if (depth === 0) return url[start] === "(" ? at + 1 : start;
+  }
+  return url.length;
 }
 
 /** A native route with schemas as openapi.json describes it; none for a route without, or one that hides itself. */
