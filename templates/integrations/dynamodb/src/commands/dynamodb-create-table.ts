@@ -1,22 +1,22 @@
-import { makeLocally } from "../platform/aws-local.ts";
-import { awsClientConfig } from "../platform/aws.ts";
+import { createLocalResource } from "../platform/aws-local.ts";
 import { runCommand, UsageError } from "../platform/command.ts";
-import { TABLE_SCHEMA, tableName } from "../platform/dynamodb/table.ts";
+import { dynamoDbClientConfig, TABLE_SCHEMA, tableName } from "../platform/dynamodb/table.ts";
 import { loadSettings } from "../settings.ts";
 
-const HELP = `Makes the service's table on a local server. In AWS, fsd.yml does it.
+const HELP = `Creates the service's table on a local server. In AWS, fsd.yml does it.
 
 usage: dynamodb:create-table
 `;
 
 await runCommand(HELP, {}, async () => {
   const settings = loadSettings();
-  const endpoint = settings.AWS_ENDPOINT_URL_DYNAMODB;
-  if (endpoint === undefined) throw new UsageError("AWS_ENDPOINT_URL_DYNAMODB is not set");
+  const config = dynamoDbClientConfig(settings);
+  if (config.endpoint === undefined)
+    throw new UsageError("neither AWS_ENDPOINT_URL_DYNAMODB nor AWS_ENDPOINT_URL is set");
   const { DynamoDB } = await import("@aws-sdk/client-dynamodb");
-  const client = new DynamoDB({ ...awsClientConfig(settings), endpoint });
+  const client = new DynamoDB(config);
   const TableName = tableName(settings);
-  await makeLocally(`table ${TableName}`, ["ResourceInUseException"], () =>
+  await createLocalResource(`table ${TableName}`, ["ResourceInUseException"], () =>
     client.createTable({ TableName, ...TABLE_SCHEMA }),
   );
 });

@@ -9,7 +9,12 @@ import { SettingsError } from "../../../src/platform/settings.ts";
 import { startTelemetry } from "../../../src/platform/observability/telemetry.ts";
 import { type Answer, type Call, startFakeServer } from "./fake-server.ts";
 
-const settings = { ENVIRONMENT: "dev", SERVICE_NAME: "svc", AWS_REGION: "eu-west-1" };
+const settings = {
+  ENVIRONMENT: "dev",
+  SERVICE_NAME: "svc",
+  VERSION: "1.2.3",
+  AWS_REGION: "eu-west-1",
+};
 const schema = z.object({ text: z.string() });
 
 beforeEach(() => {

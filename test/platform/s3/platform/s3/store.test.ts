@@ -2,10 +2,9 @@ import { createHash, randomBytes, randomUUID } from "node:crypto";
 import { Registry } from "@prometheus-io/client";
 import { pino } from "pino";
 import { describe, expect, test } from "vitest";
-import { BucketStore } from "../../../src/platform/s3/bucket-store.ts";
+import { BucketStore, PART_BYTES } from "../../../src/platform/s3/bucket-store.ts";
 import { openBucket } from "../../../src/platform/s3/bucket.ts";
 import type { ContentBody, ContentStore } from "../../../src/platform/s3/content-store.ts";
-import { PART_BYTES } from "../../../src/platform/s3/parts.ts";
 import { FakeBucket } from "./fake-bucket.ts";
 import { MemoryStore } from "./memory-store.ts";
 
@@ -39,7 +38,7 @@ async function onTheServer(): Promise<World> {
 async function onAFake(): Promise<World> {
   const bucket = new FakeBucket();
   const store = new BucketStore(bucket, log);
-  return { store, left: async () => [...bucket.objects.keys(), ...bucket.uploads.keys()] };
+  return { store, left: async () => [...bucket.objects.keys(), ...bucket.unfinished.keys()] };
 }
 
 async function inMemory(): Promise<World> {

@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
 import { awsErrorName, awsFailure } from "../aws-errors.ts";
-import { within } from "../aws.ts";
+import { callOptions } from "../aws.ts";
 import { AppError } from "../errors.ts";
 import { openCursor, sealCursor } from "./cursor.ts";
 import type { Entity, Page, PageRequest, Repository, Stored } from "./repository.ts";
@@ -43,7 +43,7 @@ export class TableRepository<Schema extends z.ZodType> implements Repository<z.o
 
   async get(id: string, signal?: AbortSignal) {
     const input = { TableName: this.#table.name, Key: this.#key(id), ConsistentRead: true };
-    const { Item } = await this.#table.document.get(input, within(signal)).catch(fail);
+    const { Item } = await this.#table.document.get(input, callOptions(signal)).catch(fail);
     return Item === undefined ? undefined : this.#read(Item as Item);
   }
 
@@ -54,7 +54,7 @@ export class TableRepository<Schema extends z.ZodType> implements Repository<z.o
       ReturnValues: "ALL_OLD" as const,
     };
     const { document } = this.#table;
-    const { Attributes, $metadata } = await document.delete(input, within(signal)).catch(fail);
+    const { Attributes, $metadata } = await document.delete(input, callOptions(signal)).catch(fail);
     // A second try finds nothing when it was only the answer to the first that got lost.
     return Attributes !== undefined || ($metadata.attempts ?? 1) > 1;
   }
@@ -73,7 +73,7 @@ export class TableRepository<Schema extends z.ZodType> implements Repository<z.o
         : { ExclusiveStartKey: this.#key(openCursor(cursorKey, list, cursor)) }),
     };
     const { Items = [], LastEvaluatedKey } = await document
-      .query(input, within(signal))
+      .query(input, callOptions(signal))
       .catch(fail);
     const items = (Items as Item[]).slice(0, limit);
     const last = Items.length > limit ? items.at(-1) : LastEvaluatedKey;
@@ -96,7 +96,7 @@ export class TableRepository<Schema extends z.ZodType> implements Repository<z.o
       ...condition,
     };
     try {
-      await this.#table.document.put(input, within(signal));
+      await this.#table.document.put(input, callOptions(signal));
     } catch (error) {
       if (awsErrorName(error) !== "ConditionalCheckFailedException") throw failureOf(error);
       const { Item: found } = error as { Item?: { write?: { S?: string } } };

@@ -2,7 +2,7 @@ import type { CreateTableCommandInput } from "@aws-sdk/client-dynamodb";
 import type { DynamoDBDocument } from "@aws-sdk/lib-dynamodb";
 import type { Registry } from "@prometheus-io/client";
 import { awsTelemetry } from "../aws-telemetry.ts";
-import { awsClientConfig, within } from "../aws.ts";
+import { awsClientConfig, callOptions } from "../aws.ts";
 import { SettingsError } from "../settings.ts";
 
 /** The one table of the service: its key has the kind of a thing and the thing's id. */
@@ -27,6 +27,7 @@ export interface TableSettings {
   DYNAMODB_TABLE?: string | undefined;
   PAGE_CURSOR_KEY?: string | undefined;
   AWS_ENDPOINT_URL_DYNAMODB?: string | undefined;
+  AWS_ENDPOINT_URL?: string | undefined;
 }
 
 /** The table as the repositories use it. */
@@ -45,8 +46,14 @@ export function tableName({ DYNAMODB_TABLE, ENVIRONMENT, SERVICE_NAME }: TableSe
   return DYNAMODB_TABLE ?? `${ENVIRONMENT}-${SERVICE_NAME}`;
 }
 
+/** What a client of DynamoDB is made with, in the service or in a command. */
+export function dynamoDbClientConfig(settings: TableSettings) {
+  const endpoint = settings.AWS_ENDPOINT_URL_DYNAMODB ?? settings.AWS_ENDPOINT_URL;
+  return { ...awsClientConfig(settings), ...(endpoint !== undefined && { endpoint }) };
+}
+
 /**
- * The client of this process. It connects when it is first used, and lets go of what is not there.
+ * Opens the client of this process. It connects when it is first used.
  * @throws {SettingsError} when deployed without a key for cursors.
  */
 export async function openTable(settings: TableSettings, metrics: Registry): Promise<Table> {
@@ -54,11 +61,7 @@ export async function openTable(settings: TableSettings, metrics: Registry): Pro
   const cursorKey = cursorKeyOf(settings);
   const { DynamoDBClient } = await import("@aws-sdk/client-dynamodb");
   const { DynamoDBDocument: Documents } = await import("@aws-sdk/lib-dynamodb");
-  const endpoint = settings.AWS_ENDPOINT_URL_DYNAMODB;
-  const client = new DynamoDBClient({
-    ...awsClientConfig(settings),
-    ...(endpoint === undefined ? {} : { endpoint }),
-  });
+  const client = new DynamoDBClient(dynamoDbClientConfig(settings));
   client.middlewareStack.use(
     awsTelemetry({
       service: "DynamoDB",
@@ -78,7 +81,7 @@ export async function openTable(settings: TableSettings, metrics: Registry): Pro
     cursorKey,
     async check() {
       const nothing = { TableName: name, Key: { pk: "check", sk: "check" } };
-      await document.get(nothing, within(undefined, CHECK_TIMEOUT_MS));
+      await document.get(nothing, callOptions(undefined, CHECK_TIMEOUT_MS));
     },
     close: () => client.destroy(),
   };
