@@ -124,9 +124,10 @@ class TopicConsumer implements Background, GroupReader {
         await this.#runMembership(() => (failures = 0));
       } catch (error) {
         if (this.#stopping.signal.aborted) break;
-        this.#joinFailure = error;
-        this.#report();
         failures += 1;
+        // The first one may be over in a moment, as when a broker has just started.
+        if (failures > 1) this.#joinFailure = error;
+        this.#report();
         const { signal } = this.#stopping;
         await delay(backoff(failures), undefined, { signal }).catch(() => {});
       }

@@ -1,14 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
-import type * as kafka from "@platformatic/kafka";
 import type { ClusterMetadata, Consumer } from "@platformatic/kafka";
 import { abortable, backoff, withTimeout } from "../timing.ts";
 import { assignBySubscription, type PartitionCounts, PROTOCOLS } from "./assignment.ts";
 import { connectionOptions, type KafkaSettings } from "./connection.ts";
-import type { FetchResponse } from "./library.ts";
+import { explainTopic, type FetchResponse, isError, type Library } from "./library.ts";
 import type { GroupReader, JoinOptions, Membership } from "./port.ts";
 import { readRecords } from "./records.ts";
-
-type Library = typeof kafka;
 
 /** Of what is compressed. More is no faster, but all of it is decoded before the first record is handed over. */
 const FETCH_BYTES = 262_144;
@@ -45,7 +42,7 @@ export async function joinGroup(
     return member;
   } catch (error) {
     await member.leave();
-    throw error;
+    throw explainTopic(library, options.topic, error as Error);
   }
 }
 
@@ -253,14 +250,12 @@ class GroupMember implements Membership {
 
   async #onFailure(error: Error): Promise<void> {
     if (this.#left) return;
-    this.#failure = error;
+    this.#failure = explainTopic(this.#library, this.#topic, error);
     this.#failures += 1;
-    const { findErrorBy } = this.#library;
-    const isOtherTopic = ["UNKNOWN_TOPIC_ID", "INCONSISTENT_TOPIC_ID"].some((id) =>
-      findErrorBy(error, "apiId", id),
-    );
+    const isOtherTopic = isError(this.#library, error, "UNKNOWN_TOPIC_ID", "INCONSISTENT_TOPIC_ID");
+    const isStale = this.#library.findErrorBy(error, "hasStaleMetadata", true) !== null;
     // The next look at the metadata tells whether the topic was created again.
-    if (isOtherTopic || findErrorBy(error, "hasStaleMetadata", true)) this.#fetcher.clearMetadata();
+    if (isOtherTopic || isStale) this.#fetcher.clearMetadata();
     await this.#sleep(backoff(this.#failures, { firstMs: 100, longestMs: 2_000 }));
   }
 
@@ -399,9 +394,10 @@ class GroupMember implements Membership {
 
   /** Goes on at the earliest record where the next one no longer exists. @throws any other error. */
   async #skipGap(error: Error, positions: Map<number, bigint>): Promise<void> {
-    const { findErrorBy, protocolErrors } = this.#library;
+    const { protocolErrors } = this.#library;
     const { response } = error as { response?: FetchResponse };
-    if (response === undefined || !findErrorBy(error, "apiId", "OFFSET_OUT_OF_RANGE")) throw error;
+    const isGap = isError(this.#library, error, "OFFSET_OUT_OF_RANGE");
+    if (response === undefined || !isGap) throw error;
     const starts = await this.#offsets(EARLIEST);
     for (const fetched of response.responses.flatMap(({ partitions }) => partitions)) {
       const { partitionIndex: partition, errorCode } = fetched;

@@ -1,7 +1,7 @@
-import type * as kafka from "@platformatic/kafka";
 import type { Admin, Producer } from "@platformatic/kafka";
 import { connectionOptions, type KafkaSettings } from "./connection.ts";
 import { closed, joinGroup } from "./group-member.ts";
+import { explainTopic, isError, type Library } from "./library.ts";
 import { type KafkaPort, type OutgoingRecord, RecordTooLargeError } from "./port.ts";
 
 /** Time for the answer to a check. */
@@ -56,7 +56,7 @@ export function connectKafka(settings: KafkaSettings): KafkaPort {
       return joinGroup(await library, settings, join, reader);
     },
     async check(topic) {
-      const { Admin: Client, findErrorBy } = await library;
+      const { Admin: Client } = await library;
       admin ??= new Client({
         ...options,
         retries: 0,
@@ -67,8 +67,7 @@ export function connectKafka(settings: KafkaSettings): KafkaPort {
       try {
         await admin.metadata({ topics: [topic], forceUpdate: true });
       } catch (cause) {
-        if (!isUnknownTopic(findErrorBy, cause as Error)) throw cause;
-        throw new Error(`the topic ${topic} does not exist`, { cause });
+        throw explainTopic(await library, topic, cause as Error);
       }
     },
     async close() {
@@ -78,20 +77,10 @@ export function connectKafka(settings: KafkaSettings): KafkaPort {
   };
 }
 
-type Library = typeof kafka;
-
-function isUnknownTopic(findErrorBy: Library["findErrorBy"], error: Error): boolean {
-  const isNamed = error.message.startsWith("Unknown topic");
-  return isNamed || findErrorBy(error, "apiId", "UNKNOWN_TOPIC_OR_PARTITION") !== null;
-}
-
-function explainSend({ findErrorBy }: Library, topic: string, cause: Error): Error {
-  const isTooLarge = ["MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE"].some((id) =>
-    findErrorBy(cause, "apiId", id),
-  );
-  return isTooLarge
+function explainSend(library: Library, topic: string, cause: Error): Error {
+  return isError(library, cause, "MESSAGE_TOO_LARGE", "RECORD_LIST_TOO_LARGE")
     ? new RecordTooLargeError(`larger than what ${topic} accepts`, { cause })
-    : cause;
+    : explainTopic(library, topic, cause);
 }
 
 type Partitioner<Message> = (message: Message, key: Buffer | undefined) => number;
