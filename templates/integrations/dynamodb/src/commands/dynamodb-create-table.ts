@@ -1,14 +1,17 @@
 import { createLocalResource } from "../platform/aws-local.ts";
-import { runCommand, UsageError } from "../platform/command.ts";
-import { dynamoDbClientConfig, TABLE_SCHEMA, tableName } from "../platform/dynamodb/table.ts";
+import { print, runCommand, UsageError } from "../platform/command.ts";
+import { EXPIRES, TABLE_SCHEMA, tableInFsd } from "../platform/dynamodb/indexes.ts";
+import { dynamoDbClientConfig, tableName } from "../platform/dynamodb/table.ts";
 import { loadSettings } from "../settings.ts";
 
 const HELP = `Creates the service's table on a local server. In AWS, fsd.yml does it.
 
 usage: dynamodb:create-table
+       dynamodb:create-table -- --print    what belongs into fsd.yml, as JSON, which is YAML as well
 `;
 
-await runCommand(HELP, {}, async () => {
+await runCommand(HELP, { print: { type: "boolean" } }, async ({ values }) => {
+  if (values["print"] === true) return print(JSON.stringify(tableInFsd(), null, 2));
   const settings = loadSettings();
   const config = dynamoDbClientConfig(settings);
   if (config.endpoint === undefined)
@@ -19,4 +22,7 @@ await runCommand(HELP, {}, async () => {
   await createLocalResource(`table ${TableName}`, ["ResourceInUseException"], () =>
     client.createTable({ TableName, ...TABLE_SCHEMA }),
   );
+  const TimeToLiveSpecification = { AttributeName: EXPIRES, Enabled: true };
+  // A local server may not know it, and without it nothing but old items stays.
+  await client.updateTimeToLive({ TableName, TimeToLiveSpecification }).catch(() => {});
 });
