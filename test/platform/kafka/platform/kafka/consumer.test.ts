@@ -2,7 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { onBatch, onEvent } from "../../../src/platform/kafka/delivery.ts";
 import type { MemoryBroker } from "../../../src/platform/kafka/memory-broker.ts";
-import type { Membership } from "../../../src/platform/kafka/port.ts";
+import type { KafkaRecord, Membership } from "../../../src/platform/kafka/port.ts";
 import { eventually } from "./eventually.ts";
 import { counted, eventOf, newBroker, raw, startConsumer, TOPIC } from "./running-consumer.ts";
 
@@ -91,6 +91,29 @@ test("retries of an event hold up its own partition only", async () => {
   await consumer.kafka.publish(counted, { key: "a", count: 1 });
   await eventually(() => expect(committed(consumer.broker, 1)).toBe(1));
 });
+
+test("what readers do not get is committed, too, and what follows is read", async () => {
+  const broker = newBroker();
+  const join = broker.join.bind(broker);
+  broker.join = async (options, reader) => {
+    const membership = await join(options, reader);
+    // As after the marker of a transaction at offset 0.
+    reader.onRecords(1, [], 1n);
+    await delay(50);
+    const record = { ...eventRecord(), partition: 1, offset: 1n };
+    reader.onRecords(1, [record], 3n);
+    return membership;
+  };
+  await using consumer = await startConsumer({ broker });
+  await eventually(() => expect(consumer.handled).toEqual(["a/1"]));
+  await eventually(() => expect(committed(broker, 1)).toBe(3));
+});
+
+function eventRecord(): KafkaRecord {
+  const source = newBroker();
+  source.append(raw(eventOf({ key: "a", count: 1 })));
+  return source.records[0]!;
+}
 
 test("under load, offsets are committed every 500 records", async () => {
   const broker = newBroker();

@@ -78,7 +78,13 @@ export class PartitionWorker {
       this.#isFull = true;
       this.#events.onFull();
     }
-    this.#running ??= this.#run();
+    if (this.#running !== undefined) return;
+    if (this.#waiting > 0) {
+      this.#running = this.#run();
+    } else {
+      this.#done = next;
+      this.#events.onIdle();
+    }
   }
 
   /** The offset to commit: after what is done, and after everything that was read once nothing is left. */
