@@ -17,7 +17,7 @@ import type { Operation } from "./openapi.ts";
 import { parsePath } from "./path.ts";
 import { bodyMalformed, bodyNotJson, bodyTooLarge, notFound, pathMalformed } from "./refusals.ts";
 import { exchangeOf } from "./requests.ts";
-import { checkParts, encoderOf, type Part, partChecks } from "./schemas.ts";
+import { checkParts, encoderOf, partChecks } from "./schemas.ts";
 
 /** Of all that Fastify logs of a request, only what nothing else tells: the access log is the platform's. */
 export class FailureLog extends LogController {
