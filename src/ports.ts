@@ -26,6 +26,8 @@ export interface FileSystem {
   syncFolder(folder: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Makes a folder reachable under one more path. Removing that leaves the folder as it is. */
+  linkFolder(folder: string, path: string): Promise<void>;
   /** Removes a folder, unless something is in it. */
   removeEmptyFolder(folder: string): Promise<void>;
 }

@@ -1,4 +1,5 @@
 import { commit } from "../apply/commit.ts";
+import { styleForTeam } from "../apply/team-style.ts";
 import type { Answers } from "../answers/schema.ts";
 import { entryNamed } from "../catalog/manifest.ts";
 import type { Templates } from "../catalog/templates.ts";
@@ -43,7 +44,7 @@ export async function change(
   wish: Wish,
   options: ServiceOptions,
 ): Promise<number> {
-  const changing = await planChange(host, service, wish, options);
+  const changing = await planChange(host, report, service, wish, options);
   const { changes, conflicts } = changing.plan;
   if (options.dryRun) {
     report.planned(changing);
@@ -72,12 +73,19 @@ export async function change(
 
 async function planChange(
   host: Host,
+  report: ChangeReport,
   service: Service,
   wish: Wish,
   { restore = [] }: ServiceOptions,
 ): Promise<Changing> {
-  const theirs = render(wish.templates, wish.answers);
-  const { base, unknown, files, obstacles } = await readFiles(host, service, theirs);
+  const rendered = render(wish.templates, wish.answers);
+  const { unknown, files, obstacles, ...reading } = await readFiles(host, service, rendered);
+  const { base, theirs, findings } = await styleForTeam(
+    host,
+    service.root,
+    { base: reading.base, theirs: rendered, mine: files },
+    (title, work) => report.progress(title, work),
+  );
   const plan = planUpdate({
     base,
     unknown,
@@ -87,5 +95,6 @@ async function planChange(
     restore: new Set(restore.map(servicePath)),
     labels: { mine: "yours", theirs: `template ${wish.templates.version}, ${wish.command}` },
   });
+  plan.findings.unshift(...findings);
   return { ...wish, service, plan, base, theirs };
 }

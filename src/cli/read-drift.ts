@@ -1,3 +1,4 @@
+import { styleForTeam } from "../apply/team-style.ts";
 import { type Drift, driftOf } from "../plan/drift.ts";
 import type { DiskTree } from "../plan/plan.ts";
 import { render } from "../plan/render.ts";
@@ -21,12 +22,13 @@ export async function readDrift(host: Host, service: Service): Promise<DriftRead
   const rendered = render(templates, answers);
   const reading = await readFiles(host, service, rendered);
   const { files: mine, obstacles } = reading;
+  // Where the templates are lost, the files that are known by their recorded ids have to do.
+  const known = areTemplatesLost(service) ? reading.base : rendered;
+  const trees = { base: known, theirs: new Map(), mine };
+  const { base: once } = await styleForTeam(host, service.root, trees, (_, work) => work());
   if (!areTemplatesLost(service)) {
-    const drifts = driftOf(rendered, mine, obstacles);
-    return { once: rendered, mine, drifts, unknown: new Map() };
+    return { once, mine, drifts: driftOf(once, mine, obstacles), unknown: new Map() };
   }
-  // What is known of the files by their recorded ids has to do.
-  const { base: once } = reading;
   const unknown = new Map(
     [...reading.unknown].map((path) => [path, state.files.get(path)?.owner ?? "merged"]),
   );

@@ -49,6 +49,7 @@ export interface Finding {
     | "moved" // found under another name, to which the change was applied
     | "maybe-moved" // perhaps the same file under another name, so nothing was applied
     | "version" // both changed one version
+    | "unformatted" // the team's formatter could not run
     | "value"; // both changed one value; the user's stands
   message: string;
 }

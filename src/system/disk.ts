@@ -59,6 +59,8 @@ export const disk: FileSystem = {
   },
   rename: async (from, to) => fs.renameSync(from, to),
   remove: async (path) => fs.removeSync(path),
+  // Everybody may make a junction on Windows; elsewhere the type means nothing.
+  linkFolder: async (folder, path) => fs.symlinkSync(folder, path, "junction"),
   removeEmptyFolder: async (folder) => {
     try {
       fs.rmdirSync(folder);

@@ -6,6 +6,7 @@ import type { DiskFile, DiskTree, Plan } from "../../src/plan/plan.ts";
 import { readState, recordedAnswers } from "../../src/plan/read-state.ts";
 import { render } from "../../src/plan/render.ts";
 import { STATE_FILE } from "../../src/plan/state.ts";
+import { inTeamStyle, UNFORMATTED } from "../../src/plan/team-style.ts";
 import type { Tree } from "../../src/plan/tree.ts";
 import { planUpdate } from "../../src/plan/update.ts";
 
@@ -39,9 +40,10 @@ export function changed(
     integrations: wish.integrations ?? answers.integrations,
   });
   const once = render(service.templates, recordedAnswers(state, service.templates.manifest));
+  const { base, unknown } = baseOf(state, [once, theirs, files]);
   const plan = planUpdate({
-    ...baseOf(state, [once, theirs, files]),
-    theirs,
+    ...inTeamStyle({ base, theirs, mine: files }, UNFORMATTED),
+    unknown,
     mine: files,
     obstacles: new Map(),
     restore: new Set(),
