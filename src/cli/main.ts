@@ -31,8 +31,9 @@ async function realScreen(): Promise<Screen> {
 }
 
 async function realPaint(): Promise<Paint> {
-  const colorful = process.stdout.isTTY && process.stderr.isTTY && !process.env["NO_COLOR"];
-  return colorful ? new (await import("chalk")).Chalk({ level: 1 }) : PLAIN;
+  // Most runs print into a pipe, and need not load what only a terminal shows.
+  const isTerminal = process.stdout.isTTY && process.stderr.isTTY;
+  return isTerminal ? (await import("../system/colours.ts")).colours : PLAIN;
 }
 
 /** The first Ctrl-C or SIGTERM asks the run to clean up and end; the second ends it. */
