@@ -14,7 +14,7 @@ export function terminal(signal: AbortSignal): Prompter {
   };
 }
 
-/** A text question for inquirer: the broken rule stands beside the text while it is typed. */
+/** A text question for inquirer: the broken rule is shown next to the text while it is typed. */
 export function textPrompt({ message, default: fallback, problem, slowProblem }: TextQuestion) {
   return {
     message,

@@ -116,8 +116,8 @@ describe("--answers", () => {
   });
 
   it.each([
-    ['{"nmae":"x"}', '"nmae" is no answer', "did you mean name?"],
-    ['{"zzzzzz":1}', '"zzzzzz" is no answer', "use name, description"],
+    ['{"nmae":"x"}', 'unknown answer "nmae"', "did you mean name?"],
+    ['{"zzzzzz":1}', 'unknown answer "zzzzzz"', "use name, description"],
     ["[]", "not an object", "for example"],
     ["{", "--answers: ", "for example"],
     ['{"name":"x1","port":"9000"}', '--port "9000": use a whole number', ""],
