@@ -90,7 +90,7 @@ export async function installChanged(
   }
   try {
     await report.progress(`Installing with ${packageManager.install}`, () =>
-      install(host.commands, packageManager, root, host.signal),
+      install(host, packageManager, root),
     );
     return { installed: true };
   } catch (error) {
@@ -102,9 +102,14 @@ function explained(
   error: unknown,
   { directory, packageManager }: { directory: string; packageManager: PackageManager },
 ): unknown {
-  const whole = "interrupted; the service's files are written and whole";
-  const command = [...goThere(directory), packageManager.install].join(" && ");
-  return error instanceof UserError ? withContinuation(error, whole, command) : error;
+  return error instanceof UserError
+    ? withContinuation(error, {
+        interrupted: "interrupted; the service's files are written and whole",
+        goThere: goThere(directory),
+        install: [packageManager.install],
+        rest: [],
+      })
+    : error;
 }
 
 /** What is left to the user after a change, in the order in which it is done. */

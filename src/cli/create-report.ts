@@ -1,11 +1,10 @@
-import { quoteForShell } from "../answers/flags.ts";
 import type { Answers } from "../answers/schema.ts";
 import type { GitOutcome } from "../apply/git.ts";
 import type { Target } from "../apply/target.ts";
 import type { Verification } from "../apply/verify.ts";
 import type { PackageManager } from "../catalog/manifest.ts";
 import type { Tree } from "../plan/tree.ts";
-import { serverStarts } from "./next-steps.ts";
+import { goThere, serverStarts } from "./next-steps.ts";
 import { durationOf, type Report } from "./report.ts";
 
 /** What `create` is going to make, and what it does with it afterwards. */
@@ -28,6 +27,8 @@ export interface CreateResult {
   installed: boolean;
   git: GitOutcome;
   verified: Verification | undefined;
+  /** Why not all of it was done. The service is there all the same. */
+  failure?: { error: unknown };
 }
 
 /** Tells the user about the making of a service. */
@@ -94,10 +95,10 @@ export class CreateReport {
     this.#report.good(`${name} (${durationOf(milliseconds)})`, "  ");
   }
 
-  /** The end of a run that went well. */
-  done(plan: CreatePlan, result: CreateResult): void {
+  /** The end of a run that wrote the service. Returns the exit code. */
+  done(plan: CreatePlan, { failure, ...result }: CreateResult): number {
     const nextSteps = [
-      `cd ${quoteForShell(plan.directory)}`,
+      ...goThere(plan.directory),
       ...(result.installed ? [] : [plan.packageManager.install]),
       ...serverStarts(plan.tree),
       `${plan.packageManager.run} dev`,
@@ -105,8 +106,11 @@ export class CreateReport {
     if (this.#report.json) {
       const { target, answers, tree, command } = plan;
       const created = { directory: target.folder, files: tree.size, bytes: bytesOf(tree) };
-      this.#report.document({ created, answers, ...result, command, nextSteps });
-      return;
+      const done = { created, answers, ...result, command, nextSteps };
+      return this.#report.result(done, failure) ?? 0;
+    }
+    if (failure) {
+      return this.#report.failure(failure.error);
     }
     this.#report.line();
     // In a checkout, the Node that runs us may be newer than the one in the user's terminal.
@@ -115,6 +119,7 @@ export class CreateReport {
     this.#report.line();
     this.#report.line("The same again, without questions:");
     this.#report.line(`  ${plan.command}`);
+    return 0;
   }
 }
 

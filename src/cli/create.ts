@@ -15,7 +15,7 @@ import { collectAnswers } from "./collect-answers.ts";
 import type { CreateOptions } from "./command.ts";
 import { type CreatePlan, CreateReport, type CreateResult } from "./create-report.ts";
 import type { Host } from "./host.ts";
-import { withContinuation } from "./next-steps.ts";
+import { goThere, withContinuation } from "./next-steps.ts";
 import type { Report } from "./report.ts";
 
 /** Writes a new service, and makes it ready to work on. */
@@ -23,7 +23,7 @@ export async function create(
   host: Host,
   generalReport: Report,
   options: CreateOptions,
-): Promise<void> {
+): Promise<number> {
   if (options.verify && options.install === false) {
     throw new UserError("USAGE", "--verify needs what --no-install leaves out", "drop one of them");
   }
@@ -31,7 +31,7 @@ export async function create(
   const { plan, asked } = await planCreate(host, options);
   if (options.dryRun) {
     report.plan(plan);
-    return;
+    return 0;
   }
   if (asked) {
     report.summary(plan);
@@ -39,7 +39,7 @@ export async function create(
   }
   await writeTree(host.fs, plan.target, plan.tree, host.signal);
   report.written(plan);
-  report.done(plan, await finish(host, report, plan));
+  return report.done(plan, await finish(host, report, plan));
 }
 
 async function planCreate(
@@ -101,7 +101,7 @@ async function finish(host: Host, report: CreateReport, plan: CreatePlan): Promi
   try {
     if (plan.install) {
       await report.progress(`Installing with ${plan.packageManager.install}`, () =>
-        install(commands, plan.packageManager, cwd, signal),
+        install(host, plan.packageManager, cwd),
       );
       result.installed = true;
     }
@@ -120,7 +120,7 @@ async function finish(host: Host, report: CreateReport, plan: CreatePlan): Promi
     }
     return result;
   } catch (error) {
-    throw explained(error, plan, result);
+    return { ...result, failure: { error: explained(error, plan, result) } };
   }
 }
 
@@ -131,10 +131,10 @@ function explained(error: unknown, plan: CreatePlan, result: CreateResult): unkn
   if (error.code === "VERIFY_FAILED") {
     return new UserError(error.code, error.message, `${plan.directory} stays as it is`);
   }
-  const steps = [
-    `cd ${quoteForShell(plan.directory)}`,
-    ...(plan.install && !result.installed ? [plan.packageManager.install] : []),
-    ...(plan.git && result.git === NOT_DONE ? GIT_COMMANDS : []),
-  ];
-  return withContinuation(error, `interrupted; ${plan.directory} is whole`, steps.join(" && "));
+  return withContinuation(error, {
+    interrupted: `interrupted; ${plan.directory} is whole`,
+    goThere: goThere(plan.directory),
+    install: plan.install && !result.installed ? [plan.packageManager.install] : [],
+    rest: plan.git && result.git === NOT_DONE ? GIT_COMMANDS : [],
+  });
 }

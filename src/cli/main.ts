@@ -31,7 +31,7 @@ export async function run(args: readonly string[], runtime: Runtime): Promise<nu
   const commandLine = createProgram(catalogue, version, {
     create: async (options) => {
       const { create } = await import("./create.ts");
-      await create(await runtime.host(), await report(), options);
+      exitCode = await create(await runtime.host(), await report(), options);
     },
     service: async (entry, options) => {
       const command = await entry.load();

@@ -14,16 +14,29 @@ export function serverStarts(tree: Tree, before: Tree = new Map()): string[] {
     .map((path) => `docker compose --file ${path} up --detach`);
 }
 
-/**
- * The same failure, when the files are already written: says so, and how to go on.
- * @param interrupted replaces the message of a mere "interrupted".
- */
+/** How to go on after a failure: the commands that are left, of which the install comes first. */
+export interface Continuation {
+  /** Replaces the message of a mere "interrupted". */
+  interrupted: string;
+  /** Goes to the service's folder. */
+  goThere: readonly string[];
+  install: readonly string[];
+  rest: readonly string[];
+}
+
+/** The same failure, when the files are already written: says so, and how to go on. */
 export function withContinuation(
   error: UserError,
-  interrupted: string,
-  command: string,
+  { interrupted, goThere: there, install, rest }: Continuation,
 ): UserError {
+  if (error.code === "INSTALL_FAILED" && error.hint === undefined) {
+    // A command that has just failed is not repeated as advice.
+    const then = rest.length > 0 ? `, then: ${[...there, ...rest].join(" && ")}` : "";
+    const hint = `the files are written and whole; install again when that is fixed${then}`;
+    return new UserError(error.code, error.message, hint);
+  }
   const message = error.code === "INTERRUPTED" ? interrupted : error.message;
-  const hint = `${error.hint ? `${error.hint}; ` : ""}go on with: ${command}`;
+  const steps = [...there, ...install, ...rest].join(" && ");
+  const hint = `${error.hint ? `${error.hint}; ` : ""}go on with: ${steps}`;
   return new UserError(error.code, message, hint);
 }
