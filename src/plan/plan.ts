@@ -30,7 +30,7 @@ export interface Conflict {
     | "taken" // a file of the user's, where the template has one too
     | "blocked" // no file at all stands there: a folder, a link, or a file in place of a folder
     | "unmergeable" // bytes that are no text
-    | "unknown-base"; // nobody knows any more what the template once wrote there
+    | "unknown-base"; // the template's earlier version is lost
   message: string;
   /** Where the template's file lies instead, for all but "marked". */
   beside?: string;

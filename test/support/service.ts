@@ -1,12 +1,13 @@
 import type { Answers } from "../../src/answers/schema.ts";
 import type { Templates } from "../../src/catalog/templates.ts";
 import { baseOf } from "../../src/plan/base.ts";
+import type { Update } from "../../src/plan/merge-context.ts";
 import type { DiskFile, DiskTree, Plan } from "../../src/plan/plan.ts";
 import { readState, recordedAnswers } from "../../src/plan/read-state.ts";
 import { render } from "../../src/plan/render.ts";
 import { STATE_FILE } from "../../src/plan/state.ts";
 import type { Tree } from "../../src/plan/tree.ts";
-import { planUpdate, type Update } from "../../src/plan/update.ts";
+import { planUpdate } from "../../src/plan/update.ts";
 
 /** A service in memory, and the templates of the version that it has. */
 export interface Service {

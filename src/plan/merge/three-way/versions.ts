@@ -1,10 +1,10 @@
 import semver from "semver";
 
-import type { Choice } from "./node.ts";
+import type { Choice } from "./document.ts";
 
 /**
  * The higher of two version ranges, as long as the template's fits the user's: they have versions in
- * common, or at least the major. Undefined when one of them is no range.
+ * common, or at least the major. Undefined when one of them is not a range.
  */
 export function chooseVersion(mine: unknown, theirs: unknown): Choice | undefined {
   const [own, other] = [lowest(mine), lowest(theirs)];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { mergeJson, mergePackageJson } from "../../../../../src/plan/merge/three-way/json.ts";
-import { parseJson } from "../../../../../src/plan/merge/three-way/json-reader.ts";
+import { parseJson } from "../../../../../src/plan/merge/three-way/json.ts";
 
 const json = (value: unknown, indent: number | string = 2) =>
   `${JSON.stringify(value, null, indent)}\n`;

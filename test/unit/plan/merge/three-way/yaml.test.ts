@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { mergeFile } from "../../../../../src/plan/merge/three-way/merge-file.ts";
 import { mergeYaml } from "../../../../../src/plan/merge/three-way/yaml.ts";
-import { parseYaml } from "../../../../../src/plan/merge/three-way/yaml-syntax.ts";
+import { parseYaml } from "../../../../../src/plan/merge/three-way/yaml.ts";
 import { render } from "../../../../../src/plan/render.ts";
 import { answersWith, templates } from "../../../../support/templates.ts";
 
