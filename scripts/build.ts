@@ -72,7 +72,7 @@ export async function builtInChangelog() {
 }`;
 }
 
-/** Bytes that are compressed as one, so that what is nearly the same costs nearly nothing. */
+/** Bytes that are compressed as one, so that nearly equal files cost nearly nothing. */
 class Store {
   readonly #parts: Uint8Array[] = [];
   #length = 0;
@@ -118,7 +118,7 @@ const builtIn = await (async (): Promise<Plugin> => {
   };
 })();
 
-/** The packages of which code is in the bundle, and so their licences must be in the package. */
+/** The folders of the packages in the bundle: their licences must be in ours. */
 const inlined = new Set<string>();
 
 const bundle = await rolldown({
@@ -173,13 +173,13 @@ await bundle.write({
       {
         name: "create",
         priority: 2,
-        test: /\/src\/(?:cli\/(?:create|collect|finish|real-host|report|wording)|answers\/(?:ask|complete|schema|words)|apply\/(?:explain|git|install|place|verify|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:blob-id|context|owner|render|state|merge\/[a-z]+)|system\/(?:disk|commands|processes))\.ts$|\/(?:fs-extra|jsonfile|universalify|zod)\/|\/handlebars\/(?:runtime|dist\/cjs\/handlebars(?:\.runtime|\/(?!compiler)))|dist\/templates/,
+        test: /\/src\/(?:cli\/(?:create|collect-answers|create-report|host|next-steps|report)|answers\/(?:ask|complete|schema|text)|apply\/(?:explain|git|install|target|verify|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:blob-id|context|owner|render|state|merge\/[a-z]+)|system\/(?:disk|commands|processes))\.ts$|\/(?:fs-extra|jsonfile|universalify|zod)\/|\/handlebars\/(?:runtime|dist\/cjs\/handlebars(?:\.runtime|\/(?!compiler)))|dist\/templates/,
       },
       // And one for what the commands of a service share.
       {
         name: "service",
         priority: 1,
-        test: /\/src\/(?:cli\/(?:open-service|change|conflicts|next-steps|choose|read-drift)|apply|catalog\/changelog|plan\/(?!compile))|\/(?:semver|diff|node-diff3)\//,
+        test: /\/src\/(?:cli\/(?:open-service|change|change-report)|apply|catalog\/changelog|plan\/(?!compile))|\/(?:semver|diff|node-diff3)\//,
       },
     ],
   },

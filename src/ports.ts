@@ -15,7 +15,7 @@ export interface FileSystem {
   /** In bytes. */
   sizeOf(path: string): Promise<number>;
   makeFolder(path: string): Promise<void>;
-  /** Makes a new folder of which the name starts with `prefix`, and returns its path. */
+  /** Makes a new folder whose name starts with `prefix`, and returns its path. */
   makeUniqueFolder(prefix: string): Promise<string>;
   writeFile(path: string, bytes: Uint8Array, mode: number): Promise<void>;
   /** Likewise, and the bytes survive a loss of power once it is done. */

@@ -1,4 +1,4 @@
-import { closest } from "../answers/words.ts";
+import { closest } from "../answers/text.ts";
 import { UserError } from "../errors.ts";
 import { decide } from "./decide.ts";
 import { Draft } from "./draft.ts";

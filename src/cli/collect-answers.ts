@@ -5,11 +5,11 @@ import { checkAnswers, missingAnswers, parseAnswersFile } from "../answers/compl
 import { answersFromFlags, flagOf } from "../answers/flags.ts";
 import { type Answers, defaultAnswers } from "../answers/schema.ts";
 import { runningPackageManager } from "../apply/install.ts";
-import { findPlace } from "../apply/place.ts";
+import { findTarget } from "../apply/target.ts";
 import type { Manifest } from "../catalog/manifest.ts";
 import { messageOf, UserError } from "../errors.ts";
+import type { CreateOptions } from "./command.ts";
 import type { Host } from "./host.ts";
-import type { CreateOptions } from "./program.ts";
 
 export interface Collected {
   answers: Answers;
@@ -95,17 +95,9 @@ function freePorts(defaults: Omit<Answers, "name">, given: Partial<Answers>) {
 
 async function problemWithPlace(host: Host, directory: string): Promise<string | undefined> {
   try {
-    await findPlace(host.fs, host.cwd, directory);
+    await findTarget(host.fs, host.cwd, directory);
     return undefined;
   } catch (error) {
     return messageOf(error);
-  }
-}
-
-/** Asks the last question, and ends the run when the answer is no. */
-export async function confirmWriting(host: Host, message = "Write it?"): Promise<void> {
-  const prompter = await host.prompter();
-  if (!(await prompter.confirm({ message, default: true }))) {
-    throw new UserError("INTERRUPTED", "stopped; nothing was written");
   }
 }
