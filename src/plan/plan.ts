@@ -50,7 +50,8 @@ export interface Finding {
     | "maybe-moved" // perhaps the same file under another name, so nothing was applied
     | "version" // both changed one version
     | "unformatted" // the team's formatter could not run
-    | "value"; // both changed one value; the user's stands
+    | "value" // both changed one value; the user's stands
+    | "list"; // both changed one list; it has the changes of both
   message: string;
 }
 

@@ -21,6 +21,8 @@ export interface Entry {
   before: string;
   /** The key as it is written, up to the value. */
   head: string;
+  /** What YAML says of the value in the head: its anchor and its tag. */
+  marks?: string;
   node: Node;
   /** What follows the value in its line. */
   after: string;
@@ -46,20 +48,45 @@ export interface Syntax {
   /** The user's own comments that stay when an entry is removed. */
   commentsOf(mine: Entry, base: Entry): string;
   /** The first of two values that both sides changed; undefined when neither is a version. */
-  choose(path: readonly string[], mine: unknown, theirs: unknown): Choice | undefined;
+  choose(path: readonly string[], values: Values): Choice | undefined;
+}
+
+/** A value that both sides changed. */
+export interface Values {
+  base: unknown;
+  mine: unknown;
+  theirs: unknown;
 }
 
 /** A decision between two values. */
 export interface Choice {
-  take: "mine" | "theirs";
+  value: unknown;
   why: string;
 }
 
 /** What a map or list with these entries stands for. */
 export function valueOf(kind: "map" | "list", entries: readonly Entry[]): unknown {
   return kind === "list"
-    ? entries.map(({ node }) => node.value)
-    : Object.fromEntries(entries.map(({ key, node }) => [key, node.value]));
+    ? entries.map(({ marks, node }) => markedValue(marks, node.value))
+    : Object.fromEntries(
+        entries.map(({ key, marks, node }) => [key, markedValue(marks, node.value)]),
+      );
+}
+
+/** A value with an anchor or a tag, which is another value than the same without. */
+class Marked {
+  readonly marks: string;
+  readonly value: unknown;
+
+  constructor(marks: string, value: unknown) {
+    this.marks = marks;
+    this.value = value;
+  }
+}
+
+/** What a value with these marks stands for. */
+export function markedValue(marks: string | undefined, value: unknown): unknown {
+  return marks === undefined || marks === "" ? value : new Marked(marks, value);
 }
 
 interface ThreeWay {
@@ -105,16 +132,25 @@ function chooseValue({ syntax, notes, path }: Context, { base, mine, theirs }: T
     return theirs;
   }
   const values = `yours is ${show(mine)}, the template's ${show(theirs)}`;
-  const choice = syntax.choose(path, mine.value, theirs.value);
+  const all = { base: base?.value, mine: mine.value, theirs: theirs.value };
+  const choice = syntax.choose(path, all);
   const message = `${path.join(".")}: ${values}; ${choice?.why ?? "yours stays"}`;
   notes.push({ kind: choice ? "version" : "value", message });
-  return choice?.take === "theirs" ? theirs : mine;
+  if (!choice || choice.value === mine.value) {
+    return mine;
+  }
+  const { value } = choice;
+  return value === theirs.value ? theirs : { ...theirs, value, text: JSON.stringify(value) };
 }
 
 function mergeEntries(context: Context, was: Node | undefined, own: Node, other: Node): Node {
   const { base, mine, theirs } =
     own.kind === "list" ? alignItems(was, own, other) : { base: was, mine: own, theirs: other };
   const keys = { base: keysOf(base), mine: keysOf(mine), theirs: keysOf(theirs) };
+  if (mine.kind === "list" && base && areAllDifferent(keys)) {
+    const message = `${context.path.join(".")}: both of you changed this list; it has the changes of both`;
+    context.notes.push({ kind: "list", message });
+  }
   const named = { base: byKey(base), mine: byKey(mine), theirs: byKey(theirs) };
   // An empty list does not show how its items are written.
   const like = mine.entries.length > 0 ? mine : theirs;
@@ -157,14 +193,14 @@ function decideEntry(context: Context, entries: EntryCase): Entry | undefined {
     return mergeEntry({ ...context, path }, was, own, other, theirs, like);
   }
   if (own) {
-    if (was && !equal(was.node, own.node)) {
+    if (was && !sameEntry(was, own)) {
       const message = `${path.join(".")}: the template dropped it; it stays because you changed it`;
       context.notes.push({ kind: "kept-edited", message });
       return own;
     }
     return was ? undefined : own;
   }
-  if (was && other && !equal(was.node, other.node)) {
+  if (was && other && !sameEntry(was, other)) {
     const message = `${path.join(".")}: you deleted it; the template has ${show(other.node)} now`;
     context.notes.push({ kind: "stays-deleted", message });
   }
@@ -186,7 +222,10 @@ function mergeEntry(
   const before = pick((entry) => entry.before, moved);
   // A list on its own lines starts elsewhere than a list on the line of its key.
   if (node !== moved.node || breaksLine(own) === breaksLine(moved)) {
-    return { ...own, node, before, after: pick((entry) => entry.after, moved) };
+    const after = pick((entry) => entry.after, moved);
+    // Its head stands as it is in front of another kind of value only.
+    const isChanged = was?.head === own.head && breaksLine(own) === breaksLine(moved);
+    return { ...(isChanged ? moved : own), node, before, after };
   }
   const lost = was && own.after !== was.after ? own.after.trim() : "";
   return lost === "" ? { ...moved, before } : { ...moved, before: `${before}${lost}\n` };
@@ -196,6 +235,10 @@ function breaksLine({ head }: Entry): boolean {
   return head.includes("\n");
 }
 
+function sameEntry(one: Entry, two: Entry): boolean {
+  return (one.marks ?? "") === (two.marks ?? "") && equal(one.node, two.node);
+}
+
 function equal(one: Node, two: Node): boolean {
   return isDeepStrictEqual(one.value, two.value);
 }
@@ -203,6 +246,11 @@ function equal(one: Node, two: Node): boolean {
 function show({ value }: Node): string {
   const text = JSON.stringify(value) ?? "nothing";
   return text.length > 60 ? `${text.slice(0, 57)}…` : text;
+}
+
+function areAllDifferent(keys: Record<"base" | "mine" | "theirs", string[]>): boolean {
+  const [base, mine, theirs] = [keys.base, keys.mine, keys.theirs].map((list) => list.join("\n"));
+  return base !== mine && base !== theirs && mine !== theirs;
 }
 
 function keysOf(node: Node | undefined): string[] {

@@ -1,14 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 
-import {
-  type Choice,
-  type Entry,
-  identityOf,
-  mergeNodes,
-  type Node,
-  type Syntax,
-  valueOf,
-} from "./document.ts";
+import { type Entry, identityOf, mergeNodes, type Node, type Syntax, valueOf } from "./document.ts";
 import { plain, restyle } from "./encoding.ts";
 import type { Merged, Note } from "./merged.ts";
 import { chooseVersion } from "./versions.ts";
@@ -30,8 +22,8 @@ const VERSIONS = new Set([
 
 /** The same for package.json, in which the higher of two versions wins. */
 export function mergePackageJson(base: string, mine: string, theirs: string): Merged | undefined {
-  return mergeWith(base, mine, theirs, (path, own, other) =>
-    VERSIONS.has(path[0] ?? "") && path.length === 2 ? chooseVersion(own, other) : undefined,
+  return mergeWith(base, mine, theirs, (path, values) =>
+    VERSIONS.has(path[0] ?? "") && path.length === 2 ? chooseVersion(values) : undefined,
   );
 }
 
@@ -39,7 +31,7 @@ function mergeWith(
   base: string,
   mine: string,
   theirs: string,
-  choose: (path: readonly string[], mine: unknown, theirs: unknown) => Choice | undefined,
+  choose: Syntax["choose"],
 ): Merged | undefined {
   const own = plain(mine);
   const unit = indentOf(own);

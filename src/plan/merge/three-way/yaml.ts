@@ -5,7 +5,9 @@ import {
   isAlias,
   isCollection,
   isMap,
+  isNode,
   isScalar,
+  isSeq,
   parseAllDocuments,
   parseDocument,
   visit,
@@ -13,7 +15,15 @@ import {
   type YAMLSeq,
 } from "yaml";
 
-import { type Entry, identityOf, mergeNodes, type Node, type Syntax, valueOf } from "./document.ts";
+import {
+  type Entry,
+  identityOf,
+  markedValue,
+  mergeNodes,
+  type Node,
+  type Syntax,
+  valueOf,
+} from "./document.ts";
 import { plain, restyle } from "./encoding.ts";
 import type { Merged, Note } from "./merged.ts";
 
@@ -119,8 +129,8 @@ export interface YamlText {
 }
 
 /**
- * Reads plain YAML without losing a character of it.
- * @throws {Unsupported} when it does not parse, or has anchors, tags or an unusual layout.
+ * Reads YAML without losing a character of it.
+ * @throws {Unsupported} when it does not parse, or has an unusual layout.
  */
 export function parseYaml(source: string): YamlText {
   const document = parseDocument(source, { keepSourceTokens: true, logLevel: "silent" });
@@ -141,15 +151,35 @@ export function isYaml(source: string): boolean {
 }
 
 function refuseUnusual(document: Document.Parsed): void {
-  if (document.errors.length + document.warnings.length > 0) {
+  // Tags are for the program that reads the file, such as Docker's !reset.
+  const warnings = document.warnings.filter(({ code }) => code !== "TAG_RESOLVE_FAILED");
+  if (document.errors.length + warnings.length > 0) {
     throw new Unsupported("it does not parse");
   }
-  visit(document, (_, node) => {
-    const marked = (isScalar(node) || isCollection(node)) && (node.anchor ?? node.tag);
-    if (isAlias(node) || marked) {
-      throw new Unsupported("anchors and tags");
-    }
-  });
+  try {
+    document.toJS();
+  } catch {
+    throw new Unsupported("an alias without its anchor");
+  }
+}
+
+/** An anchor and a tag, as far as a value has them. */
+function marksOf(value: unknown): string {
+  const { anchor, tag } = isScalar(value) || isCollection(value) ? value : {};
+  return [anchor === undefined ? [] : `&${anchor}`, tag ?? []].flat().join(" ");
+}
+
+/** An alias, which stands for the value of an anchor. */
+class Alias {
+  readonly name: string;
+
+  constructor(name: string) {
+    this.name = name;
+  }
+
+  toJSON(): string {
+    return `*${this.name}`;
+  }
 }
 
 type Block = YAMLMap | YAMLSeq;
@@ -203,7 +233,11 @@ class Reader {
     const lineEnd = this.#source[end - 1] === "\n" ? end : this.#lineEnd(end);
     const after = this.#source.slice(end, lineEnd);
     const key = name?.text ?? identityOf(node.value);
-    return { entry: { key, before: "", head, node, after }, end: lineEnd };
+    const marks = marksOf(value);
+    if (!marks.split(" ").every((mark) => head.includes(mark.replace(/^tag:.*:/, "!!")))) {
+      throw new Unsupported("an anchor or a tag on a line of its own");
+    }
+    return { entry: { key, before: "", head, marks, node, after }, end: lineEnd };
   }
 
   /** A value that is a block of its own, in the same line or below it. */
@@ -224,7 +258,7 @@ class Reader {
     const [from, end] = rangeOf(value);
     const text = this.#source.slice(from, end);
     const layout = { flow: true, indent: 0, inline: false, open: "", close: "" };
-    if (!isCollection(value) || /[\n#]/.test(text)) {
+    if (!isCollection(value) || /[\n#]/.test(text) || hasMarks(value)) {
       return { kind: "scalar", value: this.#json(value), text, entries: [], layout };
     }
     const entries = itemsOf(value).map(({ name, start, value: inner }): Entry => {
@@ -241,7 +275,17 @@ class Reader {
   }
 
   #json(value: unknown): unknown {
-    return isScalar(value) || isCollection(value) ? value.toJS(this.#document) : null;
+    const inner = (part: unknown) => markedValue(marksOf(part), this.#json(part));
+    if (isAlias(value)) {
+      return new Alias(value.source);
+    }
+    if (isMap(value)) {
+      return Object.fromEntries(value.items.map((pair) => [keyOf(pair.key), inner(pair.value)]));
+    }
+    if (isSeq(value)) {
+      return value.items.map(inner);
+    }
+    return isScalar(value) ? value.toJS(this.#document) : null;
   }
 
   #lineStart(position: number): number {
@@ -266,7 +310,7 @@ function itemsOf(block: Block): Item[] {
   if (isMap(block)) {
     return block.items.map(({ key, value }) => {
       const [start, end] = rangeOf(key);
-      return { name: { text: String(isScalar(key) ? key.value : key), end }, start, value };
+      return { name: { text: keyOf(key), end }, start, value };
     });
   }
   const token = block.srcToken;
@@ -280,8 +324,21 @@ function itemsOf(block: Block): Item[] {
   });
 }
 
+function keyOf(key: unknown): string {
+  return String(isScalar(key) ? key.value : key);
+}
+
+/** Whether something between brackets has an anchor or a tag. */
+function hasMarks(block: Block): boolean {
+  let found = false;
+  visit(block, (_, node) => {
+    found ||= node !== block && marksOf(node) !== "";
+  });
+  return found;
+}
+
 function rangeOf(value: unknown): [start: number, end: number] {
-  const range = isScalar(value) || isCollection(value) ? value.range : undefined;
+  const range = isNode(value) ? value.range : undefined;
   if (!range) {
     throw new Unsupported("a value without a place");
   }
