@@ -1,6 +1,7 @@
 import type { Finding } from "../plan/plan.ts";
 import { filesToFormat, inTeamStyle, type Trees, UNFORMATTED } from "../plan/team-style.ts";
-import { findFormatter, type FormatTools, runFormatter } from "./formatter.ts";
+import { findFormatter } from "./find-formatter.ts";
+import { type FormatTools, runFormatter } from "./run-formatter.ts";
 
 /** Both renders in the team's format. */
 export interface Styled extends Pick<Trees, "base" | "theirs"> {

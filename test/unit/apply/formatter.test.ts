@@ -3,7 +3,8 @@ import { tmpdir } from "node:os";
 
 import { describe, expect, it } from "vitest";
 
-import { findFormatter, runFormatter } from "../../../src/apply/formatter.ts";
+import { findFormatter } from "../../../src/apply/find-formatter.ts";
+import { runFormatter } from "../../../src/apply/run-formatter.ts";
 import { styleForTeam } from "../../../src/apply/team-style.ts";
 import type { DiskFile } from "../../../src/plan/plan.ts";
 import type { CommandResult } from "../../../src/ports.ts";
@@ -74,6 +75,19 @@ describe("the team's formatter", () => {
     expect(await found(mine, above)).toBeUndefined();
   });
 
+  it("is the one of the workspace that the service is part of, with its configuration", async () => {
+    const workspace = {
+      "/home/package.json": '{"workspaces":["service"]}',
+      "/home/.prettierrc.yaml": "useTabs: true\n",
+      "/home/node_modules/prettier/package.json": '{"bin":"./bin/prettier.cjs"}',
+    };
+    const formatter = await found({}, workspace);
+    expect(formatter).toMatchObject({ name: "Prettier", packages: "/home/node_modules" });
+    expect([...(formatter?.config.keys() ?? [])]).toEqual([".prettierrc.yaml"]);
+    const elsewhere = { ...workspace, "/home/package.json": '{"workspaces":["packages/*"]}' };
+    expect(await found({ ".prettierrc": "{}" }, elsewhere)).toBeUndefined();
+  });
+
   it("is given the team's configuration, or an empty one", async () => {
     const own = await found({ ".prettierrc": "semi: false\n", ".prettierignore": "*.md\n" });
     expect(own?.args).toEqual(expect.arrayContaining(["--config", ".prettierrc"]));
@@ -142,6 +156,14 @@ describe("a run of it", () => {
     const formatted = await runFormatter({ fs, ...rest }, await find(fs), sides("old"));
     expect(formatted).toMatchObject({ base: new Map(), theirs: new Map() });
     expect(formatted.problem).toBe("plugin not found");
+  });
+
+  it("that has no room for its files changes nothing, and says why", async () => {
+    const { fs, ...rest } = tools();
+    const formatter = await find(fs);
+    fs.restart({ at: 3, code: "ENOSPC" });
+    const formatted = await runFormatter({ fs, ...rest }, formatter, sides("old"));
+    expect(formatted).toMatchObject({ base: new Map(), problem: "ENOSPC" });
   });
 });
 
