@@ -82,7 +82,7 @@ export async function findFormatter(
   const chosen = KINDS.filter(
     (kind) =>
       [...mine.keys()].some((path) => kind.isConfig.test(path) && isNew(path)) ||
-      hasConfig(kind, inherited) > hasConfig(kind, mine) ||
+      (hasConfig(kind, inherited) && !hasConfig(kind, mine)) ||
       (now.packages[kind.package] ?? before.packages[kind.package]) !==
         before.packages[kind.package] ||
       (kind.name === "Prettier" && now.prettier !== undefined) ||

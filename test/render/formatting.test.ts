@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
 import { readArchive } from "../../src/catalog/archive.ts";
@@ -60,6 +61,55 @@ describe.each(cases)("$style: $command", ({ style, before, wish }) => {
     expect(textsIn(service)).toEqual(textsIn(await formatted(style, plain.service)));
   });
 });
+
+describe("any service in any style", () => {
+  const subset = fc.subarray(names);
+  const choices = fc.record({
+    style: fc.constantFrom(...Object.keys(STYLES)),
+    framework: fc.constantFrom(...templates.manifest.frameworks.map(({ name }) => name)),
+    before: subset,
+    after: subset,
+  });
+
+  it("is what its team's formatter would make of the same without it", async () => {
+    await fc.assert(
+      fc.asyncProperty(choices, async ({ style, framework, before, after }) => {
+        const old = created(templates, answersWith({ framework, integrations: before }));
+        const now = created(templates, answersWith({ framework, integrations: after }));
+        const wish = { integrations: after };
+        const { service, plan } = await changedInStyle(style, await formatted(style, old), wish);
+        expect(plan).toMatchObject({ conflicts: [], findings: [] });
+        expect(textsIn(service)).toEqual(textsIn(await formatted(style, now)));
+      }),
+      { numRuns: 12 },
+    );
+  });
+
+  it("keeps every line of its team", async () => {
+    const fraction = fc.double({ min: 0, max: 0.999_999, noNaN: true });
+    const edits = fc.array(fc.tuple(fraction, fraction), { minLength: 1, maxLength: 8 });
+    await fc.assert(
+      fc.asyncProperty(choices, edits, async ({ style, before, after }, places) => {
+        const old = created(templates, answersWith({ integrations: before }));
+        const paths = [...old.files.keys()].filter((path) => path.endsWith(".ts"));
+        const own = places.reduce((service, [file, line], index) => {
+          const path = paths[Math.floor(file * paths.length)] ?? "";
+          return edited(service, path, (text) => withLine(text, line, `// own-${index}-word`));
+        }, old);
+        const wish = { integrations: after };
+        const { service } = await changedInStyle(style, await formatted(style, own), wish);
+        const text = Object.values(textsIn(service)).join("\n");
+        expect(places.filter((_, index) => !text.includes(`own-${index}-word`))).toEqual([]);
+      }),
+      { numRuns: 12 },
+    );
+  });
+});
+
+function withLine(text: string, where: number, line: string): string {
+  const lines = text.split("\n");
+  return lines.toSpliced(Math.floor(where * lines.length), 0, line).join("\n");
+}
 
 const EDITS: readonly { path: string; find: string | RegExp; put: string }[] = [
   { path: "src/app.ts", find: /^import /m, put: 'import "./own.ts";\nimport ' },
