@@ -15,7 +15,7 @@ export interface FileSystem {
   /** In bytes. */
   sizeOf(path: string): Promise<number>;
   makeFolder(path: string): Promise<void>;
-  /** Makes a new folder of which the name starts with `prefix`, and returns its path. */
+  /** Makes a new folder whose name starts with `prefix`, and returns its path. */
   makeUniqueFolder(prefix: string): Promise<string>;
   writeFile(path: string, bytes: Uint8Array, mode: number): Promise<void>;
   /** Likewise, and the bytes survive a loss of power once it is done. */
@@ -26,6 +26,8 @@ export interface FileSystem {
   syncFolder(folder: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Makes a folder reachable under one more path. Removing that leaves the folder as it is. */
+  linkFolder(folder: string, path: string): Promise<void>;
   /** Removes a folder, unless something is in it. */
   removeEmptyFolder(folder: string): Promise<void>;
 }

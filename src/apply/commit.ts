@@ -27,7 +27,7 @@ export interface CommitTools {
 /** Changes of a service, to be made as one. */
 export interface Commit {
   root: string;
-  /** The command that wants it, as a later one will name it. */
+  /** The command that makes it, for later reports. */
   command: string;
   changes: readonly Change[];
   /** It takes back the commit before it. */
@@ -35,8 +35,8 @@ export interface Commit {
 }
 
 /**
- * Makes all changes of a service or none. Everything is written beside it first; the rename of a
- * folder decides; what is left are renames, which the next run finishes if this one dies.
+ * Makes all changes of a service or none. Everything is first written to a staging folder; renaming
+ * that folder is the decision; the rest are renames, which the next run finishes if this one dies.
  */
 export async function commit(tools: CommitTools, request: Commit): Promise<void> {
   const { root } = request;
@@ -72,7 +72,7 @@ async function commitLocked(tools: CommitTools, request: Commit): Promise<void> 
   }
 }
 
-/** Writes new and old bytes and the journal beside the service, and decides. */
+/** Stages new and old bytes and the journal, and decides. */
 async function prepare({ fs, signal }: CommitTools, request: Commit): Promise<void> {
   const { root, changes, undoes } = request;
   const staging = phaseFolder(root, "staging");
@@ -125,7 +125,7 @@ async function refuseChanged(
     if (found?.id !== before?.id || found?.mode !== before?.mode) {
       throw new UserError(
         "CHANGED_MEANWHILE",
-        `${path} changed meanwhile; nothing was written`,
+        `${path} changed in the meantime; nothing was written`,
         "run the command again",
       );
     }

@@ -75,7 +75,7 @@ const OUTER_REPOSITORY = {
   GIT_INDEX_FILE: undefined,
 };
 
-/** What a folder's repository has of these blobs; nothing when there is no git or no repository. */
+/** The blobs that a folder's repository has; none without git or a repository. */
 export async function readBlobs(
   commands: CommandRunner,
   cwd: string,

@@ -4,7 +4,7 @@ import { UserError } from "../errors.ts";
 import type { FileSystem } from "../ports.ts";
 import { refuseOutside } from "./safe-path.ts";
 
-/** Holds what our commands need beside the service; it ignores itself, so no commit takes it in. */
+/** Holds what our commands keep for themselves; it ignores itself, so git never sees it. */
 export const WORK_FOLDER = ".fetch-service";
 
 /** What a file is or will be. */
@@ -13,7 +13,7 @@ export interface FileState {
   mode: number;
 }
 
-/** One file's change. `null` is no file. */
+/** One file's change. `null`: the file does not exist. */
 export interface Step {
   path: string;
   before: FileState | null;
@@ -22,9 +22,9 @@ export interface Step {
 
 /** Everything that one commit changes, as it is written down before the first change. */
 export interface Journal {
-  /** The command that wanted it, for the report of a later one. */
+  /** The command that made it, for later reports. */
   command: string;
-  /** It takes the commit before it back, and so leaves nothing to undo. */
+  /** It takes back the commit before it, and so leaves nothing to undo. */
   undoes: boolean;
   steps: Step[];
 }
@@ -77,7 +77,7 @@ export async function readJournal(
     if (error instanceof SyntaxError || error instanceof TypeError || error instanceof UserError) {
       throw new UserError(
         "CANNOT_WRITE",
-        `${path} is damaged, so nobody knows what was being changed`,
+        `${path} is damaged, so it is unknown what was being changed`,
         `look at the service's files, then remove ${phaseFolder(root, phase)}`,
       );
     }

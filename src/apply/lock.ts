@@ -36,7 +36,7 @@ export async function lock(
       const entry = own;
       return () => release(fs, folder, entry);
     }
-    // Of two that see each other, the earlier name waits and the later one starts anew.
+    // Of two that see each other, the earlier name waits and the later one starts over.
     if (tries === TRIES || other < basename(own)) {
       await fs.remove(own);
       own = undefined;
@@ -90,7 +90,7 @@ function busy(holder: string, processes: Processes): UserError {
   const where = machine === processes.machine ? "" : ` on the machine ${machine}`;
   return new UserError(
     "BUSY",
-    `another create-fetch-service is at work here: process ${pid}${where}`,
+    `another create-fetch-service is running here: process ${pid}${where}`,
     `wait for it; if it is gone, remove ${WORK_FOLDER}/${holder}`,
   );
 }

@@ -20,7 +20,7 @@ import { folderOf, refuseUnsafe, removeEmptyFolders } from "./safe-path.ts";
 export interface Recovery {
   command: string;
   outcome: "finished" | "taken back";
-  /** Files that were edited in between, and so were left as they are. */
+  /** Files that were edited in between, and so stay as they are. */
   kept: string[];
   /** Why it had to be taken back. */
   failure?: { error: unknown };
@@ -52,7 +52,7 @@ export async function recover(
   } catch (error) {
     throw explainDisk(error, {
       where: root,
-      outcome: "; a command before this one was cut off there and is still to be finished",
+      outcome: "; an earlier command was interrupted there and still has to be finished",
       advice: "and run the command again",
     });
   }
@@ -87,8 +87,8 @@ async function takeBackAll(fs: FileSystem, root: string, journal: Journal): Prom
   } catch (error) {
     throw new UserError(
       "CANNOT_WRITE",
-      `the service in ${root} is between two states: ${messageOf(error)}`,
-      "put that right; the next command begins with finishing or taking back what was begun",
+      `the service in ${root} is half-way between two states: ${messageOf(error)}`,
+      "fix that; the next command first finishes or takes back what was begun",
     );
   }
 }
@@ -152,7 +152,7 @@ async function finish(fs: FileSystem, root: string, { undoes }: Journal): Promis
   }
 }
 
-/** All is done by now, and what is left of it the next commit removes. */
+/** Not essential: the next commit removes what is left. */
 async function cleanUp(fs: FileSystem, root: string): Promise<void> {
   await fs.remove(phaseFolder(root, "staging")).catch(() => undefined);
 }

@@ -12,8 +12,8 @@ export function refuseOutside(path: string): void {
   if (bad || parts[0]?.toLowerCase() === ".git") {
     throw new UserError(
       "CANNOT_WRITE",
-      `${JSON.stringify(path)} is no path inside the service`,
-      "look at .fetch-service.json and .fetch-service/: somebody has written that into one of them",
+      `${JSON.stringify(path)} is not an allowed path of a service`,
+      "check .fetch-service.json and .fetch-service/: one of them contains that path",
     );
   }
 }
@@ -31,7 +31,7 @@ export async function refuseUnsafe(fs: FileSystem, root: string, path: string): 
     if (kind !== "folder") {
       throw new UserError(
         "CANNOT_WRITE",
-        `cannot write ${path}: ${folder} is ${kind === "link" ? "a link" : "no folder"}`,
+        `cannot write ${path}: ${folder} is ${kind === "link" ? "a link" : "not a folder"}`,
         `put a real folder in its place, and run the command again`,
       );
     }
@@ -44,7 +44,7 @@ export async function refuseUnsafe(fs: FileSystem, root: string, path: string): 
   } else if (kind !== "nothing") {
     throw new UserError(
       "CANNOT_WRITE",
-      `cannot write ${path}: ${kind === "link" ? "it is a link" : "it is no file"}`,
+      `cannot write ${path}: ${kind === "link" ? "it is a link" : "it is not a file"}`,
       "move it away, and run the command again",
     );
   }

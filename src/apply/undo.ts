@@ -7,7 +7,7 @@ import type { FileSystem } from "../ports.ts";
 import { oldFile, readJournal, type Step } from "./journal.ts";
 
 /** The last command, and the changes that take it back. */
-export interface Undoing {
+export interface UndoPlan {
   command: string;
   changes: Change[];
 }
@@ -16,7 +16,7 @@ export interface Undoing {
  * Reads what it takes to get back to before the last command.
  * @throws {UserError} when there is nothing to undo, or when an edit made since would be lost.
  */
-export async function readUndo(fs: FileSystem, root: string): Promise<Undoing> {
+export async function readUndo(fs: FileSystem, root: string): Promise<UndoPlan> {
   const journal = await readJournal(fs, root, "undo");
   if (!journal) {
     throw new UserError(
@@ -39,7 +39,7 @@ export async function readUndo(fs: FileSystem, root: string): Promise<Undoing> {
   if (edited.length > 0) {
     throw new UserError(
       "EDITED_SINCE",
-      `these changed after \`${journal.command}\`, so nothing was undone:\n  ${edited.join("\n  ")}`,
+      `these files changed after \`${journal.command}\`, so nothing was undone:\n  ${edited.join("\n  ")}`,
       "git has older versions, if it was committed before; diff shows what is yours",
     );
   }

@@ -1,8 +1,9 @@
 import { commit } from "../apply/commit.ts";
 import { readUndo } from "../apply/undo.ts";
-import { changeLine, countsOf } from "./change-wording.ts";
-import type { ServiceCommand } from "./commands.ts";
-import { type Ending, goThere, installChanged } from "./change-install.ts";
+import { changeLine, countsOf, type InstallResult } from "./change-report.ts";
+import { installChanged } from "./change.ts";
+import type { ServiceCommand } from "./command.ts";
+import { goThere } from "./next-steps.ts";
 import { findRoot, serviceAt } from "./open-service.ts";
 
 /** Goes back to before the last command. */
@@ -25,7 +26,7 @@ export const undo: ServiceCommand = async (host, report, options) => {
   const service = packages ? await serviceAt(host, root) : undefined;
   await commit(host, { root, command: "undo", changes, undoes: true });
   report.good(`Undid ${command}: ${countsOf(changes)}`);
-  const { installed, failure }: Ending = service
+  const { installed, failure }: InstallResult = service
     ? await installChanged(host, report, service, changes, options)
     : { installed: undefined };
   const nextSteps =

@@ -2,7 +2,7 @@ import semver from "semver";
 import * as z from "zod/mini";
 
 import { type Answers, answersSchema } from "../answers/schema.ts";
-import { show } from "../answers/words.ts";
+import { show } from "../answers/text.ts";
 import type { Manifest } from "../catalog/manifest.ts";
 import { messageOf, UserError } from "../errors.ts";
 import { decode } from "./merge/three-way/encoding.ts";
@@ -44,7 +44,7 @@ export function readState(bytes: Uint8Array | undefined): State {
   if (!bytes) {
     throw new UserError(
       "STATE_MISSING",
-      `there is no ${STATE_FILE} here, so this is no service of create-fetch-service's`,
+      `no ${STATE_FILE} here: this is not a service made by create-fetch-service`,
       "go to a service's folder or name it with --directory; `adopt` rebuilds a lost file",
     );
   }

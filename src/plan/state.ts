@@ -23,7 +23,7 @@ export function stateOf(templates: Templates, answers: Answers, tree: Tree): Tre
     format: FORMAT,
     templateVersion: templates.version,
     answers: sortKeys({ ...answers, integrations: chosen.map(({ name }) => name) }),
-    // The package manager writes its lockfile, so there is no blob to record.
+    // The package manager writes the lockfile, so no blob is recorded.
     files: sortKeys(Object.fromEntries([...files, [lockfile, { owner: "managed" }]])),
   };
   const bytes = Buffer.from(`${toJson(state)}\n`);

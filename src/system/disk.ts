@@ -59,6 +59,8 @@ export const disk: FileSystem = {
   },
   rename: async (from, to) => fs.renameSync(from, to),
   remove: async (path) => fs.removeSync(path),
+  // Everybody may make a junction on Windows; elsewhere the type means nothing.
+  linkFolder: async (folder, path) => fs.symlinkSync(folder, path, "junction"),
   removeEmptyFolder: async (folder) => {
     try {
       fs.rmdirSync(folder);
@@ -72,7 +74,7 @@ export const disk: FileSystem = {
 
 function firstMissing(path: string): string {
   const parent = dirname(path);
-  return fs.existsSync(parent) ? path : firstMissing(parent);
+  return fs.pathExistsSync(parent) ? path : firstMissing(parent);
 }
 
 function kindOf(stats: {

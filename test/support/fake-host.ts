@@ -1,6 +1,6 @@
 import type { Host } from "../../src/cli/host.ts";
 import { Report, type Screen } from "../../src/cli/report.ts";
-import { run } from "../../src/cli/run.ts";
+import { run } from "../../src/cli/main.ts";
 import type {
   CommandOptions,
   CommandResult,

@@ -129,6 +129,11 @@ export class MemoryDisk implements FileSystem {
     await this.#fs.rm(path, { recursive: true, force: true });
   }
 
+  async linkFolder(folder: string, path: string): Promise<void> {
+    this.#count();
+    await this.#fs.symlink(folder, path);
+  }
+
   async removeEmptyFolder(folder: string): Promise<void> {
     this.#count();
     if (this.volume.existsSync(folder) && this.volume.readdirSync(folder).length === 0) {
