@@ -3,7 +3,9 @@ import { commit } from "../apply/commit.ts";
 import { install } from "../apply/install.ts";
 import { entryNamed, type PackageManager } from "../catalog/manifest.ts";
 import { UserError } from "../errors.ts";
+import { type AcceptedFiles, acceptedAfter, withAccepted } from "../plan/accepted.ts";
 import { render } from "../plan/render.ts";
+import { STATE_FILE } from "../plan/state.ts";
 import type { Tree } from "../plan/tree.ts";
 import { planUpdate } from "../plan/update.ts";
 import type { ChangeReport, ChangeRequest, InstallResult, PlannedChange } from "./change-report.ts";
@@ -55,7 +57,8 @@ async function planChange(
   request: ChangeRequest,
   { restore = [] }: ServiceOptions,
 ): Promise<PlannedChange> {
-  const theirs = render(request.templates, request.answers);
+  const { accepted } = service.state;
+  const theirs = keepAccepted(render(request.templates, request.answers), accepted);
   const { base, unknown, files, obstacles } = await readFiles(host, service, theirs);
   const plan = planUpdate({
     base,
@@ -66,7 +69,26 @@ async function planChange(
     restore: new Set(restore.map(servicePath)),
     labels: { mine: "yours", theirs: `template ${request.templates.version}, ${request.command}` },
   });
-  return { ...request, service, plan, base, theirs };
+  const changes = plan.changes.map((planned) =>
+    planned.path === STATE_FILE && planned.after && accepted.size > 0
+      ? {
+          ...planned,
+          after: {
+            ...planned.after,
+            bytes: withAccepted(planned.after.bytes, acceptedAfter(accepted, files, theirs, plan)),
+          },
+        }
+      : planned,
+  );
+  return { ...request, service, plan: { ...plan, changes }, base, theirs };
+}
+
+/** A render whose state file still holds the accepted differences. */
+function keepAccepted(tree: Tree, accepted: AcceptedFiles): Tree {
+  const state = tree.get(STATE_FILE);
+  return state && accepted.size > 0
+    ? new Map(tree).set(STATE_FILE, { ...state, bytes: withAccepted(state.bytes, accepted) })
+    : tree;
 }
 
 function packageManagerOf({ answers, templates }: ChangeRequest): PackageManager {

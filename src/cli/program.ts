@@ -68,7 +68,11 @@ export const SERVICE_COMMANDS: readonly CommandEntry[] = [
   {
     name: "status",
     summary: "list what differs from the service's own answers",
-    options: [["--check", "end with 4 when anything differs"], DIRECTORY, JSON],
+    options: [
+      ["--check", "end with 4 when anything differs that is not accepted"],
+      DIRECTORY,
+      JSON,
+    ],
     load: async () => (await import("./drift.ts")).status,
   },
   {
@@ -77,6 +81,13 @@ export const SERVICE_COMMANDS: readonly CommandEntry[] = [
     summary: "show what differs, line by line",
     options: [DIRECTORY, JSON],
     load: async () => (await import("./drift.ts")).diff,
+  },
+  {
+    name: "accept",
+    argument: "[paths...]",
+    summary: "record differences as wanted; status --check passes over them",
+    options: [["--reason <text>", "why, for the readers of status"], DIRECTORY, DRY_RUN, JSON],
+    load: async () => (await import("./accept.ts")).accept,
   },
   {
     name: "undo",

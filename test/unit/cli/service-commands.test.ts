@@ -1,49 +1,12 @@
 import { describe, expect, it } from "vitest";
 
-import { render } from "../../../src/plan/render.ts";
 import type { Templates } from "../../../src/catalog/templates.ts";
 import { UserError } from "../../../src/errors.ts";
-import { FakeCommands, FakePrompter, type FakeRun, runFake } from "../../support/fake-host.ts";
+import { FakeCommands, FakePrompter, type FakeRun } from "../../support/fake-host.ts";
 import { FakeProcesses } from "../../support/fake-processes.ts";
 import { MemoryDisk } from "../../support/memory-disk.ts";
-import { answersWith, templatesWithFixture } from "../../support/templates.ts";
-
-const ROOT = "/home/demo-service";
-const fixture = async () => templatesWithFixture;
-
-/** A service on a disk in memory, with these edits made to it. */
-function serviceDisk(integrations: string[] = [], edits: Record<string, string> = {}): MemoryDisk {
-  const tree = render(templatesWithFixture, answersWith({ integrations }));
-  const disk = new MemoryDisk();
-  for (const [path, { bytes, mode }] of tree) {
-    const target = `${ROOT}/${path}`;
-    disk.volume.mkdirSync(target.replace(/\/[^/]+$/, ""), { recursive: true });
-    disk.volume.writeFileSync(target, Buffer.from(bytes));
-    disk.volume.chmodSync(target, mode);
-  }
-  for (const [path, text] of Object.entries(edits)) {
-    disk.volume.writeFileSync(`${ROOT}/${path}`, text);
-    disk.volume.chmodSync(`${ROOT}/${path}`, 0o644);
-  }
-  return disk;
-}
-
-type Given = Parameters<typeof runFake>[1];
-
-async function run(args: string[], given: Given = {}): Promise<FakeRun> {
-  return await runFake(args, { cwd: ROOT, templates: fixture, disk: serviceDisk(), ...given });
-}
-
-/** The service's files with their modes, without what the commands keep for themselves. */
-function filesOf(disk: MemoryDisk): Record<string, string> {
-  const paths = disk.everything().filter((path) => !/\/$|\/\.fetch-service\//.test(path));
-  return Object.fromEntries(
-    paths.map((path) => {
-      const mode = disk.volume.statSync(path).mode & 0o777;
-      return [path, `${mode.toString(8)} ${disk.text(path)}`];
-    }),
-  );
-}
+import { filesOf, type Given, ROOT, run, serviceDisk } from "../../support/service-disk.ts";
+import { templatesWithFixture } from "../../support/templates.ts";
 
 /** The same without the modes, which a copied disk forgets. */
 function textsOf(disk: MemoryDisk): string[][] {
