@@ -179,7 +179,7 @@ await bundle.write({
       {
         name: "service",
         priority: 1,
-        test: /\/src\/(?:cli\/(?:open-service|change|change-report)|apply|catalog\/changelog|plan\/(?!compile))|\/(?:semver|diff|node-diff3)\//,
+        test: /\/src\/(?:cli\/(?:open-service|change|change-report|drift)|apply|catalog\/changelog|plan\/(?!compile))|\/(?:semver|diff|node-diff3)\//,
       },
     ],
   },

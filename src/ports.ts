@@ -46,6 +46,8 @@ export interface CommandOptions {
   /** Ends the command when aborted; its result then comes as usual. */
   signal?: AbortSignal;
   onLine?: (line: string) => void;
+  /** What the program reads; else its input is empty. */
+  input?: string;
 }
 
 export interface CommandResult {

@@ -380,7 +380,6 @@ describe("an interruption", () => {
 
 describe("git", () => {
   it.each([
-    ["git rev-parse", { exitCode: 0 }, "already inside a repository"],
     ["git rev-parse", { exitCode: undefined, found: false }, "git is not on this machine"],
     ["GIT_AUTHOR_IDENT", { exitCode: 128 }, "no user.name and user.email"],
     ["commit", { exitCode: 1, output: "fatal: no" }, "git said: fatal: no"],

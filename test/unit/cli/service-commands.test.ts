@@ -341,7 +341,9 @@ describe("update", () => {
     const blind = await run(["update", "--dry-run"], { ...lost, disk });
     expect(blind.out).toContain("what the template once wrote here is lost");
     const old = serviceDisk().text(`${ROOT}/Dockerfile`);
-    commands.captured[`git cat-file blob ${id}`] = Buffer.from(old);
+    commands.captured["git cat-file --batch"] = Buffer.from(
+      `${id} blob ${Buffer.byteLength(old)}\n${old}\n`,
+    );
     const { out } = await run(["update"], { ...lost, disk });
     expect(out).toContain("both of you changed the same lines");
   });
