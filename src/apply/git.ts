@@ -1,4 +1,6 @@
-import type { CommandResult, CommandRunner } from "../ports.ts";
+import { dirname, join } from "node:path";
+
+import type { CommandResult, CommandRunner, FileSystem } from "../ports.ts";
 
 /** What became of the repository, and, if there is none, why. */
 export type GitOutcome =
@@ -30,7 +32,7 @@ export async function initRepository(
   if (!inside.found) {
     return { status: "skipped", reason: "git is not on this machine" };
   }
-  if (inside.exitCode === 0 && !(await isIgnored(commands, cwd, signal))) {
+  if (inside.exitCode === 0 && !(await isIgnored(commands, cwd, cwd, signal))) {
     return { status: "skipped", reason: "this is already inside a repository" };
   }
   const started = await firstFailure(git, [
@@ -51,14 +53,32 @@ export async function initRepository(
   return failed ? { status: "initialised", reason: reasonOf(failed) } : { status: "committed" };
 }
 
-/** Whether the repository around a folder ignores it, as one of a home folder's settings does. */
+/** Finds the repository that a new folder will be in: the nearest above it that does not ignore it. */
+export async function findRepository(
+  { fs, commands, signal }: { fs: FileSystem; commands: CommandRunner; signal: AbortSignal },
+  folder: string,
+): Promise<string | undefined> {
+  for (let above = folder; ; above = dirname(above)) {
+    if ((await fs.kindOf(join(above, ".git"))) !== "nothing") {
+      const ignored = above !== folder && (await isIgnored(commands, above, folder, signal));
+      return ignored ? undefined : above;
+    }
+    if (dirname(above) === above) {
+      return undefined;
+    }
+  }
+}
+
+/** Whether a repository ignores a folder, as one of a home folder's settings does. */
 async function isIgnored(
   commands: CommandRunner,
+  cwd: string,
   folder: string,
   signal: AbortSignal,
 ): Promise<boolean> {
   const args = ["check-ignore", "--quiet", "--no-index", folder];
-  const result = await commands.run("git", args, { cwd: folder, env: HARMLESS, signal });
+  const result = await commands.run("git", args, { cwd, env: HARMLESS, signal });
+  signal.throwIfAborted();
   return result.exitCode === 0;
 }
 

@@ -24,7 +24,8 @@ export class FakeCommands implements CommandRunner {
   onRun: (line: string, options: CommandOptions) => void = () => undefined;
 
   constructor(scripts: Record<string, Partial<CommandResult>> = {}) {
-    this.scripts = { "git rev-parse": { exitCode: 128 }, ...scripts };
+    const nowhere = { "git rev-parse": { exitCode: 128 }, "check-ignore": { exitCode: 1 } };
+    this.scripts = { ...nowhere, ...scripts };
   }
 
   async run(program: string, args: readonly string[], options: CommandOptions) {

@@ -247,7 +247,7 @@ describe("questions", () => {
     expect(code).toBe(0);
     expect(prompter.refusals).toEqual([
       expect.stringContaining("lowercase letters"),
-      expect.stringContaining("a folder that is not empty"),
+      expect.stringContaining("is not empty: it holds file"),
       expect.stringContaining("from 1024 to 65535"),
       expect.stringContaining("another port than the API's"),
     ]);
