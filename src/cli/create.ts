@@ -100,17 +100,17 @@ interface Wanted {
 async function askOptions(
   host: Host,
   asked: boolean,
-  { install, git, verify, dryRun }: Pick<CreateOptions, "verify" | "dryRun"> & Wanted,
+  wanted: Pick<CreateOptions, "verify" | "dryRun"> & Wanted,
 ) {
-  if (!asked || dryRun) {
-    return { install: install ?? true, git: git ?? true };
+  if (!asked || wanted.dryRun) {
+    return { install: wanted.install ?? true, git: wanted.git ?? true };
   }
   const prompter = await host.prompter();
   const yesOrNo = async (given: boolean | undefined, message: string) =>
     given ?? (await prompter.confirm({ message, default: true }));
   return {
-    install: verify || (await yesOrNo(install, "Install the dependencies?")),
-    git: await yesOrNo(git, "Make a git repository?"),
+    install: wanted.verify || (await yesOrNo(wanted.install, "Install the dependencies?")),
+    git: await yesOrNo(wanted.git, "Make a git repository?"),
   };
 }
 

@@ -61,6 +61,8 @@ describe("a service inside a workspace", () => {
     expect(out).toMatch(
       / {2}add to \.\.\/\.\.\/pnpm-workspace\.yaml: allowBuilds: .*core-js: false/,
     );
+    // Which it needs before the first install.
+    expect(commands.calls).not.toContain("pnpm install");
     expect((await status(disk)).code).toBe(0);
   });
 
