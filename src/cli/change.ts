@@ -29,7 +29,7 @@ export async function change(
   const { changes, conflicts } = planned.plan;
   if (options.dryRun) {
     report.planned(planned);
-    return 0;
+    return options.check && conflicts.length > 0 ? WITH_CONFLICTS : 0;
   }
   if (changes.length > 0) {
     if (request.asked) {

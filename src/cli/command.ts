@@ -22,6 +22,7 @@ export interface ServiceOptions {
   directory?: string;
   restore?: string[];
   check?: boolean;
+  forceFiles?: boolean;
   reason?: string;
   install?: boolean;
   dryRun?: boolean;

@@ -43,6 +43,14 @@ describe("add-integration", () => {
     expect(disk.text(`${ROOT}/.fetch-service/undo/journal`)).toContain("add-integration postbox");
   });
 
+  it("foresees conflicts, and exits with 3 when asked to", async () => {
+    const disk = serviceDisk([], { "package.json": "mine\n" });
+    const args = ["add-integration", "postbox", "--dry-run"];
+    expect((await run(args, { disk })).code).toBe(0);
+    expect((await run([...args, "--check"], { disk })).code).toBe(3);
+    expect((await run([...args, "--check"])).code).toBe(0);
+  });
+
   it("does nothing the second time, and exits with 0", async () => {
     const disk = serviceDisk(["postbox"]);
     const { code, out, commands } = await run(["add-integration", "postbox"], { disk });
@@ -686,6 +694,7 @@ describe("undo", () => {
       undone: {
         command: "add-integration postbox",
         changes: expect.arrayContaining([{ path: "package.json", kind: "update" }]),
+        kept: [],
       },
       installed: true,
       nextSteps: [],
@@ -698,6 +707,20 @@ describe("undo", () => {
       nextSteps: ["npm install"],
       error: { code: "INSTALL_FAILED" },
     });
+  });
+
+  it("names what changed since, and takes back the rest on request", async () => {
+    const disk = serviceDisk();
+    await run(["add-integration", "postbox"], { disk });
+    disk.volume.writeFileSync(`${ROOT}/README.md`, "edited\n");
+    const refused = await run(["undo"], { disk });
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain("so nothing was undone:\n  README.md\nhint: undo --force-files");
+    const { code, out } = await run(["undo", "--force-files"], { disk });
+    expect(code).toBe(0);
+    expect(out).toContain("- README.md changed since, and stays as it is\n");
+    expect(disk.text(`${ROOT}/README.md`)).toBe("edited\n");
+    expect(disk.text(`${ROOT}/.fetch-service.json`)).not.toContain("postbox");
   });
 
   it("prints what it would do", async () => {
