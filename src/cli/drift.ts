@@ -1,6 +1,7 @@
 import { createTwoFilesPatch } from "diff";
 import semver from "semver";
 
+import { visible } from "../answers/text.ts";
 import { changesBetween } from "../catalog/changelog.ts";
 import { UserError } from "../errors.ts";
 import { isAccepted } from "../plan/accepted.ts";
@@ -169,8 +170,10 @@ export function isAmong(path: string, wanted: readonly string[]): boolean {
 
 function patchOf({ once, mine, unknown }: DriftReading, { path, kind }: Drift): string {
   const [before, after] = [once.get(path)?.bytes, mine.get(path)?.bytes];
-  const to = after ? path : "/dev/null";
-  const inWords = (words: string) => `--- template/${path}\n+++ ${to}\n${words}\n`;
+  // A name is one line of the patch, whatever is in it.
+  const name = visible(path);
+  const to = after ? name : "/dev/null";
+  const inWords = (words: string) => `--- template/${name}\n+++ ${to}\n${words}\n`;
   if (kind === "mode") {
     return inWords("the mode differs");
   }
@@ -183,7 +186,7 @@ function patchOf({ once, mine, unknown }: DriftReading, { path, kind }: Drift): 
   }
   // Line ends do not count as a difference, so they are shown as the user has them.
   const written = after ? restyle(plain(old), old, own, old) : old;
-  const patch = createTwoFilesPatch(`template/${path}`, to, written, own, "", "");
+  const patch = createTwoFilesPatch(`template/${name}`, to, written, own, "", "");
   // The library begins with a line of equal signs, which git does not print.
   return patch.replace(/^=+\n/, "").replaceAll(/^(---|\+\+\+) (.*?)\t?$/gm, "$1 $2");
 }

@@ -71,6 +71,7 @@ async function realScreen(): Promise<Screen> {
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    terminal: process.stdout.isTTY,
     moving: process.stderr.isTTY && process.env["TERM"] !== "dumb",
     paint: await realPaint(),
   };

@@ -55,7 +55,7 @@ export function acceptedAfter(
 
 /** A state file with these accepted differences in place of those that it has. */
 export function withAccepted(stateFile: Uint8Array, accepted: AcceptedFiles): Uint8Array {
-  const text = decode(stateFile) ?? "";
+  const text = (decode(stateFile) ?? "").replace(/^\uFEFF/, "");
   const { accepted: _, ...state } = JSON.parse(text) as Record<string, unknown>;
   const entries = [...accepted].sort(([a], [b]) => (a < b ? -1 : 1));
   const data = entries.length > 0 ? { ...state, accepted: Object.fromEntries(entries) } : state;

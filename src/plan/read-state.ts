@@ -54,7 +54,8 @@ export function readState(bytes: Uint8Array | undefined): State {
       "go to a service's folder or name it with --directory; `adopt` rebuilds a lost file",
     );
   }
-  const data = parse(decode(bytes));
+  // Some editors of Windows begin a file with a byte order mark.
+  const data = parse(decode(bytes)?.replace(/^\uFEFF/, ""));
   const { format } = data;
   if (typeof format === "number" && format > FORMAT) {
     throw new UserError(

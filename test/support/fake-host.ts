@@ -149,6 +149,7 @@ export async function runFake(
     disk?: MemoryDisk;
     commands?: FakeCommands;
     prompter?: Prompter;
+    terminal?: boolean;
     input?: string;
   } = {},
 ): Promise<FakeRun> {
@@ -157,6 +158,7 @@ export async function runFake(
   const screen: Screen = {
     out: (text) => void (printed.out += text),
     err: (text) => void (printed.err += text),
+    terminal: given.terminal ?? false,
     moving: false,
     paint: { cyan: String, dim: String, green: String, red: String },
   };

@@ -320,7 +320,8 @@ describe("an install that fails", () => {
       const commands = new FakeCommands({ [`${name} install`]: { exitCode: 1, output } });
       const flags = ["my-service", "--yes", "--package-manager", packageManager];
       const { err } = await runFake(flags, { commands });
-      expect(err).toContain(`${name} install failed (exit code 1):\n${wanted.join("\n")}\nhint: `);
+      const shown = wanted.map((line) => line.replace(/^(?=\S)/, "  "));
+      expect(err).toContain(`${name} install failed (exit code 1):\n${shown.join("\n")}\nhint: `);
     },
   );
 
