@@ -817,6 +817,22 @@ describe("native routes with schemas", () => {
     );
   });
 
+  test("zod, asynchronously and with attachValidation", async () => {
+    const body = z.object({ name: z.string().transform(async (name) => name.toUpperCase()) });
+    await using app = await serve((it) => {
+      it.post("/later", { schema: { body } }, async (request) => request.body);
+      it.post("/attached", { schema: { body }, attachValidation: true }, async (request) => ({
+        message: request.validationError?.message,
+      }));
+    });
+    const post = { method: "POST", url: "/later" };
+    expect((await app.inject({ ...post, payload: { name: "a" } })).json()).toEqual({ name: "A" });
+    const refused = await app.inject({ ...post, payload: {} });
+    expect(errorOf(refused).details).toMatchObject([{ field: "body.name" }]);
+    const attached = await app.inject({ ...post, url: "/attached", payload: {} });
+    expect(attached.json()).toEqual({ message: "Request validation failed" });
+  });
+
   test("JSON schema, as plugins use it", async () => {
     await using app = await serve((it) => {
       it.post(

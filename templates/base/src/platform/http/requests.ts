@@ -106,6 +106,8 @@ export class Exchange implements RequestContext, TracePosition {
   route = "";
   /** What was thrown, when the answer is a 5xx. */
   error: unknown = undefined;
+  /** Bytes of the request's body as announced, Infinity in chunks; asked early, as Fastify may be told of none. */
+  readonly bodyLength: number;
   /** Bytes of the answer's body so far. */
   bytesSent = 0;
   /** Its url is a path with its query or `*`; undefined when the client sent something else. */
@@ -113,6 +115,8 @@ export class Exchange implements RequestContext, TracePosition {
   /** Asked for early: a socket that is closed does not know it any longer. */
   readonly #address: string;
   readonly #shared: Shared;
+  /** Whether a Connection header of the framework is left out: Fastify closes after each body that it refuses. */
+  ownsConnection = false;
   /** Its index among the open exchanges. */
   index = 0;
   #isOver = false;
@@ -123,6 +127,7 @@ export class Exchange implements RequestContext, TracePosition {
     (req as Tagged)[EXCHANGE] = this;
     this.#shared = shared;
     this.#address = addressOf(req.socket);
+    this.bodyLength = bodyLength(req);
     const target = req.url ?? "/";
     req.url = originForm(target);
     this.path = pathOf(req.url ?? target);
@@ -172,6 +177,13 @@ export class Exchange implements RequestContext, TracePosition {
     return this.#shared.closing;
   }
 
+  /** Counts a piece of the answer's body. */
+  countBytes(chunk: unknown): void {
+    if (this.req.method === "HEAD") return;
+    if (typeof chunk === "string") this.bytesSent += Buffer.byteLength(chunk);
+    else this.bytesSent += (chunk as Uint8Array | null | undefined)?.byteLength ?? 0;
+  }
+
   /** The request is over: logged, counted, and its span ended. Only the first call counts. */
   end(status: number): void {
     if (this.#isOver) return;
@@ -209,18 +221,20 @@ function trackedClasses(): TrackedClasses {
       const { exchange } = this;
       if (exchange === undefined) return super.writeHead(status, reason as never, given as never);
       if (exchange.isClosing || endsConnection(this.req)) this.shouldKeepAlive = false;
+      // Node says it by itself, but not after a removeHeader("connection"), as Fastify's errors need one.
+      if (!this.shouldKeepAlive) this.setHeader("Connection", "close");
       const own = exchange.headers;
       if (typeof reason === "string") {
-        return super.writeHead(status, reason, withOwn(own, given as OutgoingHttpHeaders));
+        return super.writeHead(status, reason, withOwn(exchange, given as OutgoingHttpHeaders));
       }
       const headers = (reason ?? given) as OutgoingHttpHeaders | undefined;
-      if (headers !== undefined) return super.writeHead(status, withOwn(own, headers));
+      if (headers !== undefined) return super.writeHead(status, withOwn(exchange, headers));
       for (let at = 0; at < own.length; at += 2) this.setHeader(own[at]!, own[at + 1]!);
       return super.writeHead(status);
     }
 
     override write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
-      if (this.exchange !== undefined) this.exchange.bytesSent += lengthOf(chunk);
+      this.exchange?.countBytes(chunk);
       return super.write(chunk, encoding as BufferEncoding, callback as () => void);
     }
 
@@ -230,7 +244,7 @@ function trackedClasses(): TrackedClasses {
       if (isStillSending(this.req)) {
         endAfterBody(this, chunk, encoding, callback, (done) => super.end(done));
       } else {
-        exchange.bytesSent += lengthOf(chunk);
+        exchange.countBytes(chunk);
         super.end(chunk, encoding as never, callback as never);
       }
       exchange.end(this.destroyed ? CLIENT_LEFT : this.statusCode);
@@ -254,25 +268,32 @@ function trackedClasses(): TrackedClasses {
 
 /** The headers of an answer after those that all answers have, which win. */
 function withOwn(
-  own: readonly string[],
+  { headers: own, ownsConnection }: Exchange,
   given: OutgoingHttpHeaders | HeaderList | undefined,
 ): OutgoingHttpHeader[] {
   const all: OutgoingHttpHeader[] = own.slice();
   if (Array.isArray(given)) {
     const pairs = Array.isArray(given[0]) ? given.flat() : given;
-    for (let at = 0; at < pairs.length; at += 2) add(all, String(pairs[at]), pairs[at + 1]);
+    for (let at = 0; at < pairs.length; at += 2)
+      add(all, String(pairs[at]), pairs[at + 1], ownsConnection);
   } else {
     const headers = given as OutgoingHttpHeaders;
-    for (const name in headers) add(all, name, headers[name]);
+    for (const name in headers) add(all, name, headers[name], ownsConnection);
   }
   return all;
 }
 
 const OWN_NAMES = new Set(["x-request-id", "x-correlation-id", "x-content-type-options"]);
 
-function add(all: OutgoingHttpHeader[], name: string, value: OutgoingHttpHeader | undefined): void {
+function add(
+  all: OutgoingHttpHeader[],
+  name: string,
+  value: OutgoingHttpHeader | undefined,
+  ownsConnection: boolean,
+): void {
   // All of them begin with an x, and few others do.
   if ((name[0] === "x" || name[0] === "X") && OWN_NAMES.has(name.toLowerCase())) return;
+  if (ownsConnection && name === "connection") return;
   all.push(name, value!);
 }
 
@@ -485,23 +506,27 @@ function refusalOf(req: IncomingMessage): AppError | undefined {
   });
 }
 
-function lengthOf(chunk: unknown): number {
-  if (typeof chunk === "string") return Buffer.byteLength(chunk);
-  return (chunk as Uint8Array | undefined)?.byteLength ?? 0;
-}
-
 /** Whether the client has not sent all of its body yet. */
 function isStillSending(req: IncomingMessage): boolean {
-  if (req.complete || req.readableEnded) return false;
-  const { "content-length": length = "0", "transfer-encoding": encoding } = req.headers;
-  return encoding !== undefined || length !== "0";
+  return !req.complete && !req.readableEnded && announcedLength(req) > 0;
+}
+
+function announcedLength(req: IncomingMessage): number {
+  return exchangeOf(req)?.bodyLength ?? bodyLength(req);
+}
+
+function bodyLength({ headers }: IncomingMessage): number {
+  return headers["transfer-encoding"] === undefined
+    ? Number(headers["content-length"] ?? 0)
+    : Infinity;
 }
 
 /** Whether so much of the body may be on its way that its connection is not worth keeping. */
 function endsConnection(req: IncomingMessage): boolean {
   if (!isStillSending(req)) return false;
   if ((req as { expecting?: unknown }).expecting !== undefined) return true;
-  return Number(req.headers["content-length"] ?? 0) > LINGER_BYTES;
+  const length = announcedLength(req);
+  return length > LINGER_BYTES && length !== Infinity;
 }
 
 /**

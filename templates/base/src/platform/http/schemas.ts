@@ -153,3 +153,36 @@ function isZodText(issue: z.core.$ZodIssue): boolean {
 function cut(text: string): string {
   return text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT - 1).toWellFormed()}…`;
 }
+/** Checks of a request's parts. */
+export type PartChecks = readonly { part: Part; check: (given: unknown) => unknown }[];
+
+/** The checks of those parts that have a zod schema, in the order in which they are made. */
+export function partChecks(schemas: Partial<Record<Part, unknown>>): PartChecks {
+  return (["params", "body", "query", "headers"] as const).flatMap((part) => {
+    const schema = schemas[part];
+    return schema instanceof z.ZodType ? [{ part, check: checkerOf(part, schema) }] : [];
+  });
+}
+
+/**
+ * Checks the parts of a request, and puts what the schemas make of them in their place.
+ * @returns a promise only where a schema is asynchronous.
+ * @throws {AppError} with what is wrong with the first part that is refused.
+ */
+export function checkParts(
+  checks: PartChecks,
+  parts: Record<Part, unknown>,
+  first = 0,
+): void | Promise<void> {
+  for (let at = first; at < checks.length; at += 1) {
+    const { part, check } = checks[at]!;
+    const checked = check(parts[part]);
+    if (checked instanceof Promise) {
+      return checked.then((value) => {
+        parts[part] = value;
+        return checkParts(checks, parts, at + 1);
+      });
+    }
+    parts[part] = checked;
+  }
+}

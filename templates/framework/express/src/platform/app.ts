@@ -35,7 +35,8 @@ import { readJson } from "./http/json-body.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import type { Platform } from "./http/platform.ts";
 import { MAX_PARAM_LENGTH, notFound, notFoundOr405, pathMalformed } from "./http/refusals.ts";
-import { checkerOf, type Part } from "./http/schemas.ts";
+import { exchangeOf } from "./http/requests.ts";
+import { checkerOf, checkParts, type Part, partChecks } from "./http/schemas.ts";
 import { normalTarget } from "./http/target.ts";
 import type { Method, Route } from "./route.ts";
 
@@ -80,7 +81,10 @@ export function createExpress(platform: Platform): App {
       // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 passes rejections on
       app.get(page.path, async (req, res) => {
         const { status, headers, body } = await page.answer(req.headers["if-none-match"]);
-        res.writeHead(status, headers).end(body);
+        res.statusCode = status;
+        for (const name in headers) res.setHeader(name, headers[name]!);
+        if (body !== undefined) res.setHeader("Content-Length", body.length);
+        res.end(body);
       });
     }
   }
@@ -128,6 +132,9 @@ export async function mount(app: App): Promise<Mounted> {
   if (platform === undefined) throw new Error("createApp must return the app of createExpress");
   // As a layer, because Express has an answer of its own to an OPTIONS that no layer takes.
   app.use((req) => {
+    const exchange = exchangeOf(req);
+    // A route that was tried, and left it to others.
+    if (exchange !== undefined) exchange.route = "";
     throw notFoundOr405(req.method, allowedMethods(app, req.path));
   });
   app.use(answerErrors(platform));
@@ -146,29 +153,17 @@ function answerErrors({ requests }: Platform): ErrorRequestHandler {
 function toHandler(compiled: CompiledRoute): RequestHandler {
   const { route, readsJson, hasDependencies } = compiled;
   const hasParams = route.path.includes("{");
-  const checks = (["params", "body", "query", "headers"] as const).flatMap((part) => {
-    const schema: z.ZodType | undefined = part === "body" && !readsJson ? undefined : route[part];
-    return schema === undefined ? [] : [{ part, check: checkerOf(part, schema) }];
-  });
-
-  function checkAll(parts: RequestParts, from = 0): void | Promise<void> {
-    for (let index = from; index < checks.length; index++) {
-      const { part, check } = checks[index]!;
-      const checked = check(parts[part]);
-      if (checked instanceof Promise) {
-        return checked.then((later: unknown) => {
-          parts[part] = later;
-          return checkAll(parts, index + 1);
-        });
-      }
-      parts[part] = checked;
-    }
-  }
+  const { params, query, headers, body } = route;
+  const checks = partChecks({ params, query, headers, body: readsJson ? body : undefined });
 
   return (req, res, next) => {
     if (hasParams && Object.values(req.params).some(isTooLong)) return next();
-    const { params, headers } = req;
-    const parts: RequestParts = { params, query: req.query, headers, body: undefined };
+    const parts: RequestParts = {
+      params: req.params,
+      query: req.query,
+      headers: req.headers,
+      body: undefined,
+    };
     const fail = (thrown: unknown): void => next(asError(thrown));
     const answer = (depends: unknown): void => {
       const given = compiled.run(parts, depends, req, res);
@@ -177,7 +172,7 @@ function toHandler(compiled: CompiledRoute): RequestHandler {
     };
     try {
       if (!readsJson && !hasDependencies) {
-        const checking = checkAll(parts);
+        const checking = checkParts(checks, parts);
         if (checking instanceof Promise) checking.then(answer).catch(fail);
         else answer(undefined);
         return;
@@ -194,7 +189,7 @@ function toHandler(compiled: CompiledRoute): RequestHandler {
         : undefined;
       // A middleware may have read it already, as `express.json()` does.
       if (readsJson) input.body = req.body === undefined ? await readJson(req) : req.body;
-      await checkAll(input);
+      await checkParts(checks, input);
       return depends;
     }
   };

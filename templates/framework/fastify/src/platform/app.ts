@@ -22,6 +22,7 @@ import {
 } from "./http/declared-route.ts";
 import { documentationPages, type Page } from "./http/docs.ts";
 import {
+  addChecks,
   documentedRoute,
   FailureLog,
   schemaCompilers,
@@ -100,13 +101,12 @@ export async function createFastify(platform: Platform): Promise<App> {
     const error = toFastifyError(thrown);
     if (exchange !== undefined) {
       exchange.error = thrown;
+      exchange.ownsConnection = true;
       exchange.route ||= routeNames.get(request.routeOptions.url ?? "") ?? "";
     }
     logFailure(log, thrown, error, reply.raw.destroyed);
-    for (const name of BODY_HEADERS) void reply.removeHeader(name);
-    // Whether the connection goes on is decided where the rest of a body is read.
+    for (const name of BODY_HEADERS) if (reply.hasHeader(name)) void reply.removeHeader(name);
     void reply
-      .removeHeader("connection")
       .code(error.status)
       .headers(error.headers)
       .type("application/json")
@@ -121,8 +121,10 @@ export async function createFastify(platform: Platform): Promise<App> {
     app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
   }
   app.decorateRequest("dependencyValues", undefined);
-  app.addHook("onRoute", ({ method, url, prefix, schema, config }) => {
+  app.addHook("onRoute", (options) => {
+    const { method, url, prefix, schema, config } = options;
     const { declared } = config ?? {};
+    addChecks(options);
     const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
     // That of @fastify/cors is no route to a reader of metrics.
     if (url !== "*" || method !== "OPTIONS") routeNames.set(url, path);
@@ -232,6 +234,7 @@ function toRoute(compiled: CompiledRoute): RouteOptions {
       ...(compiled.readsJson && { body }),
     },
     onRequest: [
+      ...(body === undefined ? [ignoreBody] : []),
       ...(route.path.includes("*") ? [dropStars] : []),
       ...(route.path.includes("{") ? [refuseEmptyParams] : []),
       ...(hasDependencies
@@ -259,6 +262,14 @@ function asIs(text: unknown): string {
 
 function dropStars(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
   request.params = withoutStars(request.params as object);
+  done();
+}
+
+/** Where a route declares no body, Fastify would refuse one of a type that it does not know. */
+function ignoreBody({ raw }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  delete raw.headers["content-type"];
+  delete raw.headers["content-length"];
+  delete raw.headers["transfer-encoding"];
   done();
 }
 

@@ -8,6 +8,7 @@ import {
   type FastifyServerOptions,
   type FastifyTypeProvider,
   LogController,
+  type RouteOptions,
 } from "fastify";
 import { z } from "zod";
 import { AppError, logFailure, toAppError } from "../errors.ts";
@@ -16,7 +17,7 @@ import type { Operation } from "./openapi.ts";
 import { parsePath } from "./path.ts";
 import { bodyMalformed, bodyNotJson, bodyTooLarge, notFound, pathMalformed } from "./refusals.ts";
 import { exchangeOf } from "./requests.ts";
-import { checkerOf, encoderOf, type Part } from "./schemas.ts";
+import { checkParts, encoderOf, partChecks } from "./schemas.ts";
 
 /** Of all that Fastify logs of a request, only what nothing else tells: the access log is the platform's. */
 export class FailureLog extends LogController {
@@ -42,36 +43,16 @@ export interface ZodTypeProvider extends FastifyTypeProvider {
   serializer: this["schema"] extends z.ZodType ? z.input<this["schema"]> : unknown;
 }
 
-/** Fastify's names of the parts of a request. */
-const PARTS: Record<string, Part> = {
-  params: "params",
-  querystring: "query",
-  query: "query",
-  headers: "headers",
-  body: "body",
-};
-
 type Compilers = NonNullable<
   NonNullable<FastifyServerOptions["schemaController"]>["compilersFactory"]
 >;
 
-/** Zod schemas are checked by zod, in both directions; JSON schemas, as plugins use them, as Fastify does by itself. */
+/** Zod schemas are checked by `addChecks` and written here; JSON schemas, as plugins use them, as Fastify does by itself. */
 export const schemaCompilers: Compilers = {
   buildValidator(schemas, options) {
     const fallback = ajvCompiler()(schemas, options);
-    return ((route: unknown) => {
-      const { schema, httpPart } = route as { schema: unknown; httpPart?: string };
-      if (!isZod(schema)) return fallback(route as never) as never;
-      const check = checkerOf(PARTS[httpPart ?? ""] ?? "body", schema);
-      return (data: unknown) => {
-        try {
-          const value = data === null ? checkNull(check) : check(data);
-          return value instanceof Promise ? value.then((later) => replace(data, later)) : { value };
-        } catch (error) {
-          return { error: error as Error };
-        }
-      };
-    }) as never;
+    return ((route: { schema: unknown }) =>
+      isZod(route.schema) ? () => true : fallback(route as never)) as never;
   },
   buildSerializer(schemas, options) {
     const fallback = stringifyCompiler()(schemas, options);
@@ -79,29 +60,36 @@ export const schemaCompilers: Compilers = {
   },
 };
 
-/** Fastify says null where there is no body: it is one only to a schema that takes null. */
-function checkNull(check: (given: unknown) => unknown): unknown {
-  const missing = (): unknown => check(undefined);
-  try {
-    const value = check(null);
-    return value instanceof Promise ? value.catch(missing) : value;
-  } catch {
-    return missing();
-  }
-}
-
-/** Fastify waits for a check, but does not take a value from it: what was sent becomes what the schema makes of it. */
-function replace(given: unknown, checked: unknown): void {
-  if (Object.is(given, checked)) return;
-  if (!isObject(given) || !isObject(checked) || Array.isArray(given) !== Array.isArray(checked)) {
-    throw new TypeError("a schema that waits has to give an object for an object");
-  }
-  for (const name of Object.keys(given)) delete given[name];
-  Object.assign(given, checked, Array.isArray(checked) ? { length: checked.length } : {});
-}
-
-function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null;
+/**
+ * Has a route's zod schemas checked, in a hook right before Fastify's own validation, which takes a body that is not there
+ * for null, and drops what an asynchronous schema makes of its input.
+ */
+export function addChecks(options: RouteOptions): void {
+  const { schema = {}, preValidation = [], attachValidation = false } = options;
+  const { params, querystring: query, headers, body } = schema;
+  const checks = partChecks({ params, query, headers, body });
+  if (checks.length === 0) return;
+  options.preValidation = [
+    ...[preValidation].flat(),
+    (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
+      const end = (error?: unknown): void => {
+        if (attachValidation && error !== undefined) request.validationError = error as never;
+        done(attachValidation ? undefined : (error as Error | undefined));
+      };
+      let checking: void | Promise<void>;
+      try {
+        checking = checkParts(checks, request);
+      } catch (error) {
+        return end(error);
+      }
+      if (checking === undefined) return end();
+      // Outside of the promise, so that what a later hook throws is not taken for a refusal.
+      checking.then(
+        () => setImmediate(end),
+        (error) => setImmediate(end, error),
+      );
+    },
+  ] as never;
 }
 
 function isZod(schema: unknown): schema is z.ZodType {
