@@ -22,6 +22,8 @@ export interface FileSystem {
   writeDurably(path: string, bytes: Uint8Array, mode: number): Promise<void>;
   /** Sets exactly these permission bits, whatever the umask is. */
   setMode(path: string, mode: number): Promise<void>;
+  /** Gives a file the owner of another; nothing happens unless this process is root's. */
+  copyOwner(from: string, to: string): Promise<void>;
   /** Makes what was made, renamed and removed in a folder survive a loss of power. */
   syncFolder(folder: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
@@ -48,6 +50,8 @@ export interface CommandOptions {
   /** Ends the command when aborted; its result then comes as usual. */
   signal?: AbortSignal;
   onLine?: (line: string) => void;
+  /** What the program reads; else its input is empty. */
+  input?: string;
 }
 
 export interface CommandResult {

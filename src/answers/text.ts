@@ -6,6 +6,20 @@ export function show(value: unknown): string {
   return text.length > SHOWN_LENGTH ? `${text.slice(0, SHOWN_LENGTH).toWellFormed()}…` : text;
 }
 
+// Control characters, and what turns the direction of writing or hides: a file's name or a program's
+// output could move the cursor with them, forge a line of ours, or show another command than it is.
+const HIDDEN =
+  // oxlint-disable-next-line no-control-regex
+  /[\u0000-\u0008\u000A-\u001F\u007F-\u009F\u061C\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF]/g;
+
+/** A text as it may be printed, on one line: what a terminal would obey is spelled out. */
+export function visible(text: string): string {
+  return text.replace(
+    HIDDEN,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`,
+  );
+}
+
 /** The word that was probably meant, if one is near enough. */
 export function closest(text: string, words: readonly string[]): string | undefined {
   const near = words

@@ -79,6 +79,7 @@ async function prepare({ fs, signal }: CommitTools, request: Commit): Promise<vo
   await refuseChanged(fs, root, changes);
   await fs.remove(staging);
   await fs.makeFolder(staging);
+  await fs.copyOwner(root, staging);
   for (const [index, change] of changes.entries()) {
     signal.throwIfAborted();
     await stage(fs, root, index, change, undoes ?? false);
@@ -98,9 +99,12 @@ async function stage(
   { path, kind, before, after }: Change,
   exactly: boolean,
 ): Promise<void> {
+  // Run as root, a command leaves the files to whom they belong.
+  const owner = before ? join(root, path) : root;
   if (after) {
     const file = newFile(root, "staging", index);
     await fs.writeDurably(file, after.bytes, after.mode);
+    await fs.copyOwner(owner, file);
     // A new file gets the rights that this user gives to new files.
     if (kind === "update" || exactly) {
       await fs.setMode(file, after.mode);
@@ -109,6 +113,7 @@ async function stage(
   if (after && before) {
     const file = oldFile(root, "staging", index);
     await fs.writeDurably(file, await fs.readFile(join(root, path)), before.mode);
+    await fs.copyOwner(owner, file);
     await fs.setMode(file, before.mode);
   }
 }

@@ -29,10 +29,11 @@ export async function lock(
   await refuseUnsafe(fs, root, `${WORK_FOLDER}/${IGNORE}`);
   let own: string | undefined;
   for (let tries = 0; ; tries += 1) {
-    own ??= await makeEntry(fs, processes, folder);
+    own ??= await makeEntry(fs, processes, root);
     const other = await otherHolder(fs, processes, folder, own);
     if (other === undefined) {
       await fs.writeFile(join(folder, IGNORE), Buffer.from("*\n"), 0o644);
+      await fs.copyOwner(root, join(folder, IGNORE));
       const entry = own;
       return () => release(fs, folder, entry);
     }
@@ -48,11 +49,13 @@ export async function lock(
   }
 }
 
-async function makeEntry(fs: FileSystem, processes: Processes, folder: string): Promise<string> {
+async function makeEntry(fs: FileSystem, processes: Processes, root: string): Promise<string> {
+  const folder = join(root, WORK_FOLDER);
   const prefix = join(folder, `${PREFIX}${processes.machine}-${processes.pid}-`);
   for (;;) {
     await fs.makeFolder(folder);
     try {
+      await fs.copyOwner(root, folder);
       return await fs.makeUniqueFolder(prefix);
     } catch (error) {
       // Another run, which left nothing behind, has just removed the folder.

@@ -5,16 +5,24 @@ import { blobId } from "../plan/blob-id.ts";
 import type { FileSystem, Processes } from "../ports.ts";
 import { explainDisk } from "./explain.ts";
 import {
+  damaged,
   type Journal,
   newFile,
   oldFile,
+  type Phase,
   phaseFolder,
   readJournal,
   type Step,
   WORK_FOLDER,
 } from "./journal.ts";
 import { lock } from "./lock.ts";
-import { folderOf, refuseUnsafe, removeEmptyFolders } from "./safe-path.ts";
+import {
+  foldersAbove,
+  folderOf,
+  refuseElsewhere,
+  refuseUnsafe,
+  removeEmptyFolders,
+} from "./safe-path.ts";
 
 /** What was found half-done, and what became of it. */
 export interface Recovery {
@@ -62,12 +70,39 @@ export async function recover(
 export async function recoverLocked(fs: FileSystem, root: string): Promise<Recovery | undefined> {
   const decided = await readJournal(fs, root, "commit");
   if (decided) {
+    await refuseForged(fs, root, "commit", decided);
     return (await canFinish(fs, root, decided))
       ? await complete(fs, root, decided)
       : await takeBackAll(fs, root, decided);
   }
   const refused = await readJournal(fs, root, "rollback");
+  if (refused) {
+    await refuseForged(fs, root, "rollback", refused);
+  }
   return refused && (await rollBack(fs, root, refused));
+}
+
+/**
+ * Looks at everything before anything moves: the folder may come from somebody who wants files moved
+ * through a link, or a link, a pipe or a set-id program moved into place.
+ */
+async function refuseForged(
+  fs: FileSystem,
+  root: string,
+  phase: Phase,
+  { steps }: Journal,
+): Promise<void> {
+  for (const [index, { path }] of steps.entries()) {
+    await refuseElsewhere(fs, root, path);
+    for (const staged of [newFile(root, phase, index), oldFile(root, phase, index)]) {
+      const kind = await fs.kindOf(staged);
+      if (kind === "file") {
+        await fs.setMode(staged, await fs.modeOf(staged));
+      } else if (kind !== "nothing") {
+        throw damaged(root, phase);
+      }
+    }
+  }
 }
 
 /** Makes the changes that were decided on; when one cannot be made, takes all of them back. */
@@ -135,7 +170,7 @@ async function rollForward(fs: FileSystem, root: string, journal: Journal): Prom
 async function make(fs: FileSystem, root: string, index: number, step: Step): Promise<void> {
   const target = join(root, step.path);
   if (step.after) {
-    await fs.makeFolder(folderOf(root, step.path));
+    await makeFoldersAbove(fs, root, step.path);
     await fs.rename(newFile(root, "commit", index), target);
   } else {
     await fs.rename(target, oldFile(root, "commit", index));
@@ -180,7 +215,7 @@ async function takeBack(fs: FileSystem, root: string, index: number, step: Step)
   if (!step.before) {
     await fs.remove(join(root, step.path));
   } else if ((await fs.kindOf(old)) === "file") {
-    await fs.makeFolder(folderOf(root, step.path));
+    await makeFoldersAbove(fs, root, step.path);
     await fs.rename(old, join(root, step.path));
   }
 }
@@ -195,6 +230,16 @@ async function settle(fs: FileSystem, root: string, steps: readonly Step[]): Pro
   for (const folder of new Set(steps.map(({ path }) => folderOf(root, path)))) {
     if ((await fs.kindOf(folder)) === "folder") {
       await fs.syncFolder(folder);
+    }
+  }
+}
+
+/** Makes the folders that a file needs, which get the owner of the service. */
+async function makeFoldersAbove(fs: FileSystem, root: string, path: string): Promise<void> {
+  for (const folder of foldersAbove(path)) {
+    if ((await fs.kindOf(join(root, folder))) === "nothing") {
+      await fs.makeFolder(join(root, folder));
+      await fs.copyOwner(root, join(root, folder));
     }
   }
 }

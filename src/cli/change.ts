@@ -4,7 +4,9 @@ import { install } from "../apply/install.ts";
 import { styleForTeam } from "../apply/team-style.ts";
 import { entryNamed, type PackageManager } from "../catalog/manifest.ts";
 import { UserError } from "../errors.ts";
+import { type AcceptedFiles, acceptedAfter, withAccepted } from "../plan/accepted.ts";
 import { render } from "../plan/render.ts";
+import { STATE_FILE } from "../plan/state.ts";
 import type { Tree } from "../plan/tree.ts";
 import { planUpdate } from "../plan/update.ts";
 import type { ChangeReport, ChangeRequest, InstallResult, PlannedChange } from "./change-report.ts";
@@ -28,7 +30,7 @@ export async function change(
   const { changes, conflicts } = planned.plan;
   if (options.dryRun) {
     report.planned(planned);
-    return 0;
+    return options.check && conflicts.length > 0 ? WITH_CONFLICTS : 0;
   }
   if (changes.length > 0) {
     if (request.asked) {
@@ -57,7 +59,8 @@ async function planChange(
   request: ChangeRequest,
   { restore = [] }: ServiceOptions,
 ): Promise<PlannedChange> {
-  const rendered = render(request.templates, request.answers);
+  const { accepted } = service.state;
+  const rendered = keepAccepted(render(request.templates, request.answers), accepted);
   const { unknown, files, obstacles, ...reading } = await readFiles(host, service, rendered);
   const { base, theirs, findings } = await styleForTeam(
     host,
@@ -75,7 +78,26 @@ async function planChange(
     labels: { mine: "yours", theirs: `template ${request.templates.version}, ${request.command}` },
   });
   plan.findings.unshift(...findings);
-  return { ...request, service, plan, base, theirs };
+  const changes = plan.changes.map((planned) =>
+    planned.path === STATE_FILE && planned.after && accepted.size > 0
+      ? {
+          ...planned,
+          after: {
+            ...planned.after,
+            bytes: withAccepted(planned.after.bytes, acceptedAfter(accepted, files, theirs, plan)),
+          },
+        }
+      : planned,
+  );
+  return { ...request, service, plan: { ...plan, changes }, base, theirs };
+}
+
+/** A render whose state file still holds the accepted differences. */
+function keepAccepted(tree: Tree, accepted: AcceptedFiles): Tree {
+  const state = tree.get(STATE_FILE);
+  return state && accepted.size > 0
+    ? new Map(tree).set(STATE_FILE, { ...state, bytes: withAccepted(state.bytes, accepted) })
+    : tree;
 }
 
 function packageManagerOf({ answers, templates }: ChangeRequest): PackageManager {

@@ -22,6 +22,8 @@ export interface ServiceOptions {
   directory?: string;
   restore?: string[];
   check?: boolean;
+  forceFiles?: boolean;
+  reason?: string;
   install?: boolean;
   dryRun?: boolean;
   yes?: boolean;

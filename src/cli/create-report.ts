@@ -3,6 +3,7 @@ import type { GitOutcome } from "../apply/git.ts";
 import type { Target } from "../apply/target.ts";
 import type { Verification } from "../apply/verify.ts";
 import type { PackageManager } from "../catalog/manifest.ts";
+import type { Conflict } from "../plan/plan.ts";
 import type { Tree } from "../plan/tree.ts";
 import { goThere, serverStarts } from "./next-steps.ts";
 import { durationOf, type Report } from "./report.ts";
@@ -14,9 +15,14 @@ export interface CreatePlan {
   /** The target as the user would type it. */
   directory: string;
   tree: Tree;
+  /** What to know and to do about the repository or workspace around it. */
+  notes: string[];
+  steps: string[];
   packageManager: PackageManager;
   install: boolean;
   git: boolean;
+  /** The user asked for a repository, rather than leaving it to the default. */
+  gitWanted: boolean;
   verify: boolean;
   /** The command line that makes the same without a question. */
   command: string;
@@ -61,7 +67,7 @@ export class CreateReport {
       });
       return;
     }
-    this.#report.line(`${plan.directory}/`);
+    this.#report.line(`${plan.directory || "."}/`);
     treeLines(plan.tree).forEach((line) => this.#report.line(line));
     this.#report.line(`${sizeOf(plan.tree)}; nothing was written`);
   }
@@ -73,8 +79,15 @@ export class CreateReport {
     this.#report.line();
   }
 
-  written(plan: CreatePlan): void {
-    this.#report.good(`Wrote ${plan.directory}: ${sizeOf(plan.tree)}`);
+  written(plan: CreatePlan, conflicts: readonly Conflict[]): void {
+    this.#report.good(`Wrote ${plan.directory || "."}: ${sizeOf(plan.tree)}`);
+    plan.notes.forEach((note) => this.#report.line(`- ${note}`));
+    for (const { path, message, beside } of conflicts) {
+      this.#report.bad(`${path}: ${message}`);
+      if (beside !== undefined) {
+        this.#report.line(`    the template's version is in ${beside}; make one of the two`);
+      }
+    }
   }
 
   repository(outcome: GitOutcome): void {
@@ -99,6 +112,7 @@ export class CreateReport {
   done(plan: CreatePlan, { failure, ...result }: CreateResult): number {
     const nextSteps = [
       ...goThere(plan.directory),
+      ...plan.steps,
       ...(result.installed ? [] : [plan.packageManager.install]),
       ...serverStarts(plan.tree),
       `${plan.packageManager.run} dev`,
@@ -106,7 +120,8 @@ export class CreateReport {
     if (this.#report.json) {
       const { target, answers, tree, command } = plan;
       const created = { directory: target.folder, files: tree.size, bytes: bytesOf(tree) };
-      const done = { created, answers, ...result, command, nextSteps };
+      const { notes } = plan;
+      const done = { created, answers, ...result, command, notes, nextSteps };
       return this.#report.result(done, failure) ?? 0;
     }
     if (failure) {
@@ -119,6 +134,10 @@ export class CreateReport {
     this.#report.line();
     this.#report.line("The same again, without questions:");
     this.#report.line(`  ${plan.command}`);
+    if (plan.gitWanted && result.git.status !== "committed") {
+      this.#report.line();
+      this.#report.bad(`--git was not possible: ${result.git.reason}`);
+    }
     return 0;
   }
 }
@@ -137,7 +156,7 @@ function summaryRows({ answers, ...plan }: CreatePlan): [key: string, value: str
     ["framework", answers.framework],
     ["ports", `${answers.port}, metrics on ${answers.metricsPort}`],
     ["integrations", answers.integrations.join(", ") || "none"],
-    ["folder", `${plan.directory} (${sizeOf(plan.tree)})`],
+    ["folder", `${plan.directory || "."} (${sizeOf(plan.tree)})`],
     ["then", then.join(", ") || "nothing"],
   ];
 }

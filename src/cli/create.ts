@@ -3,22 +3,25 @@ import { relative } from "node:path";
 import { confirmWriting } from "../answers/ask.ts";
 import { equivalentCommand, quoteForShell } from "../answers/flags.ts";
 import { type Answers, defaultAnswers } from "../answers/schema.ts";
-import { GIT_COMMANDS, type GitOutcome, initRepository } from "../apply/git.ts";
+import { findRepository, GIT_COMMANDS, type GitOutcome, initRepository } from "../apply/git.ts";
 import { install } from "../apply/install.ts";
 import { findTarget } from "../apply/target.ts";
 import { verify } from "../apply/verify.ts";
+import { findWorkspace } from "../apply/workspace.ts";
 import { writeTree } from "../apply/write.ts";
 import { entryNamed, type Manifest } from "../catalog/manifest.ts";
 import { UserError } from "../errors.ts";
+import type { Conflict } from "../plan/plan.ts";
 import { render } from "../plan/render.ts";
 import { collectAnswers } from "./collect-answers.ts";
 import type { CreateOptions } from "./command.ts";
 import { type CreatePlan, CreateReport, type CreateResult } from "./create-report.ts";
 import type { Host } from "./host.ts";
+import { nest } from "./nested.ts";
 import { goThere, withContinuation } from "./next-steps.ts";
 import type { Report } from "./report.ts";
 
-/** Writes a new service, and makes it ready to work on. */
+/** Writes a new service, and makes it ready to work on. Returns the exit code. */
 export async function create(
   host: Host,
   generalReport: Report,
@@ -37,9 +40,21 @@ export async function create(
     report.summary(plan);
     await confirmWriting(await host.prompter());
   }
-  await writeTree(host.fs, plan.target, plan.tree, host.signal);
-  report.written(plan);
-  return report.done(plan, await finish(host, report, plan));
+  const conflicts = await write(host, plan);
+  report.written(plan, conflicts);
+  const failed = report.done(plan, await finish(host, report, plan));
+  return failed || (conflicts.length > 0 ? WITH_CONFLICTS : 0);
+}
+
+const WITH_CONFLICTS = 3;
+
+async function write(host: Host, { target, tree }: CreatePlan): Promise<Conflict[]> {
+  if (target.exists) {
+    const { writeInto } = await import("./create-into.ts");
+    return await writeInto(host, target.folder, tree);
+  }
+  await writeTree(host.fs, target, tree, host.signal);
+  return [];
 }
 
 async function planCreate(
@@ -49,32 +64,53 @@ async function planCreate(
   const templates = await host.templates();
   const { answers, asked } = await collectAnswers(host, templates.manifest, options);
   const target = await findTarget(host.fs, host.cwd, options.directory ?? answers.name);
-  const tree = render(templates, answers);
-  const chosen = await askOptions(host, options, asked);
+  const { folder } = target;
+  const repository = await findRepository(host, folder);
+  const workspace = await findWorkspace(host.fs, folder, answers.packageManager);
+  const nested = nest(render(templates, answers), answers.name, folder, {
+    repository: repository === folder ? undefined : repository,
+    workspace,
+  });
+  const chosen = await askOptions(host, asked, {
+    ...options,
+    install: options.install ?? (nested.installLater ? false : undefined),
+    // Inside a repository there is nothing to make; who asks for it all the same hears why.
+    git: options.git ?? (repository === undefined ? undefined : false),
+  });
   const plan = {
     answers,
     target,
-    tree,
-    directory: relative(host.cwd, target.folder),
+    ...nested,
+    directory: relative(host.cwd, folder),
     packageManager: entryNamed(templates.manifest.packageManagers, answers.packageManager),
     ...chosen,
+    gitWanted: options.git === true,
     verify: options.verify ?? false,
     command: commandOf(templates.manifest, answers, { ...options, ...chosen }),
   };
   return { plan, asked };
 }
 
+interface Wanted {
+  install: boolean | undefined;
+  git: boolean | undefined;
+}
+
 /** Asks for the options that are not about the service itself. */
-async function askOptions(host: Host, options: CreateOptions, asked: boolean) {
-  if (!asked || options.dryRun) {
-    return { install: options.install ?? true, git: options.git ?? true };
+async function askOptions(
+  host: Host,
+  asked: boolean,
+  wanted: Pick<CreateOptions, "verify" | "dryRun"> & Wanted,
+) {
+  if (!asked || wanted.dryRun) {
+    return { install: wanted.install ?? true, git: wanted.git ?? true };
   }
   const prompter = await host.prompter();
   const yesOrNo = async (given: boolean | undefined, message: string) =>
     given ?? (await prompter.confirm({ message, default: true }));
   return {
-    install: options.verify || (await yesOrNo(options.install, "Install the dependencies?")),
-    git: await yesOrNo(options.git, "Make a git repository?"),
+    install: wanted.verify || (await yesOrNo(wanted.install, "Install the dependencies?")),
+    git: await yesOrNo(wanted.git, "Make a git repository?"),
   };
 }
 
@@ -129,10 +165,14 @@ function explained(error: unknown, plan: CreatePlan, result: CreateResult): unkn
     return error;
   }
   if (error.code === "VERIFY_FAILED") {
-    return new UserError(error.code, error.message, `${plan.directory} stays as it is`);
+    return new UserError(
+      error.code,
+      error.message,
+      `${plan.directory || "the service"} stays as it is`,
+    );
   }
   return withContinuation(error, {
-    interrupted: `interrupted; ${plan.directory} is whole`,
+    interrupted: `interrupted; ${plan.directory || "the service"} is whole`,
     goThere: goThere(plan.directory),
     install: plan.install && !result.installed ? [plan.packageManager.install] : [],
     rest: plan.git && result.git === NOT_DONE ? GIT_COMMANDS : [],

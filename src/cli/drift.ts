@@ -1,10 +1,14 @@
 import { createTwoFilesPatch } from "diff";
 import semver from "semver";
 
+import { visible } from "../answers/text.ts";
 import { styleForTeam } from "../apply/team-style.ts";
+import { changesBetween } from "../catalog/changelog.ts";
 import { UserError } from "../errors.ts";
+import { isAccepted } from "../plan/accepted.ts";
 import { type Drift, driftOf } from "../plan/drift.ts";
 import { plain, restyle } from "../plan/merge/three-way/encoding.ts";
+import { type Move, movesOf } from "../plan/moves.ts";
 import type { DiskTree } from "../plan/plan.ts";
 import { render } from "../plan/render.ts";
 import type { Owner, Tree } from "../plan/tree.ts";
@@ -23,6 +27,7 @@ const DRIFTED = 4;
 const KINDS: Record<Drift["kind"], string> = {
   edited: "edited",
   deleted: "deleted",
+  moved: "moved",
   mode: "executable, or no longer",
   blocked: "not a regular file",
   conflict: "a conflict is still to be decided",
@@ -36,11 +41,17 @@ export const status: ServiceCommand = async (host, report, options) => {
   const { version: latest } = await host.templates();
   const { templateVersion } = service.state;
   const outdated = semver.lt(templateVersion, latest);
-  const ours = drifts.filter(({ yours }) => !yours);
-  const exitCode = options.check && ours.length > 0 ? DRIFTED : 0;
+  const yours = drifts.filter((drift) => drift.yours);
+  const accepted = drifts.filter((drift) => !drift.yours && drift.accepted);
+  const open = drifts.filter((drift) => !drift.yours && !drift.accepted);
+  const exitCode = options.check && open.length > 0 ? DRIFTED : 0;
   if (report.json) {
     const { answers } = service;
-    report.document({ status: { templateVersion, latest, outdated, answers, drift: drifts } });
+    const changes = changesBetween(await host.changelog(), templateVersion, latest);
+    const behind = changes.map(({ version }) => version);
+    report.document({
+      status: { templateVersion, latest, outdated, behind, answers, drift: drifts },
+    });
     return exitCode;
   }
   const { name, framework, integrations } = service.answers;
@@ -50,16 +61,27 @@ export const status: ServiceCommand = async (host, report, options) => {
       ? `templates ${templateVersion}; ${latest} is available: create-fetch-service update`
       : `templates ${templateVersion}, the latest that this command knows`,
   );
-  for (const { path, kind } of ours) {
-    report.line(`  ${path}: ${KINDS[kind]}`);
+  open.forEach((drift) => report.line(`  ${drift.path}: ${wordsFor(drift)}`));
+  for (const drift of accepted) {
+    const reason = drift.accepted?.reason === undefined ? "" : `: ${drift.accepted.reason}`;
+    report.line(`  ${drift.path}: ${wordsFor(drift)}, accepted${reason}`);
   }
-  const yours = drifts.length - ours.length;
   report.line(
-    `${ours.length || "none"} of ${once.size + unknown.size} files differ from the template` +
-      (yours > 0 ? `, and ${yours} of your own` : ""),
+    `${open.length || "none"} of ${once.size + unknown.size} files differ from the template` +
+      (accepted.length > 0 ? `, besides ${accepted.length} accepted` : "") +
+      (yours.length > 0 ? `, and ${yours.length} of your own` : ""),
   );
   return exitCode;
 };
+
+function wordsFor({ kind, to }: Drift): string {
+  return to === undefined ? KINDS[kind] : `${KINDS[kind]} to ${to}`;
+}
+
+/** Whether a team can want a difference of this kind; the others are unfinished business. */
+export function isTeamDecision(kind: Drift["kind"]): boolean {
+  return !["blocked", "conflict", "beside"].includes(kind);
+}
 
 /** Shows what a service has and its own answers' render has not, as `git diff` would. */
 export const diff: ServiceCommand = async (host, report, options) => {
@@ -81,7 +103,7 @@ export const diff: ServiceCommand = async (host, report, options) => {
 };
 
 /** A service next to what its own answers render to. */
-interface DriftReading {
+export interface DriftReading {
   /** What the template wrote, as far as that is known. */
   once: Tree;
   mine: DiskTree;
@@ -91,7 +113,35 @@ interface DriftReading {
 }
 
 /** Compares a service with its own answers' render. */
-async function readDrift(host: Host, service: Service): Promise<DriftReading> {
+export async function readDrift(host: Host, service: Service): Promise<DriftReading> {
+  const { state } = service;
+  const reading = await compare(host, service);
+  const drifts = withMoves(reading).map((drift) => {
+    const accepted = isAccepted(state.accepted, reading.mine, drift.path)
+      ? state.accepted.get(drift.path)
+      : undefined;
+    return isTeamDecision(drift.kind) && accepted ? { ...drift, accepted } : drift;
+  });
+  return { ...reading, drifts };
+}
+
+/** Files that are not gone, but have another name. */
+function withMoves({ once, mine, drifts }: DriftReading): Drift[] {
+  const gone = new Map(
+    drifts.flatMap(({ path, kind }) => {
+      const file = once.get(path);
+      return kind === "deleted" && file ? [[path, file] as const] : [];
+    }),
+  );
+  const fresh = new Map([...mine].filter(([path]) => !once.has(path)));
+  const moves = gone.size > 0 ? movesOf(gone, fresh) : new Map<string, Move>();
+  return drifts.map((drift) => {
+    const move = moves.get(drift.path);
+    return move?.certain ? { ...drift, kind: "moved", to: move.to } : drift;
+  });
+}
+
+async function compare(host: Host, service: Service): Promise<DriftReading> {
   const { templates, answers, state } = service;
   const rendered = render(templates, answers);
   const reading = await readFiles(host, service, rendered);
@@ -117,14 +167,16 @@ function refuseUnknown({ once, mine, unknown }: DriftReading, path: string): voi
   }
 }
 
-function isAmong(path: string, wanted: readonly string[]): boolean {
+export function isAmong(path: string, wanted: readonly string[]): boolean {
   return wanted.some((one) => one === "." || path === one || path.startsWith(`${one}/`));
 }
 
 function patchOf({ once, mine, unknown }: DriftReading, { path, kind }: Drift): string {
   const [before, after] = [once.get(path)?.bytes, mine.get(path)?.bytes];
-  const to = after ? path : "/dev/null";
-  const inWords = (words: string) => `--- template/${path}\n+++ ${to}\n${words}\n`;
+  // A name is one line of the patch, whatever is in it.
+  const name = visible(path);
+  const to = after ? name : "/dev/null";
+  const inWords = (words: string) => `--- template/${name}\n+++ ${to}\n${words}\n`;
   if (kind === "mode") {
     return inWords("the mode differs");
   }
@@ -137,7 +189,7 @@ function patchOf({ once, mine, unknown }: DriftReading, { path, kind }: Drift): 
   }
   // Line ends do not count as a difference, so they are shown as the user has them.
   const written = after ? restyle(plain(old), old, own, old) : old;
-  const patch = createTwoFilesPatch(`template/${path}`, to, written, own, "", "");
+  const patch = createTwoFilesPatch(`template/${name}`, to, written, own, "", "");
   // The library begins with a line of equal signs, which git does not print.
   return patch.replace(/^=+\n/, "").replaceAll(/^(---|\+\+\+) (.*?)\t?$/gm, "$1 $2");
 }

@@ -12,7 +12,8 @@ export interface Runtime {
 
 /** Runs the command line of this process, and sets its exit code. */
 export async function main(): Promise<void> {
-  process.exitCode = await run(process.argv.slice(2), {
+  process.stdout.on("error", outputFailed);
+  const exitCode = await run(process.argv.slice(2), {
     host: async () => {
       const signal = interruptions();
       return (await import("./host.ts")).realHost(signal);
@@ -22,6 +23,16 @@ export async function main(): Promise<void> {
       return new Report(await realScreen(), json);
     },
   });
+  // It is already set when the output could not be written.
+  process.exitCode ||= exitCode;
+}
+
+function outputFailed(error: NodeJS.ErrnoException): void {
+  // A reader such as `head` may close the pipe early.
+  if (error.code !== "EPIPE") {
+    process.stderr.write(`error: cannot write the output: ${error.message}\n`);
+    process.exitCode = 1;
+  }
 }
 
 /** Runs a command line, and returns its exit code. */
@@ -57,11 +68,10 @@ function isHelp(error: unknown): boolean {
 }
 
 async function realScreen(): Promise<Screen> {
-  // A reader such as `head` may close the pipe early.
-  process.stdout.on("error", () => undefined);
   return {
     out: (text) => void process.stdout.write(text),
     err: (text) => void process.stderr.write(text),
+    terminal: process.stdout.isTTY,
     moving: process.stderr.isTTY && process.env["TERM"] !== "dumb",
     paint: await realPaint(),
   };

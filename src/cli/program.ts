@@ -15,7 +15,7 @@ Examples:
   create-fetch-service --answers answers.json --yes --json
 
 Exit codes: 0 done, or nothing to do; 1 failure; 2 usage or a bad answer; 3 written, with conflicts
-to decide; 4 \`status --check\` found a difference; 130 interrupted`;
+to decide, or foreseen by \`--dry-run --check\`; 4 \`status --check\` found a difference; 130 interrupted`;
 
 /** A command for an existing service. */
 export interface CommandEntry {
@@ -41,7 +41,9 @@ const RESTORE: Option = [
   "repeatable",
 ];
 
+const CHECK: Option = ["--check", "with --dry-run: end with 3 when there would be conflicts"];
 const WRITING = [DIRECTORY, DRY_RUN, NO_INSTALL, YES, JSON];
+const CHANGING = [RESTORE, CHECK, ...WRITING];
 
 /** The commands for an existing service: the one list behind help, completion and dispatch. */
 export const SERVICE_COMMANDS: readonly CommandEntry[] = [
@@ -49,26 +51,30 @@ export const SERVICE_COMMANDS: readonly CommandEntry[] = [
     name: "add-integration",
     argument: "[names...]",
     summary: "add integrations to a service",
-    options: [RESTORE, ...WRITING],
+    options: CHANGING,
     load: async () => (await import("./integrations.ts")).addIntegration,
   },
   {
     name: "remove-integration",
     argument: "[names...]",
     summary: "take integrations out of a service",
-    options: [RESTORE, ...WRITING],
+    options: CHANGING,
     load: async () => (await import("./integrations.ts")).removeIntegration,
   },
   {
     name: "update",
     summary: "bring a service to this version's templates",
-    options: [RESTORE, ...WRITING],
+    options: CHANGING,
     load: async () => (await import("./update.ts")).update,
   },
   {
     name: "status",
     summary: "list what differs from the service's own answers",
-    options: [["--check", "end with 4 when anything differs"], DIRECTORY, JSON],
+    options: [
+      ["--check", "end with 4 when anything differs that is not accepted"],
+      DIRECTORY,
+      JSON,
+    ],
     load: async () => (await import("./drift.ts")).status,
   },
   {
@@ -79,9 +85,19 @@ export const SERVICE_COMMANDS: readonly CommandEntry[] = [
     load: async () => (await import("./drift.ts")).diff,
   },
   {
+    name: "accept",
+    argument: "[paths...]",
+    summary: "record differences as wanted; status --check passes over them",
+    options: [["--reason <text>", "why, for the readers of status"], DIRECTORY, DRY_RUN, JSON],
+    load: async () => (await import("./accept.ts")).accept,
+  },
+  {
     name: "undo",
     summary: "go back to before the last command",
-    options: WRITING,
+    options: [
+      ["--force-files", "take back the rest when files changed since, and keep those"],
+      ...WRITING,
+    ],
     load: async () => (await import("./undo.ts")).undo,
   },
   {
@@ -176,9 +192,10 @@ function helpOf(key: string, catalogue: Names): string {
   return ANSWER_FLAGS.find((entry) => entry.key === key)?.help(catalogue) ?? "";
 }
 
-function toUserError(error: CommanderError): void {
+function toUserError(error: CommanderError): never {
+  // After --help and --version: commander's own process.exit would swallow a failed write.
   if (error.exitCode === 0) {
-    return;
+    throw error;
   }
   // Commander puts its guess in a second line: "(Did you mean --port?)".
   const [message = "", guess = ""] = error.message.replace(/^error: /, "").split("\n");

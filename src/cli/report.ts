@@ -1,3 +1,4 @@
+import { visible } from "../answers/text.ts";
 import { explainSystem } from "../apply/explain.ts";
 import type { Recovery } from "../apply/recover.ts";
 import { InternalError, messageOf, UserError } from "../errors.ts";
@@ -6,6 +7,8 @@ import { InternalError, messageOf, UserError } from "../errors.ts";
 export interface Screen {
   out: (text: string) => void;
   err: (text: string) => void;
+  /** Somebody looks at what is printed to `out`. */
+  terminal: boolean;
   /** Lines may be drawn over. */
   moving: boolean;
   paint: Paint;
@@ -29,20 +32,25 @@ export class Report {
   }
 
   line(text = ""): void {
-    (this.json ? this.#screen.err : this.#screen.out)(`${text}\n`);
+    this.#print("", text);
   }
 
   good(text: string, indent = ""): void {
-    this.line(`${indent}${this.#screen.paint.green("✓")} ${text}`);
+    this.#print(`${indent}${this.#screen.paint.green("✓")} `, text);
   }
 
   bad(text: string): void {
-    this.line(`${this.#screen.paint.red("✗")} ${text}`);
+    this.#print(`${this.#screen.paint.red("✗")} `, text);
   }
 
   /** A row of a table of two columns. */
   row(key: string, value: string): void {
-    this.line(`  ${this.#screen.paint.dim(key.padEnd(13))} ${value}`);
+    this.#print(`  ${this.#screen.paint.dim(key.padEnd(13))} `, value);
+  }
+
+  /** Prints a line, of which only the first part is ours. */
+  #print(ours: string, text: string): void {
+    (this.json ? this.#screen.err : this.#screen.out)(`${ours}${visible(text)}\n`);
   }
 
   /** Shows that work goes on, and in the end how long it took. */
@@ -88,7 +96,9 @@ export class Report {
 
   /** The one thing on standard output of a run with --json. */
   document(value: object): void {
-    this.#screen.out(`${JSON.stringify(value, null, 2)}\n`);
+    // A line at a time: within one, what is escaped can only be part of a string.
+    const lines = JSON.stringify(value, null, 2).split("\n").map(visible);
+    this.#screen.out(`${lines.join("\n")}\n`);
   }
 
   /** The document of a run with --json that did something, and may have failed after it. */
@@ -107,9 +117,12 @@ export class Report {
     if (this.json) {
       this.document({ ...done, error: { code, message, ...(hint !== undefined && { hint }) } });
     } else {
-      this.#screen.err(`${this.#screen.paint.red("error:")} ${message}\n`);
+      const lines = message.split("\n").map(visible);
+      // Indented, so that no line within a message looks like one of ours.
+      const text = lines.join("\n").replaceAll(/\n(?=\S)/g, "\n  ");
+      this.#screen.err(`${this.#screen.paint.red("error:")} ${text}\n`);
       if (hint !== undefined) {
-        this.#screen.err(`${this.#screen.paint.cyan("hint:")} ${hint}\n`);
+        this.#screen.err(`${this.#screen.paint.cyan("hint:")} ${visible(hint)}\n`);
       }
     }
     return error instanceof UserError ? error.exitCode : 1;
@@ -120,11 +133,18 @@ export class Report {
     this.#screen.out(text);
   }
 
-  /** A unified diff, which other programs can read. */
+  /** A unified diff: byte for byte for another program, and harmless for a terminal. */
   patch(text: string): void {
+    if (!this.#screen.terminal) {
+      this.#screen.out(text);
+      return;
+    }
     const { red, green, cyan } = this.#screen.paint;
     const paints = { "-": red, "+": green, "@": cyan } as Record<string, (line: string) => string>;
-    const lines = text.split("\n").map((line) => paints[line[0] ?? ""]?.(line) ?? line);
+    const lines = text.split("\n").map((line) => {
+      const shown = visible(line.replace(/\r$/, ""));
+      return paints[line[0] ?? ""]?.(shown) ?? shown;
+    });
     this.#screen.out(lines.join("\n"));
   }
 }

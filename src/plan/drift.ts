@@ -1,3 +1,4 @@
+import type { Accepted } from "./accepted.ts";
 import type { Obstacle } from "./merge-context.ts";
 import { sameText } from "./merge/three-way/encoding.ts";
 import { hasConflictMarkers } from "./merge/three-way/text.ts";
@@ -9,9 +10,13 @@ import type { Owner, Tree } from "./tree.ts";
 /** How a file differs from what the template wrote. */
 export interface Drift {
   path: string;
-  kind: "edited" | "deleted" | "mode" | "blocked" | "conflict" | "beside";
+  kind: "edited" | "deleted" | "moved" | "mode" | "blocked" | "conflict" | "beside";
+  /** Where a moved file is now. */
+  to?: string;
   /** It is the user's alone, so that it differs is as it should be. */
   yours: boolean;
+  /** The team wants this difference. */
+  accepted?: Accepted;
 }
 
 /**

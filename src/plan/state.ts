@@ -35,7 +35,7 @@ function sortKeys(record: object): object {
 }
 
 /** JSON as the usual formatters leave it: objects on several lines, short lists on one. */
-function toJson(value: unknown, indent = ""): string {
+export function toJson(value: unknown, indent = ""): string {
   if (Array.isArray(value)) {
     return `[${value.map((item) => toJson(item, indent)).join(", ")}]`;
   }

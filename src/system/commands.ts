@@ -53,11 +53,11 @@ async function loadExeca() {
   return (await import("execa")).execa;
 }
 
-function optionsOf({ cwd, env, signal }: CommandOptions) {
+function optionsOf({ cwd, env, signal, input = "" }: CommandOptions) {
   return {
     cwd,
-    stdin: "ignore",
     reject: false,
+    input,
     ...(env && { env }),
     ...(signal && { cancelSignal: signal }),
   } as const;

@@ -49,6 +49,12 @@ export const disk: FileSystem = {
   writeFile: async (path, bytes, mode) => fs.writeFileSync(path, bytes, { mode }),
   writeDurably: async (path, bytes, mode) => fs.writeFileSync(path, bytes, { mode, flush: true }),
   setMode: async (path, mode) => fs.chmodSync(path, mode),
+  copyOwner: async (from, to) => {
+    if (process.getuid?.() === 0) {
+      const { uid, gid } = fs.lstatSync(from);
+      fs.lchownSync(to, uid, gid);
+    }
+  },
   syncFolder: async (folder) => {
     // Windows opens no folder, and has no need to.
     if (process.platform !== "win32") {

@@ -115,6 +115,10 @@ export class MemoryDisk implements FileSystem {
     await this.#fs.chmod(path, mode);
   }
 
+  async copyOwner(): Promise<void> {
+    this.#count();
+  }
+
   async syncFolder(): Promise<void> {
     this.#count();
   }

@@ -19,6 +19,7 @@ describe("the target of a new service, on a real disk", () => {
   it("is free when nothing is there", async () => {
     expect(await findTarget(disk, home, "x")).toEqual({
       folder: join(home, "x"),
+      exists: false,
       appears: join(home, "x"),
       parent: home,
     });
@@ -27,6 +28,7 @@ describe("the target of a new service, on a real disk", () => {
   it("appears at the first folder that is missing", async () => {
     expect(await findTarget(disk, home, "a/b/c")).toEqual({
       folder: join(home, "a/b/c"),
+      exists: false,
       appears: join(home, "a"),
       parent: home,
     });
@@ -42,9 +44,26 @@ describe("the target of a new service, on a real disk", () => {
     await expect(findTarget(disk, home, "x")).rejects.toThrow("is a file");
   });
 
-  it("is taken by a folder with anything in it", async () => {
-    mkdirSync(join(home, "x/.git"), { recursive: true });
-    await expect(findTarget(disk, home, "x")).rejects.toThrow("is a folder that is not empty");
+  it.each([".git", ".gitignore", "README.md", "readme", "LICENSE", "licence.txt", ".DS_Store"])(
+    "may be a folder with nothing but %s",
+    async (name) => {
+      mkdirSync(join(home, "x", name), { recursive: true });
+      await expect(findTarget(disk, home, "x")).resolves.toMatchObject({ exists: true });
+    },
+  );
+
+  it("may be the folder where the user stands", async () => {
+    mkdirSync(join(home, "x"));
+    const cwd = join(home, "x");
+    await expect(findTarget(disk, cwd, ".")).resolves.toMatchObject({ folder: cwd, exists: true });
+  });
+
+  it("is taken by a folder with anything else in it, which is named", async () => {
+    for (const name of ["package.json", "src", "z", ".git", "a b"]) {
+      mkdirSync(join(home, "x", name), { recursive: true });
+    }
+    const message = "x is not empty: it holds a b, package.json, src and more";
+    await expect(findTarget(disk, home, "x")).rejects.toThrow(message);
   });
 
   it.each(["/tmp", "./nowhere"])("is taken by a link, to %s", async (to) => {
@@ -58,7 +77,7 @@ describe("the target of a new service, on a real disk", () => {
     await expect(findTarget(disk, home, "x/y/z")).rejects.toThrow("is not a folder");
   });
 
-  it.each([".", "..", "../.."])("cannot be %s, where the user stands", async (directory) => {
-    await expect(findTarget(disk, home, directory)).rejects.toThrow("the folder you are in");
+  it.each(["..", "../.."])("cannot be %s, above where the user stands", async (directory) => {
+    await expect(findTarget(disk, home, directory)).rejects.toThrow("above the one you are in");
   });
 });

@@ -247,7 +247,7 @@ describe("questions", () => {
     expect(code).toBe(0);
     expect(prompter.refusals).toEqual([
       expect.stringContaining("lowercase letters"),
-      expect.stringContaining("a folder that is not empty"),
+      expect.stringContaining("is not empty: it holds file"),
       expect.stringContaining("from 1024 to 65535"),
       expect.stringContaining("another port than the API's"),
     ]);
@@ -320,7 +320,8 @@ describe("an install that fails", () => {
       const commands = new FakeCommands({ [`${name} install`]: { exitCode: 1, output } });
       const flags = ["my-service", "--yes", "--package-manager", packageManager];
       const { err } = await runFake(flags, { commands });
-      expect(err).toContain(`${name} install failed (exit code 1):\n${wanted.join("\n")}\nhint: `);
+      const shown = wanted.map((line) => line.replace(/^(?=\S)/, "  "));
+      expect(err).toContain(`${name} install failed (exit code 1):\n${shown.join("\n")}\nhint: `);
     },
   );
 
@@ -380,7 +381,6 @@ describe("an interruption", () => {
 
 describe("git", () => {
   it.each([
-    ["git rev-parse", { exitCode: 0 }, "already inside a repository"],
     ["git rev-parse", { exitCode: undefined, found: false }, "git is not on this machine"],
     ["GIT_AUTHOR_IDENT", { exitCode: 128 }, "no user.name and user.email"],
     ["commit", { exitCode: 1, output: "fatal: no" }, "git said: fatal: no"],

@@ -1,49 +1,12 @@
 import { describe, expect, it } from "vitest";
 
-import { render } from "../../../src/plan/render.ts";
 import type { Templates } from "../../../src/catalog/templates.ts";
 import { UserError } from "../../../src/errors.ts";
-import { FakeCommands, FakePrompter, type FakeRun, runFake } from "../../support/fake-host.ts";
+import { FakeCommands, FakePrompter, type FakeRun } from "../../support/fake-host.ts";
 import { FakeProcesses } from "../../support/fake-processes.ts";
 import { MemoryDisk } from "../../support/memory-disk.ts";
-import { answersWith, templatesWithFixture } from "../../support/templates.ts";
-
-const ROOT = "/home/demo-service";
-const fixture = async () => templatesWithFixture;
-
-/** A service on a disk in memory, with these edits made to it. */
-function serviceDisk(integrations: string[] = [], edits: Record<string, string> = {}): MemoryDisk {
-  const tree = render(templatesWithFixture, answersWith({ integrations }));
-  const disk = new MemoryDisk();
-  for (const [path, { bytes, mode }] of tree) {
-    const target = `${ROOT}/${path}`;
-    disk.volume.mkdirSync(target.replace(/\/[^/]+$/, ""), { recursive: true });
-    disk.volume.writeFileSync(target, Buffer.from(bytes));
-    disk.volume.chmodSync(target, mode);
-  }
-  for (const [path, text] of Object.entries(edits)) {
-    disk.volume.writeFileSync(`${ROOT}/${path}`, text);
-    disk.volume.chmodSync(`${ROOT}/${path}`, 0o644);
-  }
-  return disk;
-}
-
-type Given = Parameters<typeof runFake>[1];
-
-async function run(args: string[], given: Given = {}): Promise<FakeRun> {
-  return await runFake(args, { cwd: ROOT, templates: fixture, disk: serviceDisk(), ...given });
-}
-
-/** The service's files with their modes, without what the commands keep for themselves. */
-function filesOf(disk: MemoryDisk): Record<string, string> {
-  const paths = disk.everything().filter((path) => !/\/$|\/\.fetch-service\//.test(path));
-  return Object.fromEntries(
-    paths.map((path) => {
-      const mode = disk.volume.statSync(path).mode & 0o777;
-      return [path, `${mode.toString(8)} ${disk.text(path)}`];
-    }),
-  );
-}
+import { filesOf, type Given, ROOT, run, serviceDisk } from "../../support/service-disk.ts";
+import { templatesWithFixture } from "../../support/templates.ts";
 
 /** The same without the modes, which a copied disk forgets. */
 function textsOf(disk: MemoryDisk): string[][] {
@@ -78,6 +41,14 @@ describe("add-integration", () => {
     expect(out).toContain("Nothing to do");
     expect(filesOf(disk)).toEqual(before);
     expect(disk.text(`${ROOT}/.fetch-service/undo/journal`)).toContain("add-integration postbox");
+  });
+
+  it("foresees conflicts, and exits with 3 when asked to", async () => {
+    const disk = serviceDisk([], { "package.json": "mine\n" });
+    const args = ["add-integration", "postbox", "--dry-run"];
+    expect((await run(args, { disk })).code).toBe(0);
+    expect((await run([...args, "--check"], { disk })).code).toBe(3);
+    expect((await run([...args, "--check"])).code).toBe(0);
   });
 
   it("does nothing the second time, and exits with 0", async () => {
@@ -378,7 +349,9 @@ describe("update", () => {
     const blind = await run(["update", "--dry-run"], { ...lost, disk });
     expect(blind.out).toContain("what the template once wrote here is lost");
     const old = serviceDisk().text(`${ROOT}/Dockerfile`);
-    commands.captured[`git cat-file blob ${id}`] = Buffer.from(old);
+    commands.captured["git cat-file --batch"] = Buffer.from(
+      `${id} blob ${Buffer.byteLength(old)}\n${old}\n`,
+    );
     const { out } = await run(["update"], { ...lost, disk });
     expect(out).toContain("both of you changed the same lines");
   });
@@ -721,6 +694,7 @@ describe("undo", () => {
       undone: {
         command: "add-integration postbox",
         changes: expect.arrayContaining([{ path: "package.json", kind: "update" }]),
+        kept: [],
       },
       installed: true,
       nextSteps: [],
@@ -733,6 +707,20 @@ describe("undo", () => {
       nextSteps: ["npm install"],
       error: { code: "INSTALL_FAILED" },
     });
+  });
+
+  it("names what changed since, and takes back the rest on request", async () => {
+    const disk = serviceDisk();
+    await run(["add-integration", "postbox"], { disk });
+    disk.volume.writeFileSync(`${ROOT}/README.md`, "edited\n");
+    const refused = await run(["undo"], { disk });
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain("so nothing was undone:\n  README.md\nhint: undo --force-files");
+    const { code, out } = await run(["undo", "--force-files"], { disk });
+    expect(code).toBe(0);
+    expect(out).toContain("- README.md changed since, and stays as it is\n");
+    expect(disk.text(`${ROOT}/README.md`)).toBe("edited\n");
+    expect(disk.text(`${ROOT}/.fetch-service.json`)).not.toContain("postbox");
   });
 
   it("prints what it would do", async () => {
