@@ -43,7 +43,9 @@ function filesOf(templates: Templates, layer: string): LayerFile[] {
 
 /** npm drops or reads these names when it packs, so templates store them with a `_`. */
 function targetPath(path: string): string {
-  return path.replace(/\.hbs$/, "").replace(/(^|\/)_(gitignore|npmrc|dockerignore)$/, "$1.$2");
+  return path
+    .replace(/\.hbs$/, "")
+    .replace(/(^|\/)_(gitattributes|gitignore|npmrc|dockerignore)$/, "$1.$2");
 }
 
 function slotsOf(templates: Templates, answers: Answers, files: readonly LayerFile[]): Slots {

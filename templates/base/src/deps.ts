@@ -32,3 +32,10 @@ export function createDeps(
     ...(await lifespan.openAll(integrations, settings, log, metrics)),
   }));
 }
+
+// Gives every handler its types: the platform imports nothing from here.
+declare module "./platform/lifespan.ts" {
+  interface Register {
+    deps: Deps;
+  }
+}

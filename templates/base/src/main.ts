@@ -1,4 +1,4 @@
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import net from "node:net";
 
 // The first lines must load on any Node, so that an old one is told what is missing.
@@ -9,10 +9,22 @@ if (!("BoundSocket" in net)) {
   process.exit(3);
 }
 
-// What V8 makes of the code is kept beside it: the next start need not compile it again. The image is built with it.
+// V8's compiled code is kept beside the build: the next start need not compile it again. The image is built with it.
 if (import.meta.filename.endsWith(".js")) {
   process.getBuiltinModule("node:module").enableCompileCache(join(import.meta.dirname, ".cache"));
 }
 
-const { start } = await import("./start.ts");
-process.exit(await start(import.meta.filename));
+const { start } = await import("./platform/lifespan/start.ts");
+const config = new URL(`./cluster.config${extname(import.meta.filename)}`, import.meta.url);
+
+// Each process loads only what it needs: the primary never loads the app, nor does the one for background work.
+const exitCode = await start({
+  main: import.meta.filename,
+  clusterConfig: async (query) => (await import(`${config.href}${query}`)).default,
+  settings: () => import("./settings.ts"),
+  integrationSettings: () => import("./integrations/settings.ts"),
+  integrations: () => import("./integrations/index.ts"),
+  deps: () => import("./deps.ts"),
+  app: () => import("./app.ts"),
+});
+process.exit(exitCode);

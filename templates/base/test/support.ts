@@ -1,27 +1,45 @@
-import type { RequestListener } from "node:http";
-import { type InjectOptions, inject, type Response } from "light-my-request";
-import { createAccessLog } from "../src/platform/access-log.ts";
+import { once } from "node:events";
+import { type IncomingMessage, type OutgoingHttpHeaders, request, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { buffer } from "node:stream/consumers";
 import { createApp } from "../src/app.ts";
 import { createDeps, type Deps } from "../src/deps.ts";
-import { assembleApp, type Middleware } from "../src/platform/app.ts";
-import { cors } from "../src/platform/cors.ts";
-import { startReadiness } from "../src/platform/health.ts";
+import { registerRoutes } from "../src/platform/app.ts";
+import type { DependencyOverrides } from "../src/platform/depends.ts";
+import { startWeb, type WebService } from "../src/platform/lifespan/web.ts";
 import { createLogger } from "../src/platform/logging.ts";
-import { createMetrics, type Metrics } from "../src/platform/metrics.ts";
-import { createRequests, type Requests } from "../src/platform/requests.ts";
 import type { Route } from "../src/platform/route.ts";
 import { loadSettings } from "../src/settings.ts";
 import { createFakes } from "./integrations/index.ts";
 
+/** A request of a test. */
+export interface TestRequest {
+  method?: string;
+  url: string;
+  headers?: OutgoingHttpHeaders;
+  /** Text and bytes are sent as they are, anything else as JSON. */
+  payload?: unknown;
+}
+
+export interface TestResponse {
+  statusCode: number;
+  statusMessage: string;
+  headers: OutgoingHttpHeaders;
+  body: string;
+  rawPayload: Buffer;
+  // oxlint-disable-next-line typescript/no-explicit-any, typescript/no-unnecessary-type-parameters -- a test knows what it expects
+  json<Body = any>(): Body;
+}
+
 export interface TestApp extends AsyncDisposable {
-  /** Sends a request through the whole service, in process and without a port. */
-  inject(request: InjectOptions): Promise<Response>;
-  /** The service itself, for a server of its own. */
-  listener: RequestListener;
+  /** Sends a request through the whole service, over a port of this machine. */
+  inject(request: TestRequest): Promise<TestResponse>;
+  server: Server;
+  /** Where the service listens: `http://127.0.0.1:…`. */
+  url: string;
   /** The log lines so far, parsed. */
   logs: Record<string, unknown>[];
-  metrics: Metrics;
-  requests: Requests;
+  service: WebService;
 }
 
 interface TestAppOptions {
@@ -29,70 +47,88 @@ interface TestAppOptions {
   env?: Record<string, string>;
   /** Dependencies to use instead of the real ones; an integration has a fake in its place anyway. */
   deps?: Partial<Deps>;
-  /** Routes to serve instead of the service's own. */
+  /** Per-request dependencies to replace: `new Map([[currentUser, () => ({ id: "u-1" })]])`. */
+  depends?: DependencyOverrides;
+  /** Routes to serve besides the service's own. */
   routes?: Route[];
-  /** What runs before these routes. */
-  middleware?: Middleware[];
+  /** Another application in the place of the service's own. */
+  createApp?: typeof createApp;
 }
 
-/** The whole service without network, log output and telemetry: `await using app = await createTestApp()`. */
-export async function createTestApp({
-  env = {},
-  deps = {},
-  routes,
-  middleware = [],
-}: TestAppOptions = {}): Promise<TestApp> {
+/** The whole service without log output and telemetry: `await using app = await createTestApp()`. */
+export async function createTestApp(options: TestAppOptions = {}): Promise<TestApp> {
+  const { env = {}, deps = {}, routes = [], depends = new Map() } = options;
+  const { createApp: create = createApp } = options;
   const logs: TestApp["logs"] = [];
-  const settings = loadSettings(env);
-  const destination = {
+  const output = {
     write: (lines: string) => {
       for (const line of lines.trimEnd().split("\n")) logs.push(JSON.parse(line));
     },
   };
-  const log = createLogger(settings, destination);
-  const metrics = createMetrics();
-  const lifespan = await createDeps(settings, log, metrics.registry, {
-    ...createFakes(),
-    ...deps,
+  const settings = loadSettings(env);
+  const modules = {
+    deps: async () => ({ createDeps }),
+    app: async () => ({
+      createApp: async (...given: Parameters<typeof createApp>) => {
+        const app = await Promise.resolve(create(...given));
+        registerRoutes(app, routes, given[1]);
+        return app;
+      },
+    }),
+  };
+  const service = await startWeb(modules, settings, createLogger(settings, output), {
+    deps: { ...createFakes(), ...deps },
+    dependencyOverrides: depends,
+    output,
   });
-  const readiness = await startReadiness(lifespan.checks, log);
-  readiness.markReady();
-  const accessLog = createAccessLog(settings, destination);
-  const requests = createRequests(accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
-  const platform = { requests, readiness };
-  const { listener } =
-    routes === undefined
-      ? await createApp(lifespan.deps, platform)
-      : await assembleApp({
-          deps: lifespan.deps,
-          platform,
-          middleware: [cors(settings.CORS_ORIGINS), ...middleware],
-          routes,
-        });
+  const { server } = service;
+  await once(server.listen(0, "127.0.0.1"), "listening");
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const pending: Promise<unknown>[] = [];
   return {
-    listener,
-    async inject(request) {
-      const response = await inject((req, res) => listener(pin(req), pin(res)), request);
-      accessLog.flush();
-      return response;
-    },
+    server,
+    url,
     logs,
-    metrics,
-    requests,
+    service,
+    inject(given) {
+      const sending = send(url, given).finally(() => service.flush());
+      pending.push(sending.catch(() => {}));
+      return sending;
+    },
     async [Symbol.asyncDispose]() {
-      readiness[Symbol.dispose]();
-      accessLog[Symbol.dispose]();
-      await lifespan[Symbol.asyncDispose]();
+      // A test may return a promise of an answer and leave the app's scope before it comes.
+      await Promise.all(pending);
+      server.closeAllConnections();
+      server.close();
+      await service.close();
     },
   };
 }
 
-/** A framework may put other prototypes in place of light-my-request's, whose methods therefore move to the objects. */
-function pin<Simulated extends object>(simulated: Simulated): Simulated {
-  const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(
-    Object.getPrototypeOf(simulated),
-  );
-  return Object.defineProperties(simulated, methods);
+async function send(origin: string, given: TestRequest): Promise<TestResponse> {
+  const { method = "GET", url, payload, headers = {} } = given;
+  const isRaw = typeof payload === "string" || payload instanceof Uint8Array;
+  const body = payload === undefined || isRaw ? payload : JSON.stringify(payload);
+  const type = payload === undefined || isRaw ? {} : { "content-type": "application/json" };
+  const { hostname, port } = new URL(origin);
+  // Not `fetch`, which changes targets and headers that a test wants sent as they are.
+  const sent = request({ hostname, port, path: url, method, agent: false });
+  const length = body === undefined ? {} : { "content-length": Buffer.byteLength(body) };
+  for (const [name, value] of Object.entries({ ...length, ...type, ...headers })) {
+    if (value !== undefined) sent.setHeader(name, value);
+  }
+  sent.end(body);
+  const [response] = (await once(sent, "response")) as [IncomingMessage];
+  const rawPayload = await buffer(response);
+  const text = rawPayload.toString();
+  return {
+    statusCode: response.statusCode!,
+    statusMessage: response.statusMessage!,
+    headers: response.headers,
+    body: text,
+    rawPayload,
+    json: () => JSON.parse(text),
+  };
 }
 
 /** What a client sees of an error answer. */
@@ -106,6 +142,6 @@ export interface ErrorAnswer {
   };
 }
 
-export function errorOf(response: Response): ErrorAnswer["error"] {
+export function errorOf(response: TestResponse): ErrorAnswer["error"] {
   return response.json<ErrorAnswer>().error;
 }

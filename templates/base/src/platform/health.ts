@@ -1,7 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import type { Logger } from "./logging.ts";
-import { version } from "./package-info.ts";
 import { defineRoute, reply, type Route } from "./route.ts";
 
 /** Asks one dependency whether it works. Only critical ones make the service unready. */
@@ -87,7 +86,7 @@ export function isProbe(path: string): boolean {
 
 /** The probes of the standard. None of them waits for a dependency. */
 export function healthRoutes(
-  settings: { SERVICE_NAME: string; ENVIRONMENT: string },
+  settings: { SERVICE_NAME: string; VERSION: string; ENVIRONMENT: string },
   readiness: Readiness,
 ): Route[] {
   const live = defineRoute({
@@ -96,7 +95,7 @@ export function healthRoutes(
     summary: "Is the process alive?",
     tags: ["health"],
     responses: { 200: healthSchema },
-    handler: () => ({ status: "healthy" as const, version }),
+    handler: () => ({ status: "healthy" as const, version: settings.VERSION }),
   });
   const ready = defineRoute({
     method: "GET",
@@ -122,7 +121,7 @@ export function healthRoutes(
     responses: { 200: versionSchema },
     handler: () => ({
       service: settings.SERVICE_NAME,
-      version,
+      version: settings.VERSION,
       environment: settings.ENVIRONMENT,
     }),
   });

@@ -1,7 +1,23 @@
 import type { Registry } from "@prometheus-io/client";
-import type { Deps as ServiceDeps } from "../deps.ts";
 import type { ReadinessCheck } from "./health.ts";
+import type { HttpClient } from "./http-client.ts";
 import type { Logger } from "./logging.ts";
+import type { StandardSettings } from "./settings.ts";
+
+/** Filled in by src/deps.ts, with `declare module`. */
+// oxlint-disable-next-line typescript/no-empty-object-type -- an interface, because only those can be added to
+export interface Register {}
+
+/** What every service has for its handlers. */
+export interface StandardDeps {
+  settings: StandardSettings;
+  log: Logger;
+  metrics: Registry;
+  http: HttpClient;
+}
+
+/** The dependencies of this service, as src/deps.ts registers them. */
+export type ServiceDeps = Register extends { deps: infer Registered } ? Registered : StandardDeps;
 
 /** One outside system: how to open, check and close it. One folder under integrations/. */
 export interface Integration<Client = unknown, Settings = never> {
@@ -35,8 +51,8 @@ export type ClientsOf<Integrations> = {
 };
 
 /** Everything that was opened at start. Disposing of it closes all in reverse order. */
-export interface Lifespan<Deps> extends AsyncDisposable {
-  deps: Deps;
+export interface Lifespan<Opened> extends AsyncDisposable {
+  deps: Opened;
   checks: ReadinessCheck[];
 }
 
@@ -64,10 +80,10 @@ export interface Opener {
  * Runs `start`, which opens what the service needs in order. When one step fails, what was opened before is closed
  * in reverse order and the failure goes on to the caller; on success the whole is handed over.
  */
-export async function openLifespan<Deps extends object>(
-  overrides: Partial<Deps>,
-  start: (opener: Opener) => Promise<Deps>,
-): Promise<Lifespan<Deps>> {
+export async function openLifespan<Opened extends object>(
+  overrides: Partial<Opened>,
+  start: (opener: Opener) => Promise<Opened>,
+): Promise<Lifespan<Opened>> {
   await using stack = new AsyncDisposableStack();
   const checks: ReadinessCheck[] = [];
   const given = overrides as Record<string, unknown>;

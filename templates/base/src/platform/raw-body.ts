@@ -1,6 +1,6 @@
 import type { IncomingMessage } from "node:http";
 import { Readable } from "node:stream";
-import { bodyOfOtherType, bodyTooLarge } from "./refusals.ts";
+import { bodyOfOtherType, bodyTooLarge } from "./http/refusals.ts";
 
 export interface RawBodyOptions {
   /** In bytes. */

@@ -27,12 +27,17 @@ const level = z
   .transform((text) => LEVEL_ALIASES[text.toLowerCase()] ?? text.toLowerCase())
   .pipe(z.enum(["trace", "debug", "info", "warn", "error", "fatal"]));
 
+const flag = z
+  .enum(["true", "false"], "must be true or false")
+  .transform((text) => text === "true");
+
 const origin = z
   .string()
   .refine(
     (text) => text === "*" || URL.parse(text)?.origin === text,
     "must be * or an origin such as https://example.com",
   );
+const names = z.string().transform((text) => text.split(/[\s,]+/).filter(Boolean));
 const origins = z
   .string()
   .transform((text) =>
@@ -47,13 +52,26 @@ const origins = z
 export const standardSettings = {
   ENVIRONMENT: z.enum(["dev", "stage", "preprod", "prod"]).default("dev"),
   LOG_LEVEL: level.default("info"),
+  LOG_SECRETS: names.default([]),
   AWS_REGION: z.string().default("us-east-1"),
   CORS_ORIGINS: origins.default([]),
+  CORS_CREDENTIALS: flag.default(false),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   OTEL_TRACES_SAMPLER_ARG: decimal.pipe(z.number().max(1)).default(1),
   LOAD_BALANCER_IDLE_TIMEOUT: seconds.default(60),
   STOP_TIMEOUT: seconds.default(120),
 };
+
+/** The settings that the platform itself reads. */
+export type StandardSettings = Readonly<
+  z.output<z.ZodObject<typeof standardSettings>> & {
+    SERVICE_NAME: string;
+    SERVICE_DESCRIPTION: string;
+    VERSION: string;
+    PORT: number;
+    METRICS_PORT: number;
+  }
+>;
 
 /** A TCP port that the service listens on. */
 export const portSetting = whole.pipe(z.number().min(1).max(65_535));

@@ -1,5 +1,7 @@
 const ESCAPE = /%[0-9a-f]{2}/gi;
 const UNRESERVED = /[\w.~-]/;
+/** What clients should not send as it is, and some do. */
+const UNSAFE = /["<>[\\\]^`{|}]/g;
 
 /**
  * A request target for the router, which compares paths as they are written: its path decoded where that changes no
@@ -10,7 +12,8 @@ export function normalTarget(target: string): string | undefined {
   const end = target.slice(1).search(/[?#]/) + 1;
   if (end === 0) return normalPath(target);
   const path = normalPath(target.slice(0, end));
-  const query = target.slice(end + 1);
+  // Not a fragment: those stay with the client; RFC 9110, 7.1.
+  const query = target.slice(end + 1).replaceAll("#", "%23");
   if (path === undefined || query === "") return path;
   return `${path}?${query}`;
 }
@@ -23,7 +26,7 @@ export function queryOf(target: string): string {
 
 function normalPath(path: string): string | undefined {
   // The one character that makes Express parse the path in another way, which turns backslashes around.
-  const safe = path.replaceAll("\u00A0", "%C2%A0");
+  const safe = path.replaceAll("\u00A0", "%C2%A0").replaceAll(UNSAFE, encodeURIComponent);
   if (!safe.includes("%")) return safe;
   if (!canBeDecoded(safe)) return undefined;
   return safe.replaceAll(ESCAPE, (escape) => {

@@ -7,7 +7,7 @@ import { kafka } from "../../../src/integrations/kafka/index.ts";
 import { createLogger } from "../../../src/platform/logging.ts";
 import { loadSettings } from "../../../src/settings.ts";
 import { eventually } from "../../platform/kafka/eventually.ts";
-import { MemoryBroker } from "../../platform/kafka/memory-broker.ts";
+import { MemoryBroker } from "../../../src/platform/kafka/memory-broker.ts";
 import { createTestApp } from "../../support.ts";
 import { createFakes } from "../index.ts";
 import { createFake } from "./fake.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { textHeaders } from "../../../src/platform/kafka/record-context.ts";
-import { MemoryBroker } from "../../platform/kafka/memory-broker.ts";
+import { MemoryBroker } from "../../../src/platform/kafka/memory-broker.ts";
 import { createTestApp, errorOf } from "../../support.ts";
 import { createFake } from "./fake.ts";
 

@@ -1,0 +1,143 @@
+import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
+import type { oas31 } from "zod-openapi";
+import type { ErrorCode } from "./errors.ts";
+import type { ServiceDeps } from "./lifespan.ts";
+import type { Logger } from "./logging.ts";
+
+/** A way to authenticate, as openapi.json describes it and the Authorize button of /docs offers it. */
+export interface SecurityScheme {
+  /** Its name in openapi.json. */
+  name: string;
+  /** An OpenAPI 3.1 security scheme, such as `{ type: "http", scheme: "bearer" }`. */
+  scheme: oas31.SecuritySchemeObject;
+  /** What the caller must be allowed, for documentation; the dependency checks it. */
+  scopes?: string[];
+}
+
+/** What a dependency is made from. The parts of the request are not checked. */
+export interface DependencyInput<Needs> {
+  req: IncomingMessage;
+  headers: IncomingHttpHeaders;
+  params: Record<string, string>;
+  query: Record<string, unknown>;
+  /** The values of the dependencies that this one names itself. */
+  depends: Needs;
+  deps: ServiceDeps;
+  log: Logger;
+  /** Aborted when the client goes away before the answer: what waits here shall give up then. */
+  signal: AbortSignal;
+}
+
+// oxlint-disable-next-line typescript/no-explicit-any -- a list of dependencies holds them of every type
+export type AnyDependency = Dependency<any>;
+export type Dependencies = Record<string, AnyDependency>;
+/** Of a route or a dependency that needs none. */
+export type NoDependencies = Record<string, never>;
+
+/** The values of a list of dependencies, by name. */
+export type ValuesOf<Needs extends Dependencies> = {
+  [Name in keyof Needs]: Needs[Name] extends Dependency<infer Value> ? Value : never;
+};
+
+interface Definition<Value, Needs extends Dependencies> {
+  /** Dependencies of this one: opened before it, closed after it. */
+  depends?: Needs;
+  /** Errors that it throws, for openapi.json. */
+  errors?: ErrorCode[];
+  security?: SecurityScheme;
+  open(input: DependencyInput<ValuesOf<Needs>>): Value | Promise<Value>;
+  /**
+   * Called after the answer, also when the handler threw or the client left.
+   * @param outcome `error` is what was thrown, or why the answer was never finished; undefined when all went well.
+   */
+  close?(value: Value, outcome: { error: unknown }): void | Promise<void>;
+}
+
+/** A value that is made once per request, such as its user, tenant or transaction: FastAPI's `Depends`. */
+export class Dependency<Value> {
+  /** Keeps the type of the value. */
+  declare readonly value: Value;
+  // oxlint-disable-next-line typescript/no-explicit-any -- of whatever it needs
+  readonly definition: Definition<Value, any>;
+
+  // oxlint-disable-next-line typescript/no-explicit-any -- of whatever it needs
+  constructor(definition: Definition<Value, any>) {
+    this.definition = definition;
+  }
+}
+
+/** Declares a per-request dependency; routes name it under `depends`. */
+export function dependency<Value, Needs extends Dependencies = NoDependencies>(
+  definition: Definition<Value, Needs>,
+): Dependency<Value> {
+  return new Dependency(definition);
+}
+
+/** What tests use in the place of dependencies: a function that makes the value. */
+export type DependencyOverrides = Map<AnyDependency, () => unknown>;
+
+/** The dependencies of one request: each is opened once, and all are closed in reverse order. */
+export class DependencyScope {
+  readonly #input: Omit<DependencyInput<never>, "depends">;
+  readonly #overrides: DependencyOverrides;
+  readonly #values = new Map<AnyDependency, Promise<unknown>>();
+  readonly #opened: { close(outcome: { error: unknown }): void | Promise<void> }[] = [];
+  #isOver = false;
+
+  constructor(input: Omit<DependencyInput<never>, "depends">, overrides: DependencyOverrides) {
+    this.#input = input;
+    this.#overrides = overrides;
+  }
+
+  /** Opens dependencies one after the other. @throws what one of them threw. */
+  async openAll(wanted: Dependencies): Promise<Record<string, unknown>> {
+    const values: Record<string, unknown> = {};
+    for (const [name, one] of Object.entries(wanted)) values[name] = await this.#open(one);
+    return values;
+  }
+
+  /** Closes what was opened. What a close throws is logged: the answer is on its way. */
+  async close(reason: unknown): Promise<void> {
+    this.#isOver = true;
+    // One that is being opened when the client leaves would stay open.
+    await Promise.allSettled(this.#values.values());
+    for (const opened of this.#opened.toReversed()) {
+      try {
+        await opened.close({ error: reason });
+      } catch (failure) {
+        this.#input.log.error({ error: failure }, "closing a request's dependency failed");
+      }
+    }
+  }
+
+  #open(wanted: AnyDependency): Promise<unknown> {
+    const known = this.#values.get(wanted);
+    if (known !== undefined) return known;
+    const opening = this.#make(wanted);
+    this.#values.set(wanted, opening);
+    return opening;
+  }
+
+  async #make(wanted: AnyDependency): Promise<unknown> {
+    const override = this.#overrides.get(wanted);
+    if (override !== undefined) return override();
+    const { depends = {}, open, close } = wanted.definition;
+    const needs = await this.openAll(depends as Dependencies);
+    if (this.#isOver) throw new Error("the request was over before its dependencies were open");
+    const value: unknown = await open({ ...this.#input, depends: needs as never });
+    if (close !== undefined) this.#opened.push({ close: (outcome) => close(value, outcome) });
+    return value;
+  }
+}
+
+/** All dependencies that these bring with them, themselves included: for openapi.json. */
+export function withNested(wanted: Dependencies = {}): Set<AnyDependency> {
+  const all = new Set<AnyDependency>();
+  const visit = (one: AnyDependency): void => {
+    if (all.has(one)) return;
+    all.add(one);
+    Object.values((one.definition.depends ?? {}) as Dependencies).forEach(visit);
+  };
+  Object.values(wanted).forEach(visit);
+  return all;
+}

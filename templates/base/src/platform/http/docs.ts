@@ -1,0 +1,153 @@
+import { createHash } from "node:crypto";
+import { promises as fs } from "node:fs";
+import { extname } from "node:path";
+import { fileURLToPath } from "node:url";
+
+/** A file of the documentation, to be registered as an ordinary route for GET and HEAD. */
+export interface Page {
+  path: string;
+  /** The answer to a request with this If-None-Match. It is made once, and all requests share its one buffer. */
+  answer(ifNoneMatch: string | undefined): Promise<PageAnswer>;
+}
+
+export interface PageAnswer {
+  status: 200 | 304;
+  headers: Record<string, string>;
+  /** Missing in a 304, which has no Content-Length either. */
+  body?: Buffer;
+}
+
+/** The browser code of the pages, by the name it is served under, and the package it comes from. */
+export const ASSETS = {
+  "swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
+  "swagger-ui-bundle.js": "swagger-ui-dist/swagger-ui-bundle.js",
+  "oauth2-redirect.html": "swagger-ui-dist/oauth2-redirect.html",
+  "oauth2-redirect.js": "swagger-ui-dist/oauth2-redirect.js",
+  "redoc.standalone.js": "redoc/bundles/redoc.standalone.js",
+} as const;
+
+export type AssetName = keyof typeof ASSETS;
+
+const TYPES: Record<string, string> = {
+  ".css": "text/css; charset=utf-8",
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+};
+
+/**
+ * `/openapi.json`, the pages `/docs` (Swagger UI) and `/redoc` that show it, and the files that these load.
+ * @param describe makes the OpenAPI document; called once, when the first of them is asked for.
+ */
+export function documentationPages(describe: () => object): Page[] {
+  let made: object | undefined;
+  const document = (): object => (made ??= describe());
+  const html = (text: string) => () => ({
+    headers: { "Content-Type": TYPES[".html"]!, "Content-Security-Policy": policy(document()) },
+    body: Buffer.from(text),
+  });
+  const json = () => ({
+    headers: { "Content-Type": "application/json" },
+    body: Buffer.from(JSON.stringify(document())),
+  });
+  const assets = (Object.keys(ASSETS) as AssetName[]).map((name) =>
+    page(`/docs/${name}`, "public, max-age=3600", async () => ({
+      headers: { "Content-Type": TYPES[extname(name)]! },
+      body: await readAsset(name),
+    })),
+  );
+  return [
+    page("/openapi.json", "no-cache", json),
+    page("/docs", "no-cache", html(SWAGGER_PAGE)),
+    page("/redoc", "no-cache", html(REDOC_PAGE)),
+    ...assets,
+  ];
+}
+
+type Loaded = Required<Pick<PageAnswer, "headers" | "body">>;
+
+function page(path: string, cacheControl: string, load: () => Loaded | Promise<Loaded>): Page {
+  const loadWithTag = async (): Promise<Loaded> => {
+    const { headers, body } = await load();
+    const tag = createHash("sha256").update(body).digest("base64url");
+    return { headers: { ...headers, "Cache-Control": cacheControl, ETag: `"${tag}"` }, body };
+  };
+  let loading: Promise<Loaded> | undefined;
+  return {
+    path,
+    async answer(ifNoneMatch = "") {
+      const { headers, body } = await (loading ??= loadWithTag());
+      const known = ifNoneMatch.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
+      if (!known.includes("*") && !known.includes(headers["ETag"]!)) {
+        return { status: 200, headers, body };
+      }
+      const { "Content-Type": _none, ...others } = headers;
+      return { status: 304, headers: others };
+    },
+  };
+}
+
+// Where the build puts the copies, beside the bundle, so that the two packages stay out of the image.
+const builtAssets = new URL("assets/", import.meta.url);
+
+/** Reads an asset: the build's copy, or in development the package's own file. */
+async function readAsset(name: AssetName): Promise<Buffer> {
+  return fs.readFile(new URL(name, builtAssets)).catch(() => readPackageFile(name));
+}
+
+// Redoc shows its makers' logo, from their CDN.
+const REMOTE_LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg";
+
+/** Reads the file that an asset is made from, without the one picture that it would load from elsewhere. */
+export async function readPackageFile(name: AssetName): Promise<Buffer> {
+  const text = await fs.readFile(fileURLToPath(import.meta.resolve(ASSETS[name])), "utf8");
+  return Buffer.from(text.replaceAll(REMOTE_LOGO, "data:,"));
+}
+
+/** Both pages run on this service's own files alone; only for a token, Swagger UI may ask the servers that issue it. */
+function policy(document: object): string {
+  const issuers = JSON.stringify(document).matchAll(
+    /"(?:token|refresh)Url":"(https?:\/\/[\w.:-]+)/g,
+  );
+  return [
+    "default-src 'self'",
+    ["connect-src 'self'", ...new Set(Array.from(issuers, ([, origin]) => origin))].join(" "),
+    "script-src 'self' 'unsafe-inline'",
+    "style-src 'self' 'unsafe-inline'",
+    "img-src 'self' data:",
+    "worker-src 'self' blob:",
+  ].join("; ");
+}
+
+function htmlPage(body: string): string {
+  return `<!doctype html>
+<html lang="en">
+  <head>
+    <meta charset="utf-8" />
+    <title>API documentation</title>
+    <link rel="icon" href="data:," />
+  </head>
+  <body>${body}</body>
+</html>
+`;
+}
+
+const SWAGGER_PAGE = htmlPage(`
+    <link rel="stylesheet" href="/docs/swagger-ui.css" />
+    <div id="swagger-ui"></div>
+    <script src="/docs/swagger-ui-bundle.js"></script>
+    <script>
+      SwaggerUIBundle({
+        url: "/openapi.json",
+        dom_id: "#swagger-ui",
+        deepLinking: true,
+        persistAuthorization: true,
+        oauth2RedirectUrl: location.origin + "/docs/oauth2-redirect.html",
+        validatorUrl: "none",
+      });
+    </script>
+  `);
+
+const REDOC_PAGE = htmlPage(`
+    <redoc spec-url="/openapi.json"></redoc>
+    <script src="/docs/redoc.standalone.js"></script>
+  `);

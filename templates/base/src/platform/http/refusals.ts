@@ -1,0 +1,47 @@
+import { AppError } from "../errors.ts";
+
+/** Larger bodies are refused, unless a route says otherwise. */
+export const BODY_LIMIT_BYTES = 1_048_576;
+
+/** A longer path parameter matches no route. */
+export const MAX_PARAM_LENGTH = 1_024;
+
+export function bodyTooLarge(limit = BODY_LIMIT_BYTES): AppError {
+  return new AppError("PAYLOAD_TOO_LARGE", `The body is larger than ${limit} bytes`);
+}
+
+export function bodyNotJson(): AppError {
+  const message = "The body must be application/json, without an encoding";
+  return new AppError("UNSUPPORTED_MEDIA_TYPE", message);
+}
+
+export function bodyOfOtherType(expected: readonly string[]): AppError {
+  const message = `The body must be ${expected.join(" or ")}, without an encoding`;
+  return new AppError("UNSUPPORTED_MEDIA_TYPE", message);
+}
+
+export function bodyMalformed(cause?: unknown): AppError {
+  return new AppError("VALIDATION_ERROR", "Request validation failed", {
+    cause,
+    details: [{ field: "body", message: "must be valid JSON" }],
+  });
+}
+
+export function pathMalformed(cause?: unknown): AppError {
+  return new AppError("VALIDATION_ERROR", "The path is not valid", { cause });
+}
+
+export function notFound(): AppError {
+  return new AppError("NOT_FOUND", "The requested resource does not exist");
+}
+
+/** 405 with the methods that a path has, or 404 when it has none. */
+export function notFoundOr405(method: string, methods: Iterable<string>): AppError {
+  const allow = new Set(methods);
+  if (allow.has("GET")) allow.add("HEAD");
+  // A method that is allowed: then it was the path, by a parameter that is too long.
+  if (allow.size === 0 || allow.has(method)) return notFound();
+  return new AppError("METHOD_NOT_ALLOWED", "The method is not allowed for this resource", {
+    headers: { Allow: [...allow].toSorted().join(", ") },
+  });
+}

@@ -1,0 +1,60 @@
+import type { WorkerService } from "../cluster/protocol.ts";
+import { type ReadinessCheck, startReadiness } from "../health.ts";
+import type { ServiceDeps, ListedIntegration } from "../lifespan.ts";
+import type { Logger } from "../logging.ts";
+import { createMetrics } from "../metrics.ts";
+import { startTelemetry } from "../observability/telemetry.ts";
+import type { ServiceModules } from "./start.ts";
+
+/**
+ * Starts the process for background work: what web.ts does, with that work in the place of the app.
+ * @throws what the failing step threw, after closing what was open.
+ */
+export async function startBackground(
+  modules: Pick<ServiceModules, "deps" | "integrations">,
+  settings: ServiceDeps["settings"],
+  log: Logger,
+): Promise<WorkerService> {
+  const { createDeps } = await modules.deps();
+  const { integrations } = await modules.integrations();
+  await using stack = new AsyncDisposableStack();
+  const { registry } = createMetrics();
+  stack.use(startTelemetry(settings, log, registry));
+  const lifespan = stack.use(await createDeps(settings, log, registry));
+  const work = stack.use(startBackgroundWork(integrations, lifespan.deps));
+  const readiness = stack.use(await startReadiness([...lifespan.checks, ...work.checks], log));
+  readiness.markReady();
+
+  const opened = stack.move();
+  return {
+    beginDrain({ stopping }) {
+      if (stopping) readiness.markDraining();
+    },
+    close: () => opened.disposeAsync(),
+    readiness: () => readiness.report(),
+    metricsSnapshot: () => registry.getMetricsAsJSON(),
+    requestsInFlight: () => [],
+    onRequestFinished() {},
+  };
+}
+
+/** The background work of all integrations. Disposing of it lets each finish what it has begun. */
+export interface BackgroundWork extends AsyncDisposable {
+  /** Under `<name>_background`, because the client may be well while the work is not. */
+  checks: ReadinessCheck[];
+}
+
+/** Starts the background work of every integration that has some. */
+export function startBackgroundWork(integrations: object, deps: ServiceDeps): BackgroundWork {
+  const stack = new AsyncDisposableStack();
+  const checks: ReadinessCheck[] = [];
+  const clients = deps as unknown as Record<string, unknown>;
+  const listed = Object.entries(integrations as Record<string, ListedIntegration>);
+  for (const [name, { critical, background }] of listed) {
+    const work = background?.(clients[name], deps);
+    if (work === undefined) continue;
+    stack.defer(() => work.stop());
+    checks.push({ name: `${name}_background`, critical, check: () => work.check() });
+  }
+  return { checks, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}

@@ -1,0 +1,84 @@
+import { type ClusterOptions, readConfig } from "../cluster/config.ts";
+import { isWorker } from "../cluster/protocol.ts";
+import { printStartError, StartError } from "../cluster/startup.ts";
+import type { ServiceDeps } from "../lifespan.ts";
+import { createLogger } from "../logging.ts";
+import { SettingsError } from "../settings.ts";
+import type { WebModules } from "./web.ts";
+
+/** What src/main.ts hands to the platform: the service's own modules, each loaded by the process that needs it. */
+export interface ServiceModules extends WebModules {
+  /** The file that runs this, in workers too. */
+  main: string;
+  /** Reads cluster.config. To Node, another query is another module, and so is read again. */
+  clusterConfig(query: string): Promise<ClusterOptions>;
+  settings(): Promise<{ loadSettings(): ServiceDeps["settings"] }>;
+  integrationSettings(): Promise<{ hasBackgroundWork: boolean }>;
+  integrations(): Promise<{ integrations: object }>;
+}
+
+/**
+ * Runs a process of the service: the primary, or a worker.
+ * @returns the exit code.
+ */
+export async function start(modules: ServiceModules): Promise<number> {
+  try {
+    return await run(modules);
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    printStartError(error);
+    return 3;
+  }
+}
+
+async function run(modules: ServiceModules): Promise<number> {
+  let reads = 0;
+  // A number and not the time: V8's cache keeps a file for every name that there ever was.
+  const loadOptions = (): Promise<ClusterOptions> =>
+    modules.clusterConfig(reads++ === 0 ? "" : `?${reads - 1}`);
+  const options = await loadOptions();
+  const { config, problems } = readConfig(options, process.env);
+  const { loadSettings } = await modules.settings();
+  const settings = checkSettings(loadSettings, problems);
+  const log = createLogger(settings);
+  // At run time and not as a flag: with it, Node would parse our source map at every start.
+  process.setSourceMapsEnabled(true);
+  if (!isWorker()) {
+    const { hasBackgroundWork } = await modules.integrationSettings();
+    const { runPrimary } = await import("../cluster/primary.ts");
+    return runPrimary({
+      main: modules.main,
+      background: hasBackgroundWork,
+      settings,
+      log,
+      options,
+      loadOptions,
+    });
+  }
+  const { runWorker } = await import("../cluster/worker.ts");
+  return runWorker({
+    log,
+    port: settings.PORT,
+    host: config.bind,
+    postFork: options.hooks.postFork,
+    start: async (role) =>
+      role === "web"
+        ? (await import("./web.ts")).startWeb(modules, settings, log)
+        : (await import("./background.ts")).startBackground(modules, settings, log),
+  });
+}
+
+/** The settings; what is wrong in them and in the cluster's configuration comes in one list. */
+function checkSettings(
+  loadSettings: () => ServiceDeps["settings"],
+  problems: string[],
+): ServiceDeps["settings"] {
+  try {
+    const settings = loadSettings();
+    if (problems.length === 0) return settings;
+  } catch (error) {
+    if (!(error instanceof SettingsError)) throw error;
+    problems = [...error.problems, ...problems];
+  }
+  throw new StartError(problems);
+}

@@ -1,0 +1,96 @@
+import { type App, mount } from "../app.ts";
+import type { WorkerService } from "../cluster/protocol.ts";
+import type { DependencyOverrides } from "../depends.ts";
+import { startReadiness } from "../health.ts";
+import type { Platform } from "../http/platform.ts";
+import { createRequestTracker } from "../http/requests.ts";
+import type { Lifespan, ServiceDeps } from "../lifespan.ts";
+import type { Logger } from "../logging.ts";
+import { createMetrics, type Metrics } from "../metrics.ts";
+import { createAccessLog } from "../observability/access-log.ts";
+import type { Output } from "../observability/stdout.ts";
+import { startTelemetry } from "../observability/telemetry.ts";
+
+/** The service's modules that a process with requests loads. */
+export interface WebModules {
+  deps(): Promise<{
+    createDeps(
+      settings: ServiceDeps["settings"],
+      log: Logger,
+      metrics: Metrics["registry"],
+      overrides?: Partial<ServiceDeps>,
+    ): Promise<Lifespan<ServiceDeps>>;
+  }>;
+  app(): Promise<{ createApp(deps: ServiceDeps, platform: Platform): App | Promise<App> }>;
+}
+
+/** What tests use instead of the real thing. */
+export interface WebOptions {
+  deps?: Partial<ServiceDeps>;
+  dependencyOverrides?: DependencyOverrides;
+  /** Where the access lines go. */
+  output?: Output;
+}
+
+/** The worker's service, and what tests look at. */
+export interface WebService extends WorkerService {
+  server: NonNullable<WorkerService["server"]>;
+  deps: ServiceDeps;
+  metrics: Metrics;
+  /** Writes out the access lines that still wait. */
+  flush(): void;
+}
+
+/**
+ * Starts everything a worker needs, in order: telemetry, dependencies, readiness, the app. The cluster listens.
+ * @throws what the failing step threw, after closing what was open.
+ */
+export async function startWeb(
+  modules: WebModules,
+  settings: ServiceDeps["settings"],
+  log: Logger,
+  options: WebOptions = {},
+): Promise<WebService> {
+  const [{ createDeps }, { createApp }] = await Promise.all([modules.deps(), modules.app()]);
+  await using stack = new AsyncDisposableStack();
+  const metrics = createMetrics();
+  stack.use(startTelemetry(settings, log, metrics.registry));
+  const lifespan = stack.use(await createDeps(settings, log, metrics.registry, options.deps));
+  const { deps, checks } = lifespan;
+  const readiness = stack.use(await startReadiness(checks, log));
+  const accessLog = stack.use(createAccessLog(settings, options.output));
+  const requests = createRequestTracker(log, accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
+  const closing = new Set<Promise<void>>();
+  stack.defer(async () => void (await Promise.all(closing)));
+  const { dependencyOverrides = new Map() } = options;
+  const app = await createApp(deps, {
+    deps,
+    requests,
+    readiness,
+    dependencyOverrides,
+    documented: [],
+    closing,
+  });
+  const { server, close } = await mount(app);
+  // The app's onClose hooks run while its dependencies are still open.
+  stack.defer(close);
+  server.once("listening", () => readiness.markReady());
+
+  const opened = stack.move();
+  return {
+    server,
+    deps,
+    metrics,
+    flush: () => accessLog.flush(),
+    beginDrain({ stopping }) {
+      // A worker that is only replaced leaves a service behind that is as ready as before.
+      if (stopping) readiness.markDraining();
+      requests.closeConnections();
+    },
+    close: () => opened.disposeAsync(),
+    readiness: () => readiness.report(),
+    metricsSnapshot: () => metrics.registry.getMetricsAsJSON(),
+    requestsInFlight: () => requests.inFlight(),
+    onRequestFinished: (listener) => requests.onFinished(listener),
+  };
+}

@@ -1,0 +1,238 @@
+import type { Server } from "node:http";
+import { resolve } from "node:path";
+import { pipeline, type Readable } from "node:stream";
+import cors from "cors";
+import express, {
+  type ErrorRequestHandler,
+  type Express,
+  type IRouter,
+  type NextFunction,
+  type RequestHandler,
+  type Response,
+} from "express";
+import { parse as parseQuery } from "fast-querystring";
+import type { z } from "zod";
+import { asError } from "./errors.ts";
+import { healthRoutes } from "./health.ts";
+import { corsOptions } from "./http/cors-options.ts";
+import {
+  type Answer,
+  type CompiledRoute,
+  compileRoute,
+  operationOf,
+  type RequestParts,
+} from "./http/declared-route.ts";
+import { documentationPages } from "./http/docs.ts";
+import {
+  allowedMethods,
+  followRoutes,
+  inMatchingOrder,
+  toExpressError,
+  toExpressPath,
+} from "./http/express.ts";
+import { BODY_HEADERS } from "./http/headers.ts";
+import { readJson } from "./http/json-body.ts";
+import { openApiDocument } from "./http/openapi.ts";
+import type { Platform } from "./http/platform.ts";
+import { MAX_PARAM_LENGTH, notFound, notFoundOr405, pathMalformed } from "./http/refusals.ts";
+import { exchangeOf } from "./http/requests.ts";
+import { checkerOf, checkParts, type Part, partChecks } from "./http/schemas.ts";
+import { normalTarget } from "./http/target.ts";
+import type { Method, Route } from "./route.ts";
+
+export type { Platform } from "./http/platform.ts";
+
+/** What `createApp` returns. */
+export type App = Express;
+
+/** What `mount` needs of an application; kept here, because an Express application holds nothing of its own. */
+type HandlerArguments = Parameters<RequestHandler>;
+
+const platforms = new WeakMap<App, Platform>();
+
+/**
+ * An Express application for this service: CORS, health routes and documentation, before all middleware of the service's
+ * own, so that no guard and no rate limit gets in a probe's way.
+ */
+export function createExpress(platform: Platform): App {
+  const { deps, requests, readiness, documented } = platform;
+  const { settings } = deps;
+  const app = express();
+  app.disable("x-powered-by");
+  app.enable("case sensitive routing");
+  app.enable("strict routing");
+  app.set("query parser", parseQuery);
+  platforms.set(app, platform);
+  followRoutes(app);
+  const entrance = app as Express & { handle(...request: HandlerArguments): void };
+  const handle = entrance.handle.bind(app);
+  entrance.handle = (req, res, next) => {
+    requests.adopt(req, res);
+    const target = normalTarget(req.url);
+    if (target === undefined) return requests.refuse(req, res, pathMalformed());
+    req.url = target;
+    handle(req, res, next);
+  };
+
+  if (settings.CORS_ORIGINS.length > 0) app.use(cors(corsOptions(settings)));
+  registerRoutes(app, healthRoutes(settings, readiness), platform);
+  if (settings.ENVIRONMENT !== "prod") {
+    for (const page of documentationPages(() => openApiDocument(settings, documented))) {
+      // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 passes rejections on
+      app.get(page.path, async (req, res) => {
+        const { status, headers, body } = await page.answer(req.headers["if-none-match"]);
+        res.statusCode = status;
+        for (const name in headers) res.setHeader(name, headers[name]!);
+        if (body !== undefined) res.setHeader("Content-Length", body.length);
+        res.end(body);
+      });
+    }
+  }
+  return app;
+}
+
+/**
+ * Registers declared routes on an application or a router, as ordinary routes: middleware before them applies to them.
+ * @throws {Error} naming the route when a path or its parameters cannot be used, or when two of them are the same.
+ */
+export function registerRoutes(app: IRouter, routes: readonly Route[], platform: Platform): void {
+  const compiled = routes.map((route) => compileRoute(route, platform));
+  platform.documented.push(...routes.map(operationOf));
+  for (const one of inMatchingOrder(compiled)) {
+    const method = one.route.method.toLowerCase() as Lowercase<Method>;
+    app[method](toExpressPath(one.route.path), toHandler(one));
+  }
+}
+
+/** Checks a part of a request on a route of your own, and puts what the schema makes of it in its place. */
+export function validate(part: Part, schema: z.ZodType): RequestHandler {
+  const check = checkerOf(part, schema);
+  return async (req, _res, next) => {
+    const given = part === "body" && req.body === undefined ? await readJson(req) : req[part];
+    // The query is a getter of Express's.
+    Object.defineProperty(req, part, {
+      value: await check(given),
+      configurable: true,
+      writable: true,
+    });
+    next();
+  };
+}
+
+/** An application that is ready to be listened for. */
+export interface Mounted {
+  server: Server;
+  /** Ends what the application itself holds: nothing, with Express. */
+  close(): Promise<void>;
+}
+
+/** Finishes what `createApp` has built: what no route takes is 404 or 405, and every error has the standard's body. */
+export async function mount(app: App): Promise<Mounted> {
+  const platform = platforms.get(app);
+  if (platform === undefined) throw new Error("createApp must return the app of createExpress");
+  // As a layer, because Express has an answer of its own to an OPTIONS that no layer takes.
+  app.use((req) => {
+    const exchange = exchangeOf(req);
+    // A route that was tried, and left it to others.
+    if (exchange !== undefined) exchange.route = "";
+    throw notFoundOr405(req.method, allowedMethods(app, req.path));
+  });
+  app.use(answerErrors(platform));
+  return { server: platform.requests.createServer(app, app), close: async () => {} };
+}
+
+/** The last error middleware: what those of the service's own leave to it. */
+function answerErrors({ requests }: Platform): ErrorRequestHandler {
+  // Express knows an error middleware by its four parameters.
+  return (thrown: unknown, req, res, _next) => {
+    if (!res.headersSent) for (const name of BODY_HEADERS) res.removeHeader(name);
+    requests.refuse(req, res, toExpressError(thrown), thrown);
+  };
+}
+
+function toHandler(compiled: CompiledRoute): RequestHandler {
+  const { route, readsJson, hasDependencies } = compiled;
+  const hasParams = route.path.includes("{");
+  const { params, query, headers, body } = route;
+  const checks = partChecks({ params, query, headers, body: readsJson ? body : undefined });
+
+  return (req, res, next) => {
+    if (hasParams && Object.values(req.params).some(isTooLong)) return next();
+    const parts: RequestParts = {
+      params: req.params,
+      query: req.query,
+      headers: req.headers,
+      body: undefined,
+    };
+    const fail = (thrown: unknown): void => next(asError(thrown));
+    const answer = (depends: unknown): void => {
+      const given = compiled.run(parts, depends, req, res);
+      if (given instanceof Promise) given.then((it) => send(res, it, next)).catch(fail);
+      else send(res, given, next);
+    };
+    try {
+      if (!readsJson && !hasDependencies) {
+        const checking = checkParts(checks, parts);
+        if (checking instanceof Promise) checking.then(answer).catch(fail);
+        else answer(undefined);
+        return;
+      }
+      prepare(parts).then(answer).catch(fail);
+    } catch (error) {
+      fail(error);
+    }
+
+    /** Dependencies come first: who may not call need not be listened to. */
+    async function prepare(input: RequestParts): Promise<unknown> {
+      const depends = hasDependencies
+        ? await compiled.openDependencies(input, req, res)
+        : undefined;
+      // A middleware may have read it already, as `express.json()` does.
+      if (readsJson) input.body = req.body === undefined ? await readJson(req) : req.body;
+      await checkParts(checks, input);
+      return depends;
+    }
+  };
+}
+
+function isTooLong(param: string | string[]): boolean {
+  return param.length > MAX_PARAM_LENGTH;
+}
+
+function send(res: Response, answer: Answer, next: NextFunction): void {
+  const { kind, value, headers, contentType } = answer;
+  res.statusCode = answer.status;
+  for (const name in headers) res.append(name, headers[name]);
+  if (kind === "file") return sendFile(res, answer, next);
+  if (contentType !== "") res.setHeader("Content-Type", contentType);
+  if (kind === "stream") return sendStream(res, value as Readable, next);
+  if (kind === "empty") return void res.end();
+  const body = kind === "json" ? answer.encode(value) : (value as string | Uint8Array);
+  res.setHeader("Content-Length", Buffer.byteLength(body));
+  res.end(body);
+}
+
+function sendFile(res: Response, { value, contentType }: Answer, next: NextFunction): void {
+  if (contentType !== "") res.setHeader("Content-Type", contentType);
+  res.sendFile(resolve(value as string), { dotfiles: "allow", cacheControl: false }, (error) => {
+    const { code } = Object(error) as NodeJS.ErrnoException;
+    if (code === "EISDIR") next(notFound());
+    // A client that left is no failure.
+    else if (error !== undefined && code !== "ECONNABORTED") next(error);
+  });
+}
+
+/** An error before the first byte is answered as one; after it, the client sees that the answer broke off. */
+function sendStream(res: Response, stream: Readable, next: NextFunction): void {
+  stream.once("error", next);
+  stream.once("readable", () => {
+    stream.off("error", next);
+    pipeline(stream, res, (error) => {
+      if (error && !isPrematureClose(error)) next(error);
+    });
+  });
+}
+
+function isPrematureClose(error: NodeJS.ErrnoException): boolean {
+  return error.code === "ERR_STREAM_PREMATURE_CLOSE";
+}

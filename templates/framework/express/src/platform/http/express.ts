@@ -1,0 +1,131 @@
+import type { IncomingMessage } from "node:http";
+import type { Express } from "express";
+import { AppError, toAppError } from "../errors.ts";
+import type { CompiledRoute } from "./declared-route.ts";
+import { parsePath } from "./path.ts";
+import { exchangeOf } from "./requests.ts";
+
+/** What Express's router is made of, as far as it is looked at here. */
+interface Layer {
+  route: { path: unknown; methods: Record<string, boolean> } | undefined;
+  handle: { stack?: Layer[] };
+  match(path: string): { path: string; pattern: unknown } | false;
+}
+
+interface FoundRoute {
+  route: NonNullable<Layer["route"]>;
+  /** With the paths of the routers that it is in, and parameters in braces. */
+  template: string;
+}
+
+/** The routes that fit a path, whatever their method; those of nested routers too. */
+function* routesAt(stack: readonly Layer[], path: string, prefix = ""): Generator<FoundRoute> {
+  for (const layer of stack) {
+    const { route, handle } = layer;
+    if (route === undefined && handle.stack === undefined) continue;
+    const match = layer.match(path);
+    if (match === false) continue;
+    const template = prefix + templateOf(match.pattern);
+    if (route !== undefined) yield { route, template };
+    else {
+      const rest = path.slice(match.path.length);
+      yield* routesAt(handle.stack!, rest.startsWith("/") ? rest : `/${rest}`, template);
+    }
+  }
+}
+
+/** The methods that an application's routes take at a path. */
+export function allowedMethods(app: Express, path: string): string[] {
+  const found = [...routesAt(app.router.stack as never, path)];
+  return found.flatMap(({ route }) => Object.keys(route.methods).map((name) => name.toUpperCase()));
+}
+
+/**
+ * Tells a request's exchange which route takes it, as soon as Express has found it. Not at the end: by then Express has
+ * forgotten in which router it was.
+ */
+export function followRoutes(app: Express): void {
+  const ROUTE = Symbol("route");
+  type Request = IncomingMessage & { [ROUTE]?: Layer["route"]; baseUrl: string };
+  Object.defineProperty(app.request, "route", {
+    configurable: true,
+    get(this: Request) {
+      return this[ROUTE];
+    },
+    set(this: Request, route: Layer["route"]) {
+      this[ROUTE] = route;
+      const exchange = exchangeOf(this);
+      if (exchange === undefined || route === undefined) return;
+      exchange.route =
+        this.baseUrl === ""
+          ? templateOf(route.path)
+          : (routesAt(app.router.stack as never, exchange.path).find((it) => it.route === route)
+              ?.template ?? "");
+    },
+  });
+}
+
+const templates = new Map<unknown, string>();
+
+/** A path of Express's with its parameters in braces, as metrics, logs and openapi.json name it. */
+function templateOf(pattern: unknown): string {
+  const known = templates.get(pattern);
+  if (known !== undefined) return known;
+  const text = pattern === "/" ? "" : String(pattern);
+  const template = text.replaceAll(/[:*](\w+)|\\(.)/g, (_, name, literal) =>
+    name === undefined ? literal : `{${name}}`,
+  );
+  templates.set(pattern, template);
+  return template;
+}
+
+/** A path of a declared route as Express writes it. */
+export function toExpressPath(path: string): string {
+  const written = parsePath(path)
+    .map((part) =>
+      typeof part === "string"
+        ? encodeURI(part)
+            .replaceAll("[", "%5B")
+            .replaceAll("]", "%5D")
+            .replaceAll(/[()+!:*]/g, String.raw`\$&`)
+        : `:${part.param}`,
+    )
+    .join("");
+  templates.set(written, path);
+  return written;
+}
+
+/**
+ * Express takes the first route that fits. The order of declaration shall not matter, as with Fastify, so fixed text
+ * comes before a parameter, segment by segment. @throws {Error} when two routes could not be told apart.
+ */
+export function inMatchingOrder(routes: readonly CompiledRoute[]): CompiledRoute[] {
+  const shapes = new Set<string>();
+  for (const { method, path } of routes.map(({ route }) => route)) {
+    const shape = `${method} ${path.replaceAll(/\{\w+\}/g, "{}")}`;
+    if (shapes.has(shape)) throw new Error(`two routes for ${method} ${path}`);
+    shapes.add(shape);
+  }
+  // Empty for a path without parameters: those stay in the order of declaration.
+  const rank = ({ route }: CompiledRoute): string =>
+    Array.from(route.path.split("/"), rankOf).join("").replace(/0+$/, "");
+  // Not localeCompare: the tables that it has loaded are a twentieth of a start.
+  return routes.toSorted((a, b) => Number(rank(a) > rank(b)) - Number(rank(a) < rank(b)));
+}
+
+/** Fixed text, text with a parameter, a parameter alone. */
+function rankOf(segment: string): "0" | "1" | "2" {
+  if (!segment.includes("{")) return "0";
+  return /^\{\w+\}$/.test(segment) ? "2" : "1";
+}
+
+/** Errors of Express's usual packages that have no status, in the words of the standard. */
+export function toExpressError(thrown: unknown): AppError {
+  const { name, code, message } = Object(thrown) as Partial<NodeJS.ErrnoException>;
+  if (name !== "MulterError") return toAppError(thrown);
+  const isTooLarge = code === "LIMIT_FILE_SIZE" || code === "LIMIT_FIELD_VALUE";
+  const text = message ?? "The form is not valid";
+  return new AppError(isTooLarge ? "PAYLOAD_TOO_LARGE" : "VALIDATION_ERROR", text, {
+    cause: thrown,
+  });
+}

@@ -1,0 +1,320 @@
+import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
+import { basename, dirname, resolve } from "node:path";
+import cors from "@fastify/cors";
+import { send } from "@fastify/send";
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type HTTPMethods,
+  type RouteOptions,
+} from "fastify";
+import findMyWay from "find-my-way";
+import { asError, errorBody, logFailure } from "./errors.ts";
+import { healthRoutes } from "./health.ts";
+import { corsOptions } from "./http/cors-options.ts";
+import {
+  type Answer,
+  type CompiledRoute,
+  compileRoute,
+  operationOf,
+} from "./http/declared-route.ts";
+import { documentationPages, type Page } from "./http/docs.ts";
+import {
+  addChecks,
+  documentedRoute,
+  FailureLog,
+  schemaCompilers,
+  templateOf,
+  toFastifyError,
+  toFastifyPath,
+  withoutStars,
+  type ZodTypeProvider,
+} from "./http/fastify.ts";
+import { BODY_HEADERS } from "./http/headers.ts";
+import { JSON_TYPE, readJson } from "./http/json-body.ts";
+import { openApiDocument } from "./http/openapi.ts";
+import type { Platform } from "./http/platform.ts";
+import { BODY_LIMIT_BYTES, MAX_PARAM_LENGTH, notFound, notFoundOr405 } from "./http/refusals.ts";
+import { requestIds } from "./http/request-ids.ts";
+import { exchangeOf } from "./http/requests.ts";
+import type { Route } from "./route.ts";
+
+export type { Platform } from "./http/platform.ts";
+
+/** What `createApp` returns: a Fastify instance whose routes are typed by their zod schemas. */
+export type App = FastifyInstance<
+  Server,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+/** An instance or a scope of it, whatever its type provider. */
+// oxlint-disable-next-line typescript/no-explicit-any -- of any type provider
+type Scope = FastifyInstance<any, any, any, any, any>;
+
+declare module "fastify" {
+  interface FastifyContextConfig {
+    /** Set on routes that `defineRoute` declared. */
+    declared?: Route;
+  }
+  interface FastifyInstance {
+    /** Throws 405 with the methods that the request's path has, or 404: for a not-found handler of your own. */
+    throwUnmatched(request: FastifyRequest): never;
+  }
+  interface FastifyRequest {
+    /** The values of a declared route's per-request dependencies. */
+    dependencyValues: unknown;
+  }
+}
+
+/**
+ * A Fastify instance for this service: zod schemas in both directions, the standard's error bodies, CORS, health routes
+ * and documentation. Hooks on the instance itself see these too, as in any Fastify: a guard belongs into a scope.
+ */
+export async function createFastify(platform: Platform): Promise<App> {
+  const { deps, requests, documented } = platform;
+  const { log, settings } = deps;
+  const app: App = Fastify({
+    serverFactory: (handler) => requests.createServer(handler as never),
+    genReqId: (req) => exchangeOf(req as never)?.requestId ?? injectedId(req.headers),
+    // Every line of the service's log has the request's ids already.
+    childLoggerFactory: () => log as never,
+    logController: new FailureLog(log),
+    schemaController: { compilersFactory: schemaCompilers },
+    bodyLimit: BODY_LIMIT_BYTES,
+    onProtoPoisoning: "error",
+    // The process manager drains: what arrives while it does is still answered.
+    return503OnClosing: false,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
+    frameworkErrors: answerError,
+  }).withTypeProvider<ZodTypeProvider>();
+  const routeNames = new Map<string, string>();
+  const paths = findMyWay({ maxParamLength: MAX_PARAM_LENGTH });
+  const methods = new Set<HTTPMethods>();
+
+  function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    const exchange = exchangeOf(request.raw);
+    const error = toFastifyError(thrown);
+    if (exchange !== undefined) {
+      exchange.error = thrown;
+      exchange.ownsConnection = true;
+      exchange.route ||= routeNames.get(request.routeOptions.url ?? "") ?? "";
+    }
+    logFailure(log, thrown, error, reply.raw.destroyed);
+    for (const name of BODY_HEADERS) if (reply.hasHeader(name)) void reply.removeHeader(name);
+    void reply
+      .code(error.status)
+      .headers(error.headers)
+      .type("application/json")
+      .serializer(asIs)
+      .send(JSON.stringify(errorBody(error)));
+  }
+
+  app.setErrorHandler(answerError);
+  app.addContentTypeParser(JSON_TYPE, parseJson);
+  // To Fastify alone, these have no body, also where a route declares one.
+  for (const method of ["GET", "HEAD"]) {
+    app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
+  }
+  app.decorateRequest("dependencyValues", undefined);
+  app.addHook("onRoute", (options) => {
+    const { method, url, prefix, schema, config } = options;
+    const { declared } = config ?? {};
+    addChecks(options);
+    const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
+    // That of @fastify/cors is no route to a reader of metrics.
+    if (url !== "*" || method !== "OPTIONS") routeNames.set(url, path);
+    for (const one of [method].flat()) {
+      // What takes every path tells nothing about one.
+      if (url !== "*" && !paths.hasRoute(one as never, url)) paths.on(one as never, url, () => {});
+      methods.add(one);
+      if (declared === undefined) documented.push(...documentedRoute(one, path, schema));
+    }
+  });
+  app.addHook("onRequest", (request, reply, done) => {
+    requests.adopt(request.raw, reply.raw);
+    exchangeOf(request.raw)!.route = routeNames.get(request.routeOptions.url ?? "") ?? "";
+    done();
+  });
+  if (settings.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(settings));
+  registerRoutes(app, healthRoutes(settings, platform.readiness), platform);
+  if (settings.ENVIRONMENT !== "prod") {
+    registerPages(
+      app,
+      documentationPages(() => openApiDocument(settings, documented)),
+    );
+  }
+  app.decorate("throwUnmatched", ({ raw }) => {
+    const path = exchangeOf(raw)?.path ?? "";
+    const allowed = [...methods].filter((method) => paths.find(method as never, path) !== null);
+    throw notFoundOr405(raw.method ?? "", allowed);
+  });
+  return app;
+}
+
+/**
+ * Registers declared routes on an instance or in a scope of it, as ordinary routes: its hooks and plugins apply to them.
+ * @throws {Error} naming the route when a path or its parameters cannot be used.
+ */
+export function registerRoutes(app: Scope, routes: readonly Route[], platform: Platform): void {
+  const compiled = routes.map((route) => compileRoute(route, platform));
+  const prefix = templateOf(app.prefix);
+  platform.documented.push(
+    ...routes.map((route) => ({ ...operationOf(route), path: prefix + route.path })),
+  );
+  // Scopes, because what a parser takes is a matter of the scope: JSON and nothing else, or no body at all.
+  void app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser(JSON_TYPE, parseJson);
+    for (const route of compiled.filter(({ readsJson }) => readsJson)) scope.route(toRoute(route));
+  });
+  void app.register(async (scope) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser("*", (_request, _payload, done) => done(null, undefined));
+    for (const route of compiled.filter(({ readsJson }) => !readsJson)) scope.route(toRoute(route));
+  });
+}
+
+/** An application that is ready to be listened for. */
+export interface Mounted {
+  server: Server;
+  /** Runs the onClose hooks; the server is closed by then. */
+  close(): Promise<void>;
+}
+
+/** Finishes what `createApp` has built: what no route takes is 404 or 405, unless the service has an answer of its own. */
+export async function mount(app: App): Promise<Mounted> {
+  await app.register(async (scope) => {
+    try {
+      scope.setNotFoundHandler((request) => app.throwUnmatched(request));
+    } catch (error) {
+      if ((error as Error).message.includes("already set")) return;
+      throw error;
+    }
+    // In a hook, because Fastify would read the body first, and may refuse that instead.
+    scope.addHook("onRequest", async (request) => app.throwUnmatched(request));
+  });
+  await app.ready();
+  return { server: app.server, close: () => app.close() };
+}
+
+/** The id of a request that came by `inject`: its exchange begins later, and takes it from the headers. */
+function injectedId(headers: IncomingHttpHeaders): string {
+  const { requestId } = requestIds(headers);
+  headers["x-request-id"] = requestId;
+  return requestId;
+}
+
+/** A parser of Fastify's; a hook may have put another stream in the place of the request. */
+function parseJson({ raw }: FastifyRequest, payload: IncomingMessage): Promise<unknown> {
+  return readJson(raw, payload);
+}
+
+function toRoute(compiled: CompiledRoute): RouteOptions {
+  const { route, hasDependencies } = compiled;
+  const { params, query, headers, body } = route;
+  const parts = (request: FastifyRequest) => ({
+    params: request.params,
+    query: request.query,
+    headers: request.headers,
+    body: request.body,
+  });
+  return {
+    method: route.method,
+    url: toFastifyPath(route.path),
+    config: { declared: route },
+    schema: {
+      ...(params && { params }),
+      ...(query && { querystring: query }),
+      ...(headers && { headers }),
+      ...(compiled.readsJson && { body }),
+    },
+    onRequest: [
+      ...(body === undefined ? [ignoreBody] : []),
+      ...(route.path.includes("*") ? [dropStars] : []),
+      ...(route.path.includes("{") ? [refuseEmptyParams] : []),
+      ...(hasDependencies
+        ? [
+            async (request: FastifyRequest, { raw }: FastifyReply) => {
+              const values = compiled.openDependencies(parts(request), request.raw, raw);
+              request.dependencyValues = await values;
+            },
+          ]
+        : []),
+    ],
+    handler(request, reply) {
+      const answer = compiled.run(parts(request), request.dependencyValues, request.raw, reply.raw);
+      if (answer instanceof Promise) {
+        answer.then((given) => sendAnswer(reply, given)).catch((thrown) => fail(reply, thrown));
+      } else sendAnswer(reply, answer);
+    },
+  };
+}
+
+/** With a serializer Fastify adds no charset, which JSON does not have; RFC 8259, 11. */
+function asIs(text: unknown): string {
+  return text as string;
+}
+
+function dropStars(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  request.params = withoutStars(request.params as object);
+  done();
+}
+
+/** Where a route declares no body, Fastify would refuse one of a type that it does not know. */
+function ignoreBody({ raw }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  delete raw.headers["content-type"];
+  delete raw.headers["content-length"];
+  delete raw.headers["transfer-encoding"];
+  done();
+}
+
+/** To Fastify alone, nothing between two slashes is a value. */
+function refuseEmptyParams(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  if (Object.values(request.params as object).includes("")) request.server.throwUnmatched(request);
+  done();
+}
+
+function fail(reply: FastifyReply, thrown: unknown): void {
+  void reply.send(asError(thrown));
+}
+
+function sendAnswer(reply: FastifyReply, answer: Answer): void {
+  const { kind, value, contentType, headers } = answer;
+  void reply.code(answer.status);
+  for (const name in headers) void reply.header(name, headers[name]);
+  if (contentType !== "") void reply.type(contentType);
+  if (kind === "file") {
+    sendFile(reply, value as string).catch((thrown) => fail(reply, thrown));
+  } else if (kind !== "json") void reply.send(value);
+  // To Fastify, a string or null is a whole body already.
+  else if (typeof value !== "object" || value === null) {
+    void reply.serializer(asIs).send(answer.encode(value));
+  } else void reply.serializer(answer.encode).send(value);
+}
+
+/** With ranges and conditions, by what @fastify/static is made of. */
+async function sendFile(reply: FastifyReply, path: string): Promise<void> {
+  const file = await send(reply.request.raw, encodeURIComponent(basename(path)), {
+    root: dirname(resolve(path)),
+    dotfiles: "allow",
+  });
+  if (file.type === "error") throw file.metadata.error;
+  if (file.type === "directory") throw notFound();
+  const { "Content-Type": type, ...headers } = file.headers;
+  if (!reply.hasHeader("content-type") && type !== undefined) void reply.type(type);
+  void reply.code(file.statusCode).headers(headers).send(file.stream);
+}
+
+function registerPages(app: App, pages: readonly Page[]): void {
+  for (const page of pages) {
+    app.get(page.path, async (request, reply) => {
+      const { status, headers, body } = await page.answer(request.headers["if-none-match"]);
+      return reply.code(status).headers(headers).send(body);
+    });
+  }
+}

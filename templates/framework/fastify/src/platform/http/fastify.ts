@@ -1,0 +1,199 @@
+import ajvCompiler from "@fastify/ajv-compiler";
+import stringifyCompiler from "@fastify/fast-json-stringify-compiler";
+import {
+  type FastifyError,
+  type FastifyReply,
+  type FastifyRequest,
+  type FastifySchema,
+  type FastifyServerOptions,
+  type FastifyTypeProvider,
+  LogController,
+  type RouteOptions,
+} from "fastify";
+import { z } from "zod";
+import { AppError, logFailure, toAppError } from "../errors.ts";
+import type { Logger } from "../logging.ts";
+import type { Operation } from "./openapi.ts";
+import { parsePath } from "./path.ts";
+import { bodyMalformed, bodyNotJson, bodyTooLarge, notFound, pathMalformed } from "./refusals.ts";
+import { exchangeOf } from "./requests.ts";
+import { checkParts, encoderOf, partChecks } from "./schemas.ts";
+
+/** Of all that Fastify logs of a request, only what nothing else tells: the access log is the platform's. */
+export class FailureLog extends LogController {
+  readonly #log: Logger;
+
+  constructor(log: Logger) {
+    super({ disableRequestLogging: true });
+    this.#log = log;
+  }
+
+  /** A stream failed half-way; `answerError` only hears of errors before the first byte. */
+  override streamError(error: Error, { raw }: FastifyRequest, reply: FastifyReply): void {
+    const hasLeft = reply.raw.destroyed;
+    const exchange = exchangeOf(raw);
+    if (exchange !== undefined && !hasLeft) exchange.error = error;
+    logFailure(this.#log, error, toAppError(error), hasLeft);
+  }
+}
+
+/** Gives native routes the types of their zod schemas. */
+export interface ZodTypeProvider extends FastifyTypeProvider {
+  validator: this["schema"] extends z.ZodType ? z.output<this["schema"]> : unknown;
+  serializer: this["schema"] extends z.ZodType ? z.input<this["schema"]> : unknown;
+}
+
+type Compilers = NonNullable<
+  NonNullable<FastifyServerOptions["schemaController"]>["compilersFactory"]
+>;
+
+/** Zod schemas are checked by `addChecks` and written here; JSON schemas, as plugins use them, as Fastify does by itself. */
+export const schemaCompilers: Compilers = {
+  buildValidator(schemas, options) {
+    const fallback = ajvCompiler()(schemas, options);
+    return ((route: { schema: unknown }) =>
+      isZod(route.schema) ? () => true : fallback(route as never)) as never;
+  },
+  buildSerializer(schemas, options) {
+    const fallback = stringifyCompiler()(schemas, options);
+    return (route) => (isZod(route.schema) ? encoderOf(route.schema) : fallback(route));
+  },
+};
+
+/**
+ * Has a route's zod schemas checked, in a hook right before Fastify's own validation, which takes a body that is not there
+ * for null, and drops what an asynchronous schema makes of its input.
+ */
+export function addChecks(options: RouteOptions): void {
+  const { schema = {}, preValidation = [], attachValidation = false } = options;
+  const { params, querystring: query, headers, body } = schema;
+  const checks = partChecks({ params, query, headers, body });
+  if (checks.length === 0) return;
+  options.preValidation = [
+    ...[preValidation].flat(),
+    (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
+      const end = (error?: unknown): void => {
+        if (attachValidation && error !== undefined) request.validationError = error as never;
+        done(attachValidation ? undefined : (error as Error | undefined));
+      };
+      let checking: void | Promise<void>;
+      try {
+        checking = checkParts(checks, request);
+      } catch (error) {
+        return end(error);
+      }
+      if (checking === undefined) return end();
+      // Outside of the promise, so that what a later hook throws is not taken for a refusal.
+      checking.then(
+        () => setImmediate(end),
+        (error) => setImmediate(end, error),
+      );
+    },
+  ] as never;
+}
+
+function isZod(schema: unknown): schema is z.ZodType {
+  return schema instanceof z.ZodType;
+}
+
+/** A path of a declared route as Fastify writes it. */
+export function toFastifyPath(path: string): string {
+  const parts = parsePath(path);
+  let stars = 0;
+  return parts
+    .map((part, index) => {
+      // A star can only be had as a parameter that takes nothing else; see `withoutStars`.
+      if (typeof part === "string")
+        return part.replaceAll(":", "::").replaceAll("*", () => String.raw`:${stars++}(^\*)`);
+      const next = parts[index + 1];
+      // Text right behind a parameter would belong to its name.
+      const isAlone = next === undefined || (typeof next === "string" && next.startsWith("/"));
+      return isAlone ? `:${part.param}` : String.raw`:${part.param}(^[\s\S]+?)`;
+    })
+    .join("");
+}
+
+/** The parameters that a route has declared: `toFastifyPath` adds some with numbers for names. */
+export function withoutStars(params: object): object {
+  return Object.fromEntries(Object.entries(params).filter(([name]) => !/^\d/.test(name)));
+}
+
+/** A path of Fastify's with its parameters in braces, as metrics, logs and openapi.json name it. */
+export function templateOf(url: string): string {
+  let template = "";
+  for (let at = 0; at < url.length;) {
+    const [text, name] = /^:(\w+)|^::|^[^]/.exec(url.slice(at))!;
+    at += text.length;
+    if (name === undefined) template += text[0];
+    else {
+      template += `{${name}}`;
+      at = endOfPattern(url, at);
+      if (url[at] === "?") at += 1;
+    }
+  }
+  return template;
+}
+
+/** Where the regular expression in parentheses that begins at `start` ends. */
+function endOfPattern(url: string, start: number): number {
+  let depth = 0;
+  for (let at = start; at < url.length; at += 1) {
+    if (url[at] === "\\") at += 1;
+    else if (url[at] === "(") depth += 1;
+    else if (url[at] === ")") depth -= 1;
+    if (depth === 0) return url[start] === "(" ? at + 1 : start;
+  }
+  return url.length;
+}
+
+/** A native route with schemas as openapi.json describes it; none for a route without, or one that hides itself. */
+export function documentedRoute(
+  method: string,
+  path: string,
+  schema: (FastifySchema & { hide?: boolean; summary?: string; tags?: string[] }) | undefined,
+): Operation[] {
+  if (schema === undefined || schema.hide === true || method === "HEAD") return [];
+  const responses = Object.entries((schema.response ?? {}) as Record<string, unknown>);
+  return [
+    {
+      method,
+      path,
+      summary: schema.summary,
+      ...(schema.tags && { tags: schema.tags }),
+      ...zodOf("params", schema.params),
+      ...zodOf("query", schema.querystring),
+      ...zodOf("headers", schema.headers),
+      ...zodOf("body", schema.body),
+      responses: Object.fromEntries(
+        responses.filter((entry): entry is [string, z.ZodType] => isZod(entry[1])),
+      ),
+    },
+  ];
+}
+
+function zodOf(name: string, schema: unknown): object {
+  return isZod(schema) ? { [name]: schema } : {};
+}
+
+/** Fastify's own refusals in the words of the standard; anything else as errors.ts has it. */
+export function toFastifyError(thrown: unknown): AppError {
+  const { code, statusCode, validation, validationContext } = Object(
+    thrown,
+  ) as Partial<FastifyError>;
+  if (validation !== undefined) {
+    const details = validation.map(({ instancePath, message }) => ({
+      field: [validationContext ?? "body", ...instancePath.split("/").filter(Boolean)].join("."),
+      message: message ?? "is not valid",
+    }));
+    return new AppError("VALIDATION_ERROR", "Request validation failed", { details });
+  }
+  if (typeof code !== "string" || !code.startsWith("FST_")) return toAppError(thrown);
+  if (code === "FST_ERR_MAX_PARAM_LENGTH") return notFound();
+  if (code === "FST_ERR_BAD_URL") return pathMalformed(thrown);
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return bodyTooLarge();
+  if (statusCode === 415) return bodyNotJson();
+  if (code.startsWith("FST_ERR_CTP_INVALID") || code.startsWith("FST_ERR_CTP_EMPTY")) {
+    return bodyMalformed(thrown);
+  }
+  return toAppError(thrown);
+}
