@@ -402,6 +402,24 @@ describe("server-sent events", () => {
     await app.check(undefined, { status: 200, route: "/events", requestId: "r-open" });
   });
 
+  test("many at once end in a drain, and one that comes later at once", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    await using app = await observedApp({ routes: [counting({}, 60_000)] });
+    const all = await Promise.all(Array.from({ length: 30 }, () => begin(app, "/events")));
+    app.service.beginDrain({ stopping: true });
+    await Promise.all(
+      all.map(async ({ response }) => {
+        response.resume();
+        await once(response, "end");
+      }),
+    );
+    expect((await app.inject({ url: "/events" })).body).toBe(": connected\n\n");
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
+  });
+
   test("end by themselves, also without any", async () => {
     const route = answering(events(), async function* (): AsyncGenerator<ServerEvent> {});
     const response = await ask(route);

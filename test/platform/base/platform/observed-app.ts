@@ -38,7 +38,7 @@ export async function observedApp(
   const { createApp = serviceApp } = options;
   const app = await createTestApp({
     ...options,
-    createApp: ((deps, platform) => {
+    createApp: (deps, platform) => {
       // In the place of the service's own, which has been started by now.
       trace.disable();
       trace.setGlobalTracerProvider(
@@ -47,8 +47,8 @@ export async function observedApp(
           spanProcessors: [new SimpleSpanProcessor({ exporter: spans })],
         }),
       );
-      return createApp(deps, platform) as never;
-    }) as CreateApp,
+      return createApp(deps, platform);
+    },
   });
   const metricsText = (): Promise<string> => app.service.metrics.registry.metrics();
 

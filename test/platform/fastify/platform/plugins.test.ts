@@ -485,7 +485,7 @@ describe("hooks", () => {
   test("a guard that answers itself, without an error", async () => {
     await using app = await serve(async (it, platform) => {
       it.addHook("onRequest", async (request, reply) => {
-        if (request.url.startsWith("/declared")) return reply.code(403).send({ no: true });
+        if (request.url.startsWith("/declared")) await reply.code(403).send({ no: true });
       });
       registerRoutes(it, [declared], platform);
     });
