@@ -99,7 +99,7 @@ export class DependencyScope {
     this.#isOver = true;
     // One that is being opened when the client leaves would stay open.
     await Promise.allSettled(this.#values.values());
-    for (const { close } of this.#opened.reverse()) {
+    for (const { close } of this.#opened.toReversed()) {
       try {
         await close({ error });
       } catch (failure) {

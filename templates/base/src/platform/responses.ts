@@ -75,7 +75,7 @@ export interface ServerEvent<Data = unknown> {
  * @param schema checks the data of each event.
  * @param options.heartbeat seconds of silence after which a comment is sent; 15 when left out.
  */
-export function events<Schema extends z.ZodType = z.ZodType<unknown>>(
+export function events<Schema extends z.ZodType = z.ZodType>(
   schema?: Schema,
   options: { heartbeat?: number } = {},
 ): Content<AsyncIterable<ServerEvent<z.input<Schema>>>> {
@@ -102,12 +102,12 @@ export class EventStream extends Readable {
 
   /** @param draining aborted when the service stops; then the stream ends after the last whole event. */
   constructor(
-    events: AsyncIterable<ServerEvent>,
+    source: AsyncIterable<ServerEvent>,
     { schema, heartbeat }: Content,
     draining: AbortSignal,
   ) {
     super();
-    this.#events = events[Symbol.asyncIterator]();
+    this.#events = source[Symbol.asyncIterator]();
     this.#schema = schema;
     this.#draining = draining;
     this.#silence = setTimeout(this.#beat, heartbeat * 1_000).unref();
@@ -120,16 +120,16 @@ export class EventStream extends Readable {
   override _read(): void {
     if (this.#isWaiting || this.#isOver) return;
     this.#isWaiting = true;
-    this.#events
-      .next()
-      .then(({ done, value }) => {
-        this.#isWaiting = false;
-        if (this.#isOver) return;
-        if (done === true) return this.#end();
-        this.#silence.refresh();
-        this.push(encodeEvent(value, this.#schema));
-      })
-      .catch((error: Error) => this.destroy(error));
+    this.#pushNext().catch((error: Error) => this.destroy(error));
+  }
+
+  async #pushNext(): Promise<void> {
+    const { done, value } = await this.#events.next();
+    this.#isWaiting = false;
+    if (this.#isOver) return;
+    if (done === true) return this.#end();
+    this.#silence.refresh();
+    this.push(encodeEvent(value, this.#schema));
   }
 
   override _destroy(error: Error | null, callback: (error: Error | null) => void): void {

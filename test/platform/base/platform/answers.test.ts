@@ -277,9 +277,9 @@ describe("a file", () => {
 describe("a stream", () => {
   test("that fails before its first byte is an error answer", async () => {
     const response = await ask(
-      answering(stream(), async function* () {
-        throw new Error("secret");
-      }),
+      answering(stream(), () => ({
+        [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error("secret")) }),
+      })),
     );
     expect(response.statusCode).toBe(500);
     expect(response.json().error.code).toBe("INTERNAL_ERROR");
@@ -384,6 +384,7 @@ describe("server-sent events", () => {
   });
 
   test("are kept alive by comments", async () => {
+    expect.hasAssertions();
     await using app = await observedApp({ routes: [counting({ heartbeat: 0.02 }, 60_000)] });
     const { response, leave } = await begin(app, "/events");
     await read(response, ": heartbeat\n\n: heartbeat\n\n");

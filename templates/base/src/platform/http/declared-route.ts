@@ -2,7 +2,6 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import { Readable } from "node:stream";
 import { z } from "zod";
 import { type Dependencies, DependencyScope, withNested } from "../depends.ts";
-import type { ErrorCode } from "../errors.ts";
 import type { ServiceDeps } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
 import { RawBody } from "../raw-body.ts";

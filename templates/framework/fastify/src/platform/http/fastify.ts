@@ -8,6 +8,7 @@ import {
   type FastifyServerOptions,
   type FastifyTypeProvider,
   LogController,
+  type preValidationAsyncHookHandler,
   type RouteOptions,
 } from "fastify";
 import { z } from "zod";
@@ -17,7 +18,7 @@ import type { Operation } from "./openapi.ts";
 import { parsePath } from "./path.ts";
 import { bodyMalformed, bodyNotJson, bodyTooLarge, notFound, pathMalformed } from "./refusals.ts";
 import { exchangeOf } from "./requests.ts";
-import { checkParts, encoderOf, type Part, partChecks } from "./schemas.ts";
+import { checkParts, encoderOf, partChecks } from "./schemas.ts";
 
 /** Of all that Fastify logs of a request, only what nothing else tells: the access log is the platform's. */
 export class FailureLog extends LogController {
@@ -56,8 +57,8 @@ export const schemaCompilers: Compilers = {
   },
   buildSerializer(schemas, options) {
     const fallback = stringifyCompiler()(schemas as never, options as never);
-    return (route) =>
-      isZod(route.schema) ? encoderOf(route.schema) : (fallback(route as never) as never);
+    return ((route: { schema: unknown }) =>
+      isZod(route.schema) ? encoderOf(route.schema) : fallback(route as never)) as never;
   },
 };
 
@@ -70,22 +71,15 @@ export function addChecks(options: RouteOptions): void {
   const { params, querystring: query, headers, body } = schema;
   const checks = partChecks({ params, query, headers, body });
   if (checks.length === 0) return;
-  options.preValidation = [
-    ...[preValidation].flat(),
-    (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
-      const fail = (error: Error): void => {
-        if (attachValidation) request.validationError = error as never;
-        done(attachValidation ? undefined : error);
-      };
-      try {
-        const checking = checkParts(checks, request as unknown as Record<Part, unknown>);
-        if (checking instanceof Promise) checking.then(() => done(), fail);
-        else done();
-      } catch (error) {
-        fail(error as Error);
-      }
-    },
-  ] as never;
+  const hook: preValidationAsyncHookHandler = async (request) => {
+    try {
+      await checkParts(checks, request as never);
+    } catch (error) {
+      if (!attachValidation) throw error;
+      request.validationError = error as never;
+    }
+  };
+  options.preValidation = [preValidation, hook].flat();
 }
 
 function isZod(schema: unknown): schema is z.ZodType {
