@@ -15,10 +15,10 @@ const DIST = join(ROOT, "dist");
 const TEMPLATES = join(ROOT, "templates");
 
 /**
- * The module that takes the place of src/cli/templates.ts: templates are compiled here and now, so
- * making a service needs Handlebars' small runtime only. What is copied as it is lies in a file of
- * bytes, since as a program's text it would have to be parsed; and the older versions behind it in
- * the same compression, to which they are nearly nothing new.
+ * The module that takes the place of src/cli/templates.ts. The templates of every version are compiled
+ * here and now, so that the bundle needs Handlebars' small runtime only. All files lie in one file of
+ * bytes, compiled templates too: what versions have in common costs nearly nothing there, and only what
+ * a service needs is parsed.
  */
 async function precompiledTemplates(): Promise<string> {
   const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
@@ -27,8 +27,8 @@ async function precompiledTemplates(): Promise<string> {
   const entries: string[] = [];
   for (const { path, executable } of files) {
     const source = await readFile(join(TEMPLATES, path));
-    const content = path.endsWith(".hbs")
-      ? `template(${precompile(source.toString("utf8"))})`
+    const content = isTemplate(path)
+      ? `template(text(${store.add(precompile(source)).join(", ")}))`
       : `bytes.subarray(${store.add(source).join(", ")})`;
     entries.push(
       `{ path: ${JSON.stringify(path)}, executable: ${executable}, content: ${content} }`,
@@ -40,9 +40,13 @@ async function precompiledTemplates(): Promise<string> {
     join(DIST, "templates.js"),
     `import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { runInThisContext } from "node:vm";
 import { brotliDecompressSync } from "node:zlib";
 import handlebars from "handlebars/runtime.js";
-const template = (spec) => handlebars.template(spec);
+export const template = (program) => {
+  let compiled;
+  return (context) => (compiled ??= handlebars.template(runInThisContext(program)))(context);
+};
 // The bundle is CommonJS, and this is in a chunk of it.
 const bytes = brotliDecompressSync(readFileSync(join(__dirname, "../templates.br")));
 const text = (start, end) => bytes.toString("utf8", start, end);
@@ -60,19 +64,18 @@ export async function builtInTemplates() {
   return { version, manifest, files };
 }
 export async function builtInArchive() {
-  const [{ archive }, { openArchive }, { compileTemplate }] = await Promise.all([
+  const [{ archive, template }, { openArchive }] = await Promise.all([
     import(${JSON.stringify(join(DIST, "templates.js"))}),
     import(${JSON.stringify(join(ROOT, "src/catalog/archive.ts"))}),
-    import(${JSON.stringify(join(ROOT, "src/plan/compile.ts"))}),
   ]);
-  return openArchive(archive(), compileTemplate);
+  return openArchive(archive(), template);
 }
 export async function builtInChangelog() {
   return (await import(${JSON.stringify(join(DIST, "templates.js"))})).changelog;
 }`;
 }
 
-/** Bytes that are compressed as one, so that what is nearly the same costs nearly nothing. */
+/** Bytes that are compressed as one, so that nearly equal files cost nearly nothing. */
 class Store {
   readonly #parts: Uint8Array[] = [];
   #length = 0;
@@ -90,12 +93,18 @@ class Store {
   }
 }
 
-/** Puts the older versions into the store, as they are: JSON would quote every line's end. */
+/** Puts the older versions into the store, each file as it is: JSON would quote every line's end. */
 async function storeArchive(store: Store): Promise<string> {
   const { blobs, ...rest } = unpack(await readFile(join(ROOT, "templates-archive/templates.br")));
-  const places = blobs.map((blob) =>
-    typeof blob === "string" ? store.add(Buffer.from(blob)) : blob,
-  );
+  const versions = Object.values(rest.versions).flatMap(({ files }) => files);
+  const templates = new Set(versions.flatMap(([path, blob]) => (isTemplate(path) ? [blob] : [])));
+  const places = blobs.map((blob, index) => {
+    if (typeof blob !== "string") {
+      return blob;
+    }
+    const bytes = Buffer.from(blob);
+    return store.add(templates.has(index) ? precompile(bytes) : bytes);
+  });
   const index = store.add(Buffer.from(JSON.stringify({ ...rest, places })));
   return `export function archive() {
   const { places, ...rest } = JSON.parse(text(${index.join(", ")}));
@@ -103,9 +112,16 @@ async function storeArchive(store: Store): Promise<string> {
 }`;
 }
 
-// Its type says that it could be no text, which it is only when asked to parse.
-function precompile(source: string): string {
-  return Handlebars.precompile(source, COMPILE_OPTIONS) as string;
+function isTemplate(path: string): boolean {
+  return path.endsWith(".hbs");
+}
+
+/** The program of a compiled template, as an expression. */
+function precompile(source: Buffer): Buffer {
+  // Its type says that it could be no text, which it is only when asked to parse.
+  return Buffer.from(
+    `(${Handlebars.precompile(source.toString("utf8"), COMPILE_OPTIONS) as string})`,
+  );
 }
 
 const builtIn = await (async (): Promise<Plugin> => {
@@ -118,7 +134,7 @@ const builtIn = await (async (): Promise<Plugin> => {
   };
 })();
 
-/** The packages of which code is in the bundle, and so their licences must be in the package. */
+/** The folders of the packages in the bundle: their licences must be in ours. */
 const inlined = new Set<string>();
 
 const bundle = await rolldown({
@@ -173,13 +189,13 @@ await bundle.write({
       {
         name: "create",
         priority: 2,
-        test: /\/src\/(?:cli\/(?:create|collect|finish|real-host|report|wording)|answers\/(?:ask|complete|schema|words)|apply\/(?:explain|git|install|place|verify|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:blob-id|context|owner|render|state|merge\/[a-z]+)|system\/(?:disk|commands|processes))\.ts$|\/(?:fs-extra|jsonfile|universalify|zod)\/|\/handlebars\/(?:runtime|dist\/cjs\/handlebars(?:\.runtime|\/(?!compiler)))|dist\/templates/,
+        test: /\/src\/(?:cli\/(?:create|collect-answers|create-report|host|nested|next-steps|report)|answers\/(?:ask|complete|schema|text)|apply\/(?:explain|git|install|target|verify|workspace|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:accepted|blob-id|context|owner|render|state|merge\/[a-z]+)|system\/(?:disk|commands|processes))\.ts$|\/(?:fs-extra|jsonfile|universalify|zod)\/|\/handlebars\/(?:runtime|dist\/cjs\/handlebars(?:\.runtime|\/(?!compiler)))|dist\/templates/,
       },
       // And one for what the commands of a service share.
       {
         name: "service",
         priority: 1,
-        test: /\/src\/(?:cli\/(?:open-service|change|conflicts|next-steps|choose|read-drift)|apply|catalog\/changelog|plan\/(?!compile))|\/(?:semver|diff|node-diff3)\//,
+        test: /\/src\/(?:cli\/(?:open-service|change|change-report|drift)|apply|catalog\/changelog|plan\/(?!compile))|\/(?:semver|diff|node-diff3)\//,
       },
     ],
   },

@@ -40,7 +40,7 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   INTERRUPTED: 130,
 };
 
-/** Something that the user can put right: says what is wrong and, in the hint, what to do. */
+/** Something that the user can fix: says what is wrong and, in the hint, what to do. */
 export class UserError extends Error {
   override readonly name = "UserError";
   readonly code: ErrorCode;
@@ -67,7 +67,7 @@ export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** Something that only we can put right: a broken template, a broken promise of the code. */
+/** Something that only we can fix: a broken template, a broken promise of the code. */
 export class InternalError extends Error {
   override readonly name = "InternalError";
 

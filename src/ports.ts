@@ -15,17 +15,21 @@ export interface FileSystem {
   /** In bytes. */
   sizeOf(path: string): Promise<number>;
   makeFolder(path: string): Promise<void>;
-  /** Makes a new folder of which the name starts with `prefix`, and returns its path. */
+  /** Makes a new folder whose name starts with `prefix`, and returns its path. */
   makeUniqueFolder(prefix: string): Promise<string>;
   writeFile(path: string, bytes: Uint8Array, mode: number): Promise<void>;
   /** Likewise, and the bytes survive a loss of power once it is done. */
   writeDurably(path: string, bytes: Uint8Array, mode: number): Promise<void>;
   /** Sets exactly these permission bits, whatever the umask is. */
   setMode(path: string, mode: number): Promise<void>;
+  /** Gives a file the owner of another; nothing happens unless this process is root's. */
+  copyOwner(from: string, to: string): Promise<void>;
   /** Makes what was made, renamed and removed in a folder survive a loss of power. */
   syncFolder(folder: string): Promise<void>;
   rename(from: string, to: string): Promise<void>;
   remove(path: string): Promise<void>;
+  /** Makes a folder reachable under one more path. Removing that leaves the folder as it is. */
+  linkFolder(folder: string, path: string): Promise<void>;
   /** Removes a folder, unless something is in it. */
   removeEmptyFolder(folder: string): Promise<void>;
 }
@@ -46,6 +50,8 @@ export interface CommandOptions {
   /** Ends the command when aborted; its result then comes as usual. */
   signal?: AbortSignal;
   onLine?: (line: string) => void;
+  /** What the program reads; else its input is empty. */
+  input?: string;
 }
 
 export interface CommandResult {

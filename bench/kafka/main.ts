@@ -1,6 +1,7 @@
 // The consumer of a generated service beside one on aiokafka that does the same work, on the same broker and topic:
 // events with ids and trace contexts in their headers, a tenth of them sampled, checked by a schema and handled.
-//   npm run bench:kafka -- [--rounds 5] [--records 200000]
+//   npm run bench:kafka -- [--rounds 5] [--records 200000] [--single 300]
+// Then single events, one after the other, and how long each takes from its publisher to the end of its handler.
 // Needs Linux, taskset, python3 and what test/stack needs. The consumer has CPU 0; the broker shares CPU 1 with this.
 import { randomBytes, randomUUID } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -29,14 +30,20 @@ const EVERY_SAMPLED = 10;
 /** An id and its line end, which a handler writes for each record. */
 const LINE_BYTES = 37;
 const POLL_MS = 5;
+/** From one single event to the next. */
+const PAUSE_MS = 20;
+const LATENCY_GOAL_MS = 20;
+const WARM_UP = 20;
 
 const { values } = parseArgs({
   options: {
     rounds: { type: "string", default: "5" },
     records: { type: "string", default: "200000" },
+    single: { type: "string", default: "300" },
   },
 });
 const records = Number(values.records);
+const single = Number(values.single);
 
 interface Consumer {
   name: string;
@@ -53,6 +60,7 @@ interface Round {
 
 const consumers: Consumer[] = [await generatedService(), await aiokafka()];
 const rounds = new Map<string, Round[]>(consumers.map(({ name }) => [name, []]));
+const latencies = new Map<string, number[]>();
 await using kafka = await startKafka({ jvm: ["-Xmx512m", "-XX:+UseSerialGC"] });
 await execa("taskset", ["--all-tasks", "--cpu-list", "--pid", BROKER_CPU, `${kafka.pid()}`]);
 const topic = await createTopic(kafka.brokers);
@@ -62,6 +70,9 @@ await withCollector(async ({ endpoint }) => {
     for (const consumer of consumers) {
       rounds.get(consumer.name)?.push(await consume(consumer, endpoint));
     }
+  }
+  for (const consumer of consumers) {
+    latencies.set(consumer.name, await measureLatency(consumer, endpoint));
   }
 });
 await rm(consumers[0]!.cwd, { recursive: true });
@@ -114,15 +125,19 @@ function headersOf(index: number): Record<string, string> {
   return { "x-request-id": id, "x-correlation-id": id, traceparent };
 }
 
-/** Lets a consumer read the whole topic, in a group of its own. */
-async function consume({ name, command, cwd, env }: Consumer, collector: string): Promise<Round> {
-  const processed = join(tmpdir(), `bench-kafka-${randomUUID()}`);
-  const child = execa("taskset", ["--cpu-list", CONSUMER_CPU, ...command], {
+/** Starts a consumer in a group of its own. It writes the id of each event that it has handled to `processed`. */
+function startConsumer(
+  { name, command, cwd, env }: Consumer,
+  collector: string,
+  read: string,
+  processed: string,
+) {
+  return execa("taskset", ["--cpu-list", CONSUMER_CPU, ...command], {
     cwd,
     env: {
       ...env,
       KAFKA_BROKERS: kafka.brokers,
-      KAFKA_TOPIC: topic,
+      KAFKA_TOPIC: read,
       KAFKA_CONSUMER_GROUP: randomUUID(),
       PROCESSED: processed,
       SERVICE_NAME: name.replaceAll(" ", "-"),
@@ -134,6 +149,12 @@ async function consume({ name, command, cwd, env }: Consumer, collector: string)
     stdout: "ignore",
     stderr: "inherit",
   });
+}
+
+/** Lets a consumer read the whole topic. */
+async function consume(consumer: Consumer, collector: string): Promise<Round> {
+  const processed = join(tmpdir(), `bench-kafka-${randomUUID()}`);
+  const child = startConsumer(consumer, collector, topic, processed);
   const pid = child.pid ?? 0;
   await untilBytes(processed, 1);
   const start = performance.now();
@@ -149,13 +170,35 @@ async function consume({ name, command, cwd, env }: Consumer, collector: string)
   return { perSecond: read / seconds, cpuUs: (cpu / read) * 1e6 };
 }
 
-async function untilBytes(file: string, bytes: number): Promise<void> {
+/** Publishes single events to a consumer that has nothing else to do. @returns milliseconds, sorted. */
+async function measureLatency(consumer: Consumer, collector: string): Promise<number[]> {
+  const processed = join(tmpdir(), `bench-kafka-${randomUUID()}`);
+  const quiet = await createTopic(kafka.brokers);
+  const child = startConsumer(consumer, collector, quiet, processed);
+  await using publisher = openPublisher(kafka.brokers, quiet);
+  const times: number[] = [];
+  // The first ones find a consumer that still joins its group.
+  for (let sent = 1; times.length < single; sent += 1) {
+    const [event] = newEvents(1);
+    const start = performance.now();
+    await publisher.publish([{ ...event!.message, headers: headersOf(sent) }]);
+    await untilBytes(processed, sent * LINE_BYTES, 1);
+    if (sent > WARM_UP) times.push(performance.now() - start);
+    await delay(PAUSE_MS);
+  }
+  child.kill("SIGTERM");
+  await child;
+  await rm(processed);
+  return times.toSorted((one, other) => one - other);
+}
+
+async function untilBytes(file: string, bytes: number, pollMs = POLL_MS): Promise<void> {
   const size = (): Promise<number> =>
     stat(file).then(
       ({ size: now }) => now,
       () => 0,
     );
-  while ((await size()) < bytes) await delay(POLL_MS);
+  while ((await size()) < bytes) await delay(pollMs);
 }
 
 /** @returns whether the goal is reached. */
@@ -169,5 +212,12 @@ function report(): boolean {
   const [ours = [], theirs = []] = rounds.values();
   const ratio = median(ours.map(({ perSecond }, index) => perSecond / theirs[index]!.perSecond));
   console.log(`\n${ratio.toFixed(2)} times as fast as aiokafka; the goal is ${GOAL}`);
-  return ratio >= GOAL;
+  console.log("\nend to end, ms".padEnd(21), "   median             p99");
+  for (const [name, times] of latencies) {
+    const p99 = times[Math.floor(times.length * 0.99)] ?? 0;
+    console.log(name.padEnd(20), median(times).toFixed(1).padStart(9), p99.toFixed(1).padStart(15));
+  }
+  const [latency = []] = latencies.values();
+  console.log(`\nthe goal is a median below ${LATENCY_GOAL_MS} ms`);
+  return ratio >= GOAL && median(latency) < LATENCY_GOAL_MS;
 }

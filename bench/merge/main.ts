@@ -1,6 +1,8 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+
+import { execa } from "execa";
 
 import { type Edit, editsOf, lostOf, withEdits } from "./edits.ts";
 import { commitAll, copier, thisTool, type Tool } from "./tools.ts";
@@ -10,6 +12,9 @@ import { brokenIn, conflictsIn, readTree, renderedTree } from "./trees.ts";
 const INTEGRATION = "kafka";
 const SERVICES = 12;
 const EDITS_PER_SERVICE = 12;
+
+// This checkout's own, in which the template's formatter is.
+const PACKAGES = join(import.meta.dirname, "../../node_modules");
 
 const plain = renderedTree([]);
 
@@ -25,6 +30,16 @@ async function editedService(tool: Tool, index: number, edits: Edit[]): Promise<
   return folder;
 }
 
+// Nothing of it is as the template has it.
+const TEAM_STYLE = { useTabs: true, singleQuote: true, semi: false, printWidth: 80 };
+
+/** Formats a service as a team would that has its own idea of style. */
+async function reformat(folder: string): Promise<void> {
+  writeFileSync(join(folder, ".oxfmtrc.json"), JSON.stringify(TEAM_STYLE));
+  symlinkSync(PACKAGES, join(folder, "node_modules"));
+  await execa(join(PACKAGES, ".bin/oxfmt"), { cwd: folder });
+}
+
 interface Figures {
   conflicts: number;
   broken: number;
@@ -33,11 +48,12 @@ interface Figures {
   exitCodes: Set<number | undefined>;
 }
 
-async function measure(tool: Tool): Promise<Figures> {
+async function measure(tool: Tool, isReformatted: boolean): Promise<Figures> {
   const figures: Figures = { conflicts: 0, broken: 0, lost: 0, cpu: [], exitCodes: new Set() };
   for (let index = 0; index < SERVICES; index += 1) {
     const edits = editsOf(plain, index + 1, EDITS_PER_SERVICE);
-    const folder = await editedService(tool, index, edits);
+    const folder = await editedService(tool, index + (isReformatted ? SERVICES : 0), edits);
+    if (isReformatted) await reformat(folder);
     await commitAll(folder);
     const { exitCode, cpu } = await tool.add(folder);
     const files = readTree(folder);
@@ -86,7 +102,8 @@ function median(values: number[]): number {
 const columns = [await thisTool(INTEGRATION), await copier(INTEGRATION)];
 const rows: Record<string, string[]> = {};
 for (const tool of columns) {
-  const figures = await measure(tool);
+  const figures = await measure(tool, false);
+  const reformatted = await measure(tool, true);
   const { dirty, noGit } = await surroundings(tool);
   const cells: Record<string, string> = {
     "add = create with it": (await isExact(tool)) ? "byte for byte" : "differs",
@@ -97,6 +114,10 @@ for (const tool of columns) {
     "uncommitted changes": dirty,
     "no repository": noGit,
     "CPU of an add, median": `${median(figures.cpu).toFixed(2)} s`,
+    "conflicts, reformatted": String(reformatted.conflicts),
+    "files broken, reformatted": String(reformatted.broken),
+    "lines lost, reformatted": String(reformatted.lost),
+    "CPU, reformatted": `${median(reformatted.cpu).toFixed(2)} s`,
   };
   for (const [title, cell] of Object.entries(cells)) {
     rows[title] = [...(rows[title] ?? []), cell];

@@ -1,4 +1,5 @@
 import type { Manifest } from "../catalog/manifest.ts";
+import { UserError } from "../errors.ts";
 import type { Prompter } from "../ports.ts";
 import { type AnswerKey, type Answers, problemOf } from "./schema.ts";
 
@@ -11,7 +12,7 @@ export interface Asking {
   takenBy: TakenBy;
 }
 
-/** Says what is already where a service of this name would go. */
+/** Says what stands in the way of a service of this name. */
 export type TakenBy = (name: string) => Promise<string | undefined>;
 
 type Question = (asking: Asking) => Promise<unknown>;
@@ -34,7 +35,7 @@ const QUESTIONS: Record<AnswerKey, Question> = {
   port: (asking) => askPort(asking, "port", "Port of the API"),
   metricsPort: (asking) => askPort(asking, "metricsPort", "Port of /metrics"),
   integrations: async ({ prompter, manifest }) =>
-    // A list without a single choice is no question.
+    // Nothing to choose from: do not ask.
     manifest.integrations.length === 0
       ? []
       : await prompter.chooseSome({
@@ -90,4 +91,11 @@ async function askPort(
       (Number(input) === taken ? "use another port than the API's" : undefined),
   });
   return Number(text);
+}
+
+/** Asks the last question, and ends the run when the answer is no. */
+export async function confirmWriting(prompter: Prompter, message = "Write it?"): Promise<void> {
+  if (!(await prompter.confirm({ message, default: true }))) {
+    throw new UserError("INTERRUPTED", "stopped; nothing was written");
+  }
 }

@@ -2,7 +2,7 @@ import type { Manifest } from "../catalog/manifest.ts";
 import { messageOf, UserError } from "../errors.ts";
 import { flagOf } from "./flags.ts";
 import { type AnswerKey, type Answers, answersSchema } from "./schema.ts";
-import { closest, show } from "./words.ts";
+import { closest, show } from "./text.ts";
 
 /** Refuses any answer that is not good, naming its flag and the rule. */
 export function checkAnswers(manifest: Manifest, answers: Partial<Answers>): Answers {
@@ -48,7 +48,7 @@ export function parseAnswersFile(manifest: Manifest, text: string): Partial<Answ
       const guess = closest(key, known);
       throw new UserError(
         "INVALID_ANSWER",
-        `--answers: ${show(key)} is no answer`,
+        `--answers: unknown answer ${show(key)}`,
         guess ? `did you mean ${guess}?` : `use ${known.join(", ")}`,
       );
     }

@@ -3,7 +3,7 @@ import { builtinModules } from "node:module";
 import * as z from "zod/mini";
 
 import type { Manifest } from "../catalog/manifest.ts";
-import { closest, show } from "./words.ts";
+import { closest, show } from "./text.ts";
 
 /** Everything that decides what a service looks like. */
 export interface Answers {

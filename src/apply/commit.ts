@@ -27,7 +27,7 @@ export interface CommitTools {
 /** Changes of a service, to be made as one. */
 export interface Commit {
   root: string;
-  /** The command that wants it, as a later one will name it. */
+  /** The command that makes it, for later reports. */
   command: string;
   changes: readonly Change[];
   /** It takes back the commit before it. */
@@ -35,8 +35,8 @@ export interface Commit {
 }
 
 /**
- * Makes all changes of a service or none. Everything is written beside it first; the rename of a
- * folder decides; what is left are renames, which the next run finishes if this one dies.
+ * Makes all changes of a service or none. Everything is first written to a staging folder; renaming
+ * that folder is the decision; the rest are renames, which the next run finishes if this one dies.
  */
 export async function commit(tools: CommitTools, request: Commit): Promise<void> {
   const { root } = request;
@@ -72,13 +72,14 @@ async function commitLocked(tools: CommitTools, request: Commit): Promise<void> 
   }
 }
 
-/** Writes new and old bytes and the journal beside the service, and decides. */
+/** Stages new and old bytes and the journal, and decides. */
 async function prepare({ fs, signal }: CommitTools, request: Commit): Promise<void> {
   const { root, changes, undoes } = request;
   const staging = phaseFolder(root, "staging");
   await refuseChanged(fs, root, changes);
   await fs.remove(staging);
   await fs.makeFolder(staging);
+  await fs.copyOwner(root, staging);
   for (const [index, change] of changes.entries()) {
     signal.throwIfAborted();
     await stage(fs, root, index, change, undoes ?? false);
@@ -98,9 +99,12 @@ async function stage(
   { path, kind, before, after }: Change,
   exactly: boolean,
 ): Promise<void> {
+  // Run as root, a command leaves the files to whom they belong.
+  const owner = before ? join(root, path) : root;
   if (after) {
     const file = newFile(root, "staging", index);
     await fs.writeDurably(file, after.bytes, after.mode);
+    await fs.copyOwner(owner, file);
     // A new file gets the rights that this user gives to new files.
     if (kind === "update" || exactly) {
       await fs.setMode(file, after.mode);
@@ -109,6 +113,7 @@ async function stage(
   if (after && before) {
     const file = oldFile(root, "staging", index);
     await fs.writeDurably(file, await fs.readFile(join(root, path)), before.mode);
+    await fs.copyOwner(owner, file);
     await fs.setMode(file, before.mode);
   }
 }
@@ -125,7 +130,7 @@ async function refuseChanged(
     if (found?.id !== before?.id || found?.mode !== before?.mode) {
       throw new UserError(
         "CHANGED_MEANWHILE",
-        `${path} changed meanwhile; nothing was written`,
+        `${path} changed in the meantime; nothing was written`,
         "run the command again",
       );
     }

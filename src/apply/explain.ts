@@ -7,7 +7,7 @@ interface Explanation {
 
 // Its words depend on what was tried.
 const PERMISSION = { what: "", hint: "" };
-const APPEARED = { what: "something appeared there meanwhile", hint: "look at it" };
+const APPEARED = { what: "something appeared there in the meantime", hint: "look at it" };
 
 const EXPLANATIONS: Record<string, Explanation> = {
   EACCES: PERMISSION,
@@ -16,7 +16,7 @@ const EXPLANATIONS: Record<string, Explanation> = {
   ENOSPC: { what: "the disk is full", hint: "free some space" },
   EDQUOT: { what: "your disk quota is used up", hint: "free some space" },
   EFBIG: { what: "a file there may not get that large", hint: "raise the limit (ulimit -f)" },
-  EIO: { what: "the disk fails", hint: "see what the system's log says of it" },
+  EIO: { what: "the disk fails", hint: "see the system's log" },
   EMFILE: { what: "too many files are open", hint: "raise the limit (ulimit -n)" },
   EXDEV: { what: "part of it is on another disk", hint: "have the whole service on one disk" },
   EBUSY: { what: "another program holds it", hint: "close that program" },
@@ -24,10 +24,11 @@ const EXPLANATIONS: Record<string, Explanation> = {
   ENOTEMPTY: APPEARED,
   EEXIST: APPEARED,
   EISDIR: { what: "a folder is where a file belongs", hint: "move it away" },
-  ENOTDIR: { what: "something on the way is no folder", hint: "move it away" },
+  ENOTDIR: { what: "a file is where a folder belongs", hint: "move it away" },
 };
 
-interface Telling {
+/** What was tried, and what to say of it. */
+interface ErrorContext {
   where: string;
   outcome?: string;
   advice: string;
@@ -38,7 +39,7 @@ interface Telling {
 /** An error of the disk in the user's words; any other error as it is. */
 export function explainDisk(
   error: unknown,
-  { where, outcome = "", advice, verb = "write" }: Telling,
+  { where, outcome = "", advice, verb = "write" }: ErrorContext,
 ): unknown {
   const explanation = EXPLANATIONS[systemCode(error)];
   if (error instanceof UserError || !explanation) {

@@ -1,33 +1,40 @@
 import { join } from "node:path";
 
+import * as z from "zod/mini";
+
 import { UserError } from "../errors.ts";
 import type { FileSystem } from "../ports.ts";
-import { refuseOutside } from "./safe-path.ts";
+import { isAllowed } from "./safe-path.ts";
 
-/** Holds what our commands need beside the service; it ignores itself, so no commit takes it in. */
+/** Holds what our commands keep for themselves; it ignores itself, so git never sees it. */
 export const WORK_FOLDER = ".fetch-service";
 
-/** What a file is or will be. */
-export interface FileState {
-  id: string;
-  mode: number;
-}
+const fileState = z.strictObject({
+  id: z.string().check(z.regex(/^[0-9a-f]{40}$/)),
+  // No set-id bits, whoever wrote the journal.
+  mode: z.number().check(z.refine((mode) => (mode & 0o777) === mode)),
+});
+const step = z.strictObject({
+  path: z.string().check(z.refine(isAllowed)),
+  before: z.nullable(fileState),
+  after: z.nullable(fileState),
+});
+const journalSchema = z.strictObject({
+  /** The command that made it, for later reports. */
+  command: z.string(),
+  /** It takes back the commit before it, and so leaves nothing to undo. */
+  undoes: z.boolean(),
+  steps: z.array(step),
+});
 
-/** One file's change. `null` is no file. */
-export interface Step {
-  path: string;
-  before: FileState | null;
-  after: FileState | null;
-}
+/** What a file is or will be. */
+export type FileState = z.infer<typeof fileState>;
+
+/** One file's change. `null`: the file does not exist. */
+export type Step = z.infer<typeof step>;
 
 /** Everything that one commit changes, as it is written down before the first change. */
-export interface Journal {
-  /** The command that wanted it, for the report of a later one. */
-  command: string;
-  /** It takes the commit before it back, and so leaves nothing to undo. */
-  undoes: boolean;
-  steps: Step[];
-}
+export type Journal = z.infer<typeof journalSchema>;
 
 /**
  * The folders of a commit; it becomes the next one by a single rename. `staging` is worth nothing
@@ -54,6 +61,7 @@ const JOURNAL = "journal";
 export async function writeJournal(fs: FileSystem, root: string, journal: Journal): Promise<void> {
   const path = join(phaseFolder(root, "staging"), JOURNAL);
   await fs.writeDurably(path, Buffer.from(JSON.stringify(journal, null, 2)), 0o644);
+  await fs.copyOwner(root, path);
 }
 
 /** Reads the journal of a phase; undefined when there is none. */
@@ -68,19 +76,28 @@ export async function readJournal(
   if (!isOurs) {
     return undefined;
   }
+  const text = Buffer.from(await fs.readFile(path)).toString("utf8");
+  // A folder from elsewhere may hold a journal that somebody else wrote.
+  const result = journalSchema.safeParse(parse(text));
+  if (!result.success) {
+    throw damaged(root, phase);
+  }
+  return result.data;
+}
+
+/** The error for a journal, or what belongs to it, that none of our runs has left like this. */
+export function damaged(root: string, phase: Phase): UserError {
+  return new UserError(
+    "CANNOT_WRITE",
+    `${phaseFolder(root, phase)} is damaged, so it is unknown what was being changed`,
+    `look at the service's files, then remove ${phaseFolder(root, phase)}`,
+  );
+}
+
+function parse(text: string): unknown {
   try {
-    const journal = JSON.parse(Buffer.from(await fs.readFile(path)).toString("utf8")) as Journal;
-    // A folder from elsewhere may hold a journal that somebody else wrote.
-    journal.steps.forEach((step) => refuseOutside(step.path));
-    return journal;
-  } catch (error) {
-    if (error instanceof SyntaxError || error instanceof TypeError || error instanceof UserError) {
-      throw new UserError(
-        "CANNOT_WRITE",
-        `${path} is damaged, so nobody knows what was being changed`,
-        `look at the service's files, then remove ${phaseFolder(root, phase)}`,
-      );
-    }
-    throw error;
+    return JSON.parse(text);
+  } catch {
+    return undefined;
   }
 }

@@ -29,14 +29,15 @@ export async function lock(
   await refuseUnsafe(fs, root, `${WORK_FOLDER}/${IGNORE}`);
   let own: string | undefined;
   for (let tries = 0; ; tries += 1) {
-    own ??= await makeEntry(fs, processes, folder);
+    own ??= await makeEntry(fs, processes, root);
     const other = await otherHolder(fs, processes, folder, own);
     if (other === undefined) {
       await fs.writeFile(join(folder, IGNORE), Buffer.from("*\n"), 0o644);
+      await fs.copyOwner(root, join(folder, IGNORE));
       const entry = own;
       return () => release(fs, folder, entry);
     }
-    // Of two that see each other, the earlier name waits and the later one starts anew.
+    // Of two that see each other, the earlier name waits and the later one starts over.
     if (tries === TRIES || other < basename(own)) {
       await fs.remove(own);
       own = undefined;
@@ -48,11 +49,13 @@ export async function lock(
   }
 }
 
-async function makeEntry(fs: FileSystem, processes: Processes, folder: string): Promise<string> {
+async function makeEntry(fs: FileSystem, processes: Processes, root: string): Promise<string> {
+  const folder = join(root, WORK_FOLDER);
   const prefix = join(folder, `${PREFIX}${processes.machine}-${processes.pid}-`);
   for (;;) {
     await fs.makeFolder(folder);
     try {
+      await fs.copyOwner(root, folder);
       return await fs.makeUniqueFolder(prefix);
     } catch (error) {
       // Another run, which left nothing behind, has just removed the folder.
@@ -90,7 +93,7 @@ function busy(holder: string, processes: Processes): UserError {
   const where = machine === processes.machine ? "" : ` on the machine ${machine}`;
   return new UserError(
     "BUSY",
-    `another create-fetch-service is at work here: process ${pid}${where}`,
+    `another create-fetch-service is running here: process ${pid}${where}`,
     `wait for it; if it is gone, remove ${WORK_FOLDER}/${holder}`,
   );
 }

@@ -1,8 +1,8 @@
 import { join, posix } from "node:path";
 
 import { systemCode } from "../errors.ts";
+import type { Obstacle } from "../plan/merge-context.ts";
 import type { DiskFile } from "../plan/plan.ts";
-import type { Obstacle } from "../plan/update.ts";
 import type { FileSystem } from "../ports.ts";
 import { explainDisk } from "./explain.ts";
 import { foldersAbove } from "./safe-path.ts";

@@ -5,22 +5,30 @@ import { blobId } from "../plan/blob-id.ts";
 import type { FileSystem, Processes } from "../ports.ts";
 import { explainDisk } from "./explain.ts";
 import {
+  damaged,
   type Journal,
   newFile,
   oldFile,
+  type Phase,
   phaseFolder,
   readJournal,
   type Step,
   WORK_FOLDER,
 } from "./journal.ts";
 import { lock } from "./lock.ts";
-import { folderOf, refuseUnsafe, removeEmptyFolders } from "./safe-path.ts";
+import {
+  foldersAbove,
+  folderOf,
+  refuseElsewhere,
+  refuseUnsafe,
+  removeEmptyFolders,
+} from "./safe-path.ts";
 
 /** What was found half-done, and what became of it. */
 export interface Recovery {
   command: string;
   outcome: "finished" | "taken back";
-  /** Files that were edited in between, and so were left as they are. */
+  /** Files that were edited in between, and so stay as they are. */
   kept: string[];
   /** Why it had to be taken back. */
   failure?: { error: unknown };
@@ -52,7 +60,7 @@ export async function recover(
   } catch (error) {
     throw explainDisk(error, {
       where: root,
-      outcome: "; a command before this one was cut off there and is still to be finished",
+      outcome: "; an earlier command was interrupted there and still has to be finished",
       advice: "and run the command again",
     });
   }
@@ -62,12 +70,39 @@ export async function recover(
 export async function recoverLocked(fs: FileSystem, root: string): Promise<Recovery | undefined> {
   const decided = await readJournal(fs, root, "commit");
   if (decided) {
+    await refuseForged(fs, root, "commit", decided);
     return (await canFinish(fs, root, decided))
       ? await complete(fs, root, decided)
       : await takeBackAll(fs, root, decided);
   }
   const refused = await readJournal(fs, root, "rollback");
+  if (refused) {
+    await refuseForged(fs, root, "rollback", refused);
+  }
   return refused && (await rollBack(fs, root, refused));
+}
+
+/**
+ * Looks at everything before anything moves: the folder may come from somebody who wants files moved
+ * through a link, or a link, a pipe or a set-id program moved into place.
+ */
+async function refuseForged(
+  fs: FileSystem,
+  root: string,
+  phase: Phase,
+  { steps }: Journal,
+): Promise<void> {
+  for (const [index, { path }] of steps.entries()) {
+    await refuseElsewhere(fs, root, path);
+    for (const staged of [newFile(root, phase, index), oldFile(root, phase, index)]) {
+      const kind = await fs.kindOf(staged);
+      if (kind === "file") {
+        await fs.setMode(staged, await fs.modeOf(staged));
+      } else if (kind !== "nothing") {
+        throw damaged(root, phase);
+      }
+    }
+  }
 }
 
 /** Makes the changes that were decided on; when one cannot be made, takes all of them back. */
@@ -87,8 +122,8 @@ async function takeBackAll(fs: FileSystem, root: string, journal: Journal): Prom
   } catch (error) {
     throw new UserError(
       "CANNOT_WRITE",
-      `the service in ${root} is between two states: ${messageOf(error)}`,
-      "put that right; the next command begins with finishing or taking back what was begun",
+      `the service in ${root} is half-way between two states: ${messageOf(error)}`,
+      "fix that; the next command first finishes or takes back what was begun",
     );
   }
 }
@@ -135,7 +170,7 @@ async function rollForward(fs: FileSystem, root: string, journal: Journal): Prom
 async function make(fs: FileSystem, root: string, index: number, step: Step): Promise<void> {
   const target = join(root, step.path);
   if (step.after) {
-    await fs.makeFolder(folderOf(root, step.path));
+    await makeFoldersAbove(fs, root, step.path);
     await fs.rename(newFile(root, "commit", index), target);
   } else {
     await fs.rename(target, oldFile(root, "commit", index));
@@ -152,7 +187,7 @@ async function finish(fs: FileSystem, root: string, { undoes }: Journal): Promis
   }
 }
 
-/** All is done by now, and what is left of it the next commit removes. */
+/** Not essential: the next commit removes what is left. */
 async function cleanUp(fs: FileSystem, root: string): Promise<void> {
   await fs.remove(phaseFolder(root, "staging")).catch(() => undefined);
 }
@@ -180,7 +215,7 @@ async function takeBack(fs: FileSystem, root: string, index: number, step: Step)
   if (!step.before) {
     await fs.remove(join(root, step.path));
   } else if ((await fs.kindOf(old)) === "file") {
-    await fs.makeFolder(folderOf(root, step.path));
+    await makeFoldersAbove(fs, root, step.path);
     await fs.rename(old, join(root, step.path));
   }
 }
@@ -195,6 +230,16 @@ async function settle(fs: FileSystem, root: string, steps: readonly Step[]): Pro
   for (const folder of new Set(steps.map(({ path }) => folderOf(root, path)))) {
     if ((await fs.kindOf(folder)) === "folder") {
       await fs.syncFolder(folder);
+    }
+  }
+}
+
+/** Makes the folders that a file needs, which get the owner of the service. */
+async function makeFoldersAbove(fs: FileSystem, root: string, path: string): Promise<void> {
+  for (const folder of foldersAbove(path)) {
+    if ((await fs.kindOf(join(root, folder))) === "nothing") {
+      await fs.makeFolder(join(root, folder));
+      await fs.copyOwner(root, join(root, folder));
     }
   }
 }

@@ -5,25 +5,40 @@ import type { FileSystem } from "../ports.ts";
 
 const OWNER_MAY_WRITE = 0o200;
 
-/** Refuses a path that could leave the service's folder, or reach into git's. */
-export function refuseOutside(path: string): void {
-  const parts = path.split("/");
-  const bad = parts.some((part) => ["", ".", ".."].includes(part)) || /[\\:\0]/.test(path);
-  if (bad || parts[0]?.toLowerCase() === ".git") {
+/** Whether a path stays in the service's folder, and out of git's, also in a folder further down. */
+export function isAllowed(path: string): boolean {
+  return !path.split("/").some(isForbidden) && !/[\\:\0]/.test(path);
+}
+
+// Windows drops dots and spaces at the end of a name, and also knows .git as git~1.
+function isForbidden(part: string): boolean {
+  return ["", ".", ".."].includes(part) || /^(?:\.git|git~\d+)[. ]*$/i.test(part);
+}
+
+function refuseOutside(path: string): void {
+  if (!isAllowed(path)) {
     throw new UserError(
       "CANNOT_WRITE",
-      `${JSON.stringify(path)} is no path inside the service`,
-      "look at .fetch-service.json and .fetch-service/: somebody has written that into one of them",
+      `${JSON.stringify(path)} is not an allowed path of a service`,
+      "check .fetch-service.json and .fetch-service/: one of them contains that path",
     );
   }
 }
 
 /** Refuses a place to which a write would go elsewhere, or which somebody made read-only. */
 export async function refuseUnsafe(fs: FileSystem, root: string, path: string): Promise<void> {
+  const last = await refuseElsewhere(fs, root, path);
+  await refuseReadOnly(fs, root, path, last);
+  if ((await fs.kindOf(join(root, path))) === "file") {
+    await refuseReadOnly(fs, root, path, path);
+  }
+}
+
+/** Refuses a place to which a write would go elsewhere, and returns the last folder that is there. */
+export async function refuseElsewhere(fs: FileSystem, root: string, path: string): Promise<string> {
   refuseOutside(path);
-  const folders = foldersAbove(path);
   let last = ".";
-  for (const folder of folders) {
+  for (const folder of foldersAbove(path)) {
     const kind = await fs.kindOf(join(root, folder));
     if (kind === "nothing") {
       break;
@@ -31,23 +46,21 @@ export async function refuseUnsafe(fs: FileSystem, root: string, path: string): 
     if (kind !== "folder") {
       throw new UserError(
         "CANNOT_WRITE",
-        `cannot write ${path}: ${folder} is ${kind === "link" ? "a link" : "no folder"}`,
+        `cannot write ${path}: ${folder} is ${kind === "link" ? "a link" : "not a folder"}`,
         `put a real folder in its place, and run the command again`,
       );
     }
     last = folder;
   }
-  await refuseReadOnly(fs, root, path, last);
   const kind = await fs.kindOf(join(root, path));
-  if (kind === "file") {
-    await refuseReadOnly(fs, root, path, path);
-  } else if (kind !== "nothing") {
+  if (kind !== "file" && kind !== "nothing") {
     throw new UserError(
       "CANNOT_WRITE",
-      `cannot write ${path}: ${kind === "link" ? "it is a link" : "it is no file"}`,
+      `cannot write ${path}: ${kind === "link" ? "it is a link" : "it is not a file"}`,
       "move it away, and run the command again",
     );
   }
+  return last;
 }
 
 /** The folders above a path, from the outermost to the innermost. */

@@ -7,16 +7,23 @@ import type { FileSystem } from "../ports.ts";
 import { oldFile, readJournal, type Step } from "./journal.ts";
 
 /** The last command, and the changes that take it back. */
-export interface Undoing {
+export interface UndoPlan {
   command: string;
   changes: Change[];
+  /** Files that changed since, and so stay as they are. */
+  kept: string[];
 }
 
 /**
  * Reads what it takes to get back to before the last command.
+ * @param keepEdited leaves out files that were edited since, instead of refusing.
  * @throws {UserError} when there is nothing to undo, or when an edit made since would be lost.
  */
-export async function readUndo(fs: FileSystem, root: string): Promise<Undoing> {
+export async function readUndo(
+  fs: FileSystem,
+  root: string,
+  keepEdited = false,
+): Promise<UndoPlan> {
   const journal = await readJournal(fs, root, "undo");
   if (!journal) {
     throw new UserError(
@@ -25,25 +32,26 @@ export async function readUndo(fs: FileSystem, root: string): Promise<Undoing> {
       "one step back is kept, from the last command that changed a file",
     );
   }
-  const edited: string[] = [];
+  const kept: string[] = [];
   const changes: Change[] = [];
   for (const [index, step] of journal.steps.entries()) {
     const target = join(root, step.path);
     const bytes = (await fs.kindOf(target)) === "file" ? await fs.readFile(target) : undefined;
     const now = bytes ? { id: blobId(bytes), mode: await fs.modeOf(target) } : null;
     if (now?.id !== step.after?.id) {
-      edited.push(step.path);
+      kept.push(step.path);
+    } else {
+      changes.push({ ...(await reverse(fs, root, index, step)), before: now });
     }
-    changes.push({ ...(await reverse(fs, root, index, step)), before: now });
   }
-  if (edited.length > 0) {
+  if (kept.length > 0 && !keepEdited) {
     throw new UserError(
       "EDITED_SINCE",
-      `these changed after \`${journal.command}\`, so nothing was undone:\n  ${edited.join("\n  ")}`,
-      "git has older versions, if it was committed before; diff shows what is yours",
+      `these files changed after \`${journal.command}\`, so nothing was undone:\n  ${kept.join("\n  ")}`,
+      "undo --force-files takes back all the others; git may have older versions of these",
     );
   }
-  return { command: journal.command, changes };
+  return { command: journal.command, changes, kept };
 }
 
 async function reverse(

@@ -1,7 +1,7 @@
 import type { PackageManager } from "../catalog/manifest.ts";
 import { UserError } from "../errors.ts";
 import type { CommandRunner, Network, RunningCommand } from "../ports.ts";
-import { endingOf, lastLines } from "./install.ts";
+import { endingOf, lastLines, withoutRunner } from "./install.ts";
 
 export interface Verification {
   checks: { name: string; milliseconds: number }[];
@@ -11,6 +11,7 @@ export interface Verification {
 export interface VerifyTools {
   commands: CommandRunner;
   network: Network;
+  env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds of some steady clock. */
   now: () => number;
   onCheck: (name: string, milliseconds: number) => void;
@@ -78,6 +79,7 @@ async function build(tools: VerifyTools, packageManager: PackageManager, cwd: st
   const [program = "", ...args] = packageManager.run.split(" ");
   const result = await tools.commands.run(program, [...args, "build"], {
     cwd,
+    env: withoutRunner(tools.env),
     signal: tools.signal,
   });
   tools.signal.throwIfAborted();
@@ -96,8 +98,8 @@ function boot(tools: VerifyTools, cwd: string, ports: { api: number; metrics: nu
   const running = tools.commands.start("node", ["dist/main.js"], {
     cwd,
     env: {
+      ...withoutRunner(tools.env),
       ENVIRONMENT: "dev",
-      NODE_ENV: undefined,
       PORT: String(ports.api),
       METRICS_PORT: String(ports.metrics),
     },

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import type { Tree } from "../plan/tree.ts";
 import type { FileSystem } from "../ports.ts";
 import { explainDisk } from "./explain.ts";
-import { type Place, stagedPath, stagingPrefix } from "./place.ts";
+import { type Target, stagedPath, stagingPrefix } from "./target.ts";
 
 /**
  * Writes a new service: whole, by one rename, or not at all. Whatever fails or interrupts it before
@@ -11,20 +11,20 @@ import { type Place, stagedPath, stagingPrefix } from "./place.ts";
  */
 export async function writeTree(
   fs: FileSystem,
-  place: Place,
+  target: Target,
   tree: Tree,
   signal: AbortSignal,
 ): Promise<void> {
   let staging: string | undefined;
   try {
-    staging = await fs.makeUniqueFolder(stagingPrefix(place));
+    staging = await fs.makeUniqueFolder(stagingPrefix(target));
     // Unique folders are private to the user; the service's own folder gets the usual rights.
     const staged = join(staging, "service");
-    await stage(fs, place, staged, tree, signal);
-    await fs.rename(staged, place.appears);
+    await stage(fs, target, staged, tree, signal);
+    await fs.rename(staged, target.appears);
   } catch (error) {
     throw explainDisk(error, {
-      where: place.target,
+      where: target.folder,
       advice: "or pick another place with --directory",
     });
   } finally {
@@ -36,20 +36,20 @@ export async function writeTree(
 
 async function stage(
   fs: FileSystem,
-  place: Place,
+  target: Target,
   staged: string,
   tree: Tree,
   signal: AbortSignal,
 ): Promise<void> {
   const folders = new Set<string>();
-  for (const [path, file] of tree) {
+  for (const [path, { bytes, mode }] of tree) {
     signal.throwIfAborted();
-    const target = stagedPath(place, staged, path);
-    if (!folders.has(dirname(target))) {
-      folders.add(dirname(target));
-      await fs.makeFolder(dirname(target));
+    const file = stagedPath(target, staged, path);
+    if (!folders.has(dirname(file))) {
+      folders.add(dirname(file));
+      await fs.makeFolder(dirname(file));
     }
-    await fs.writeFile(target, file.bytes, file.mode);
+    await fs.writeFile(file, bytes, mode);
   }
   signal.throwIfAborted();
 }

@@ -54,7 +54,7 @@ export function openArchive({ blobs, versions }: Stored, compile: Compile): Arch
   };
 }
 
-/** The archive with one more version, or with this version anew. */
+/** The archive with this version added or replaced. */
 export function addToArchive(bytes: Uint8Array | undefined, added: RawTemplates): Uint8Array {
   const all = [...(bytes ? rawVersions(bytes) : []), added].reduce(
     (byVersion, raw) => byVersion.set(raw.version, raw),

@@ -33,7 +33,7 @@ export async function loadTemplates(
 ): Promise<Templates> {
   const manifest = parseManifest(JSON.parse(text(await fs.readFile(join(root, MANIFEST)))));
   const files = await loadFiles(fs, root, compile);
-  // What lies beside the layers' folders is about the templates, and none of them.
+  // Files outside the layers' folders, such as the changelog, are not templates.
   return { version, manifest, files: files.filter(({ path }) => path.includes("/")) };
 }
 

@@ -1,3 +1,4 @@
+import { confirmWriting } from "../answers/ask.ts";
 import { commit } from "../apply/commit.ts";
 import { readService } from "../apply/read-service.ts";
 import { UserError } from "../errors.ts";
@@ -6,8 +7,7 @@ import { Draft } from "../plan/draft.ts";
 import type { Change, DiskTree } from "../plan/plan.ts";
 import { render } from "../plan/render.ts";
 import { STATE_FILE } from "../plan/state.ts";
-import type { ServiceCommand } from "./commands.ts";
-import { confirmWriting } from "./collect.ts";
+import type { ServiceCommand } from "./command.ts";
 import type { Host } from "./host.ts";
 import { findRoot, serviceAt } from "./open-service.ts";
 import type { Report } from "./report.ts";
@@ -17,14 +17,14 @@ export const adopt: ServiceCommand = async (host, report, options) => {
   const root = await findRoot(host, report, options.directory);
   if (await hasState(host, root)) {
     report.good(
-      `Nothing to rebuild: ${STATE_FILE} is whole; remove it first if it tells of another`,
+      `Nothing to rebuild: ${STATE_FILE} is intact; remove it first if it belongs to another service`,
     );
     if (report.json) {
       report.document({ [options.dryRun ? "plan" : "adopted"]: null });
     }
     return 0;
   }
-  // Folders that are hidden are read only when something in them is asked for.
+  // Hidden folders are read only when something in them is wanted.
   const wanted = new Set([STATE_FILE, ".github/workflows/ci.yml"]);
   const { files } = await readService(host.fs, root, wanted);
   const adoption = await search(host, report, files);
@@ -39,7 +39,7 @@ export const adopt: ServiceCommand = async (host, report, options) => {
     return 0;
   }
   if (host.interactive && !options.yes && !report.json) {
-    await confirmWriting(host, `Write that to ${STATE_FILE}?`);
+    await confirmWriting(await host.prompter(), `Write that to ${STATE_FILE}?`);
   }
   await commit(host, { root, command: "adopt", changes: stateChange(files, adoption) });
   report.good(`Wrote ${STATE_FILE}; \`status\` and \`diff\` show what differs`);
@@ -49,7 +49,7 @@ export const adopt: ServiceCommand = async (host, report, options) => {
   return 0;
 };
 
-/** Whether the record is there and good, or of a version that knows better. */
+/** Whether the record is intact, or of a newer version. */
 async function hasState(host: Host, root: string): Promise<boolean> {
   try {
     await serviceAt(host, root);
@@ -74,7 +74,7 @@ async function search(host: Host, report: Report, files: DiskTree): Promise<Adop
   if (!adoption) {
     throw new UserError(
       "STATE_MISSING",
-      "this is hardly a service of create-fetch-service's: no version writes files like these",
+      "this does not look like a service made by create-fetch-service: no version writes files like these",
       "go to a service's folder, or name it with --directory",
     );
   }

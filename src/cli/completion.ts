@@ -1,7 +1,7 @@
 import type { Command } from "commander";
 
 import { UserError } from "../errors.ts";
-import { closest } from "../answers/words.ts";
+import { closest } from "../answers/text.ts";
 
 /** A word that can be typed, and what it means. */
 interface Word {
@@ -30,7 +30,7 @@ export function completionFor(
     const shells = Object.keys(SHELLS);
     const guess = closest(shell, shells);
     const hint = guess ? `did you mean ${guess}?` : `use ${shells.join(", ")}`;
-    throw new UserError("USAGE", `there is no completion for ${JSON.stringify(shell)}`, hint);
+    throw new UserError("USAGE", `no completion for the shell ${JSON.stringify(shell)}`, hint);
   }
   return script(wordsOf(program, integrations));
 }

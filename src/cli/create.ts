@@ -1,78 +1,116 @@
 import { relative } from "node:path";
 
+import { confirmWriting } from "../answers/ask.ts";
 import { equivalentCommand, quoteForShell } from "../answers/flags.ts";
 import { type Answers, defaultAnswers } from "../answers/schema.ts";
-import { findPlace, type Place } from "../apply/place.ts";
+import { findRepository, GIT_COMMANDS, type GitOutcome, initRepository } from "../apply/git.ts";
+import { install } from "../apply/install.ts";
+import { findTarget } from "../apply/target.ts";
+import { verify } from "../apply/verify.ts";
+import { findWorkspace } from "../apply/workspace.ts";
 import { writeTree } from "../apply/write.ts";
-import { entryNamed, type Manifest, type PackageManager } from "../catalog/manifest.ts";
+import { entryNamed, type Manifest } from "../catalog/manifest.ts";
 import { UserError } from "../errors.ts";
+import type { Conflict } from "../plan/plan.ts";
 import { render } from "../plan/render.ts";
-import type { Tree } from "../plan/tree.ts";
-import { collectAnswers, confirmWriting } from "./collect.ts";
-import { finish } from "./finish.ts";
+import { collectAnswers } from "./collect-answers.ts";
+import type { CreateOptions } from "./command.ts";
+import { type CreatePlan, CreateReport, type CreateResult } from "./create-report.ts";
 import type { Host } from "./host.ts";
-import type { CreateOptions } from "./program.ts";
+import { nest } from "./nested.ts";
+import { goThere, withContinuation } from "./next-steps.ts";
 import type { Report } from "./report.ts";
 
-/** What is to be made, and what is to be done with it. */
-export interface CreatePlan {
-  answers: Answers;
-  place: Place;
-  /** The target as the user would type it. */
-  directory: string;
-  tree: Tree;
-  packageManager: PackageManager;
-  install: boolean;
-  git: boolean;
-  verify: boolean;
-  /** The command line that makes the same without a question. */
-  command: string;
-}
-
-/** Writes a new service, and makes it ready to work on. */
-export async function create(host: Host, report: Report, options: CreateOptions): Promise<void> {
+/** Writes a new service, and makes it ready to work on. Returns the exit code. */
+export async function create(
+  host: Host,
+  generalReport: Report,
+  options: CreateOptions,
+): Promise<number> {
   if (options.verify && options.install === false) {
     throw new UserError("USAGE", "--verify needs what --no-install leaves out", "drop one of them");
   }
-  const templates = await host.templates();
-  const { answers, asked } = await collectAnswers(host, templates.manifest, options);
-  const place = await findPlace(host.fs, host.cwd, options.directory ?? answers.name);
-  const tree = render(templates, answers);
-  const wishes = await askForWishes(host, options, asked);
-  const plan = {
-    answers,
-    place,
-    tree,
-    directory: relative(host.cwd, place.target),
-    packageManager: entryNamed(templates.manifest.packageManagers, answers.packageManager),
-    ...wishes,
-    verify: options.verify ?? false,
-    command: commandOf(templates.manifest, answers, { ...options, ...wishes }),
-  };
+  const report = new CreateReport(generalReport);
+  const { plan, asked } = await planCreate(host, options);
   if (options.dryRun) {
     report.plan(plan);
-    return;
+    return 0;
   }
   if (asked) {
     report.summary(plan);
-    await confirmWriting(host);
+    await confirmWriting(await host.prompter());
   }
-  await writeTree(host.fs, place, tree, host.signal);
-  report.written(plan);
-  report.done(plan, await finish(host, report, plan));
+  const conflicts = await write(host, plan);
+  report.written(plan, conflicts);
+  const failed = report.done(plan, await finish(host, report, plan));
+  return failed || (conflicts.length > 0 ? WITH_CONFLICTS : 0);
 }
 
-/** The questions that are not about the service itself. */
-async function askForWishes(host: Host, options: CreateOptions, asked: boolean) {
-  if (!asked || options.dryRun) {
-    return { install: options.install ?? true, git: options.git ?? true };
+const WITH_CONFLICTS = 3;
+
+async function write(host: Host, { target, tree }: CreatePlan): Promise<Conflict[]> {
+  if (target.exists) {
+    const { writeInto } = await import("./create-into.ts");
+    return await writeInto(host, target.folder, tree);
+  }
+  await writeTree(host.fs, target, tree, host.signal);
+  return [];
+}
+
+async function planCreate(
+  host: Host,
+  options: CreateOptions,
+): Promise<{ plan: CreatePlan; asked: boolean }> {
+  const templates = await host.templates();
+  const { answers, asked } = await collectAnswers(host, templates.manifest, options);
+  const target = await findTarget(host.fs, host.cwd, options.directory ?? answers.name);
+  const { folder } = target;
+  const repository = await findRepository(host, folder);
+  const workspace = await findWorkspace(host.fs, folder, answers.packageManager);
+  const nested = nest(render(templates, answers), answers.name, folder, {
+    repository: repository === folder ? undefined : repository,
+    workspace,
+  });
+  const chosen = await askOptions(host, asked, {
+    ...options,
+    install: options.install ?? (nested.installLater ? false : undefined),
+    // Inside a repository there is nothing to make; who asks for it all the same hears why.
+    git: options.git ?? (repository === undefined ? undefined : false),
+  });
+  const plan = {
+    answers,
+    target,
+    ...nested,
+    directory: relative(host.cwd, folder),
+    packageManager: entryNamed(templates.manifest.packageManagers, answers.packageManager),
+    ...chosen,
+    gitWanted: options.git === true,
+    verify: options.verify ?? false,
+    command: commandOf(templates.manifest, answers, { ...options, ...chosen }),
+  };
+  return { plan, asked };
+}
+
+interface Wanted {
+  install: boolean | undefined;
+  git: boolean | undefined;
+}
+
+/** Asks for the options that are not about the service itself. */
+async function askOptions(
+  host: Host,
+  asked: boolean,
+  wanted: Pick<CreateOptions, "verify" | "dryRun"> & Wanted,
+) {
+  if (!asked || wanted.dryRun) {
+    return { install: wanted.install ?? true, git: wanted.git ?? true };
   }
   const prompter = await host.prompter();
   const yesOrNo = async (given: boolean | undefined, message: string) =>
     given ?? (await prompter.confirm({ message, default: true }));
   return {
-    install: options.verify || (await yesOrNo(options.install, "Install the dependencies?")),
-    git: await yesOrNo(options.git, "Make a git repository?"),
+    install: wanted.verify || (await yesOrNo(wanted.install, "Install the dependencies?")),
+    git: await yesOrNo(wanted.git, "Make a git repository?"),
   };
 }
 
@@ -83,4 +121,60 @@ function commandOf(manifest: Manifest, answers: Answers, options: CreateOptions)
     ...(options.git === false ? ["--no-git"] : []),
     ...(options.verify ? ["--verify"] : []),
   ]);
+}
+
+const NOT_DONE: GitOutcome = { status: "skipped", reason: "it was not wanted" };
+
+/** What follows the writing. From here on the tree is whole and stays, whatever happens. */
+async function finish(host: Host, report: CreateReport, plan: CreatePlan): Promise<CreateResult> {
+  const { commands, signal } = host;
+  const cwd = plan.target.folder;
+  const result: CreateResult = {
+    installed: false,
+    git: NOT_DONE,
+    verified: undefined,
+  };
+  try {
+    if (plan.install) {
+      await report.progress(`Installing with ${plan.packageManager.install}`, () =>
+        install(host, plan.packageManager, cwd),
+      );
+      result.installed = true;
+    }
+    if (plan.git) {
+      result.git = await initRepository(commands, cwd, signal);
+      report.repository(result.git);
+    }
+    if (plan.verify) {
+      const tools = {
+        ...host,
+        network: await host.network(),
+        onCheck: report.check.bind(report),
+      };
+      report.verifying();
+      result.verified = await verify(tools, plan.packageManager, cwd);
+    }
+    return result;
+  } catch (error) {
+    return { ...result, failure: { error: explained(error, plan, result) } };
+  }
+}
+
+function explained(error: unknown, plan: CreatePlan, result: CreateResult): unknown {
+  if (!(error instanceof UserError)) {
+    return error;
+  }
+  if (error.code === "VERIFY_FAILED") {
+    return new UserError(
+      error.code,
+      error.message,
+      `${plan.directory || "the service"} stays as it is`,
+    );
+  }
+  return withContinuation(error, {
+    interrupted: `interrupted; ${plan.directory || "the service"} is whole`,
+    goThere: goThere(plan.directory),
+    install: plan.install && !result.installed ? [plan.packageManager.install] : [],
+    rest: plan.git && result.git === NOT_DONE ? GIT_COMMANDS : [],
+  });
 }

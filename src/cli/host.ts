@@ -1,7 +1,13 @@
-import type { Templates } from "../catalog/templates.ts";
+import { text } from "node:stream/consumers";
+
 import type { Archive } from "../catalog/archive.ts";
 import type { ChangelogEntry } from "../catalog/changelog.ts";
+import type { Templates } from "../catalog/templates.ts";
 import type { CommandRunner, FileSystem, Network, Processes, Prompter } from "../ports.ts";
+import { commands } from "../system/commands.ts";
+import { disk } from "../system/disk.ts";
+import { processes } from "../system/processes.ts";
+import { builtInArchive, builtInChangelog, builtInTemplates } from "./templates.ts";
 
 /** Everything around a run: tests replace it piece by piece. */
 export interface Host {
@@ -21,7 +27,27 @@ export interface Host {
   fs: FileSystem;
   commands: CommandRunner;
   processes: Processes;
-  // Loaded when they are needed, which in most runs they are not.
+  // Loaded on demand: most runs need neither.
   network: () => Promise<Network>;
   prompter: () => Promise<Prompter>;
+}
+
+/** The host of a real run. */
+export function realHost(signal: AbortSignal): Host {
+  return {
+    cwd: process.cwd(),
+    env: process.env,
+    interactive: process.stdin.isTTY && process.stdout.isTTY,
+    now: () => performance.now(),
+    signal,
+    readInput: () => text(process.stdin),
+    templates: () => builtInTemplates(disk),
+    archive: builtInArchive,
+    changelog: builtInChangelog,
+    fs: disk,
+    commands,
+    processes,
+    network: async () => (await import("../system/network.ts")).network,
+    prompter: async () => (await import("../system/terminal.ts")).terminal(signal),
+  };
 }

@@ -1,36 +1,42 @@
-import { entryNamed } from "../catalog/manifest.ts";
+import { quoteForShell } from "../answers/flags.ts";
+import { UserError } from "../errors.ts";
 import type { Tree } from "../plan/tree.ts";
-import type { Changing } from "./change.ts";
-import { goThere } from "./change-install.ts";
-import { serverStarts } from "./wording.ts";
 
-const SETTINGS = ".env.example";
+/** The command that goes to the service's folder, unless the user is there. */
+export function goThere(directory: string): string[] {
+  return directory === "" ? [] : [`cd ${quoteForShell(directory)}`];
+}
 
-/** What is left to the user after a change, in the order in which it is done. */
-export function nextSteps(changing: Changing, installed: boolean | undefined): string[] {
-  const { service, plan, base, theirs, answers, templates } = changing;
-  if (plan.changes.length === 0) {
-    return [];
+/** Commands that start the servers which a service needs, and did not need before. */
+export function serverStarts(tree: Tree, before: Tree = new Map()): string[] {
+  return [...tree.keys()]
+    .filter((path) => /^compose\/.+\.ya?ml$/.test(path) && !before.has(path))
+    .map((path) => `docker compose --file ${path} up --detach`);
+}
+
+/** How to go on after a failure: the commands that are left, of which the install comes first. */
+export interface Continuation {
+  /** Replaces the message of a mere "interrupted". */
+  interrupted: string;
+  /** Goes to the service's folder. */
+  goThere: readonly string[];
+  install: readonly string[];
+  rest: readonly string[];
+}
+
+/** The same failure, when the files are already written: says so, and how to go on. */
+export function withContinuation(
+  error: UserError,
+  { interrupted, goThere: there, install, rest }: Continuation,
+): UserError {
+  if (error.code === "INSTALL_FAILED" && error.hint === undefined) {
+    // A command that has just failed is not repeated as advice.
+    const then = rest.length > 0 ? `, then: ${[...there, ...rest].join(" && ")}` : "";
+    const hint = `the files are written and whole; install again when that is fixed${then}`;
+    return new UserError(error.code, error.message, hint);
   }
-  const packageManager = entryNamed(templates.manifest.packageManagers, answers.packageManager);
-  const settings = newSettings(base, theirs);
-  return [
-    ...goThere(service.directory),
-    ...(plan.conflicts.length > 0 ? ["decide the conflicts above"] : []),
-    ...(installed === false ? [packageManager.install] : []),
-    ...(settings.length > 0 ? [`look at these settings in .env: ${settings.join(", ")}`] : []),
-    ...serverStarts(theirs, base),
-    `${packageManager.run} typecheck && ${packageManager.test}`,
-  ];
-}
-
-/** The settings that the template has now and had not before. */
-function newSettings(base: Tree, theirs: Tree): string[] {
-  const before = settingsOf(base);
-  return settingsOf(theirs).filter((name) => !before.includes(name));
-}
-
-function settingsOf(tree: Tree): string[] {
-  const text = Buffer.from(tree.get(SETTINGS)?.bytes ?? []).toString("utf8");
-  return [...text.matchAll(/^#? ?([A-Z][A-Z0-9_]*)=/gm)].map(([, name = ""]) => name);
+  const message = error.code === "INTERRUPTED" ? interrupted : error.message;
+  const steps = [...there, ...install, ...rest].join(" && ");
+  const hint = `${error.hint ? `${error.hint}; ` : ""}go on with: ${steps}`;
+  return new UserError(error.code, message, hint);
 }

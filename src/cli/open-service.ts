@@ -32,12 +32,12 @@ export interface Service {
   templates: Templates;
 }
 
-/** Whether nobody has the templates any more that the service was made from. */
+/** Whether the templates that the service was made from are lost. */
 export function areTemplatesLost({ templates, state }: Service): boolean {
   return templates.version !== state.templateVersion;
 }
 
-/** Finds the service's folder, and puts right what a run before this one left half-done. */
+/** Finds the service's folder, and finishes or takes back what an earlier run left half-done. */
 export async function findRoot(
   host: Host,
   report: Report,
@@ -46,7 +46,7 @@ export async function findRoot(
   const root = resolve(host.cwd, directory ?? ".");
   if ((await host.fs.kindOf(join(root, "."))) === "nothing") {
     const where = directory === undefined ? root : `--directory ${directory}`;
-    throw new UserError("USAGE", `${where}: there is no such folder`, "name a service's folder");
+    throw new UserError("USAGE", `${where}: no such folder`, "name a service's folder");
   }
   const recovery = await recover(host.fs, host.processes, root);
   if (recovery) {
@@ -74,7 +74,7 @@ export async function openWithTemplates(
   if (areTemplatesLost(service)) {
     throw new UserError(
       "TEMPLATES_LOST",
-      `the templates of version ${service.state.templateVersion}, of which the service is, are lost`,
+      `this service was made with templates ${service.state.templateVersion}, which this release no longer contains`,
       "create-fetch-service update brings it to this version; then run the command again",
     );
   }
@@ -98,7 +98,7 @@ export async function serviceAt(host: Host, root: string): Promise<Service> {
   };
 }
 
-/** What the template once wrote, what is there, and what of it nobody knows any more. */
+/** What the template once wrote, what is on disk, and which files' original is lost. */
 export interface Reading extends Base, ServiceFiles {}
 
 /** Reads a service's files, and finds what the template once wrote in them. */
@@ -115,9 +115,9 @@ export async function readFiles(host: Host, service: Service, theirs: Tree): Pro
 /**
  * Reads a service's files as they were at one time.
  *
- * Files of a run that works here meanwhile would look like edits beside the state of before. Such a
- * run is seen by the changes that it is making or taking back, or by the state that it wrote: asked for
- * in this order, one of them is always there.
+ * Files of another run that is at work would look like edits next to the old state. Such a run shows
+ * itself by the changes that it is making or taking back, or by the state that it wrote: checked in
+ * this order, one of them is always there.
  */
 async function readWhole(
   host: Host,
@@ -131,7 +131,7 @@ async function readWhole(
   if (wasAtWork || isAtWork || !now || !recorded || !equal(now, recorded)) {
     throw new UserError(
       "CHANGED_MEANWHILE",
-      "the service was changed meanwhile, by another run or by git; nothing was written",
+      "the service was changed in the meantime, by another run or by git; nothing was written",
       "run the command again",
     );
   }
@@ -154,11 +154,11 @@ async function templatesOf(host: Host, version: string): Promise<Templates> {
   if (semver.gt(version, current.version)) {
     throw new UserError(
       "STATE_NEWER",
-      `the service is of version ${version}, and this is ${current.version}`,
+      `this service was made by version ${version}, which is newer than this one (${current.version})`,
       "use a newer create-fetch-service: npx create-fetch-service@latest",
     );
   }
-  // Without them, the service's own files and git have to say what the template once wrote.
+  // Without them, the service's own files and git are the only sources of the originals.
   return (await host.archive()).templates(version) ?? current;
 }
 

@@ -2,23 +2,9 @@ import { Command, CommanderError, type OutputConfiguration } from "commander";
 
 import { ANSWER_FLAGS } from "../answers/flags.ts";
 import { UserError } from "../errors.ts";
-import { type CommandWords, SERVICE_COMMANDS, type ServiceOptions } from "./commands.ts";
+import type { CreateOptions, ServiceCommand, ServiceOptions } from "./command.ts";
 
 type Names = Parameters<(typeof ANSWER_FLAGS)[number]["help"]>[0];
-
-/** The command line as commander reads it; the answers among it are still texts. */
-export interface CreateOptions {
-  name?: string;
-  directory?: string;
-  answers?: string;
-  yes?: boolean;
-  install?: boolean;
-  git?: boolean;
-  verify?: boolean;
-  dryRun?: boolean;
-  json?: boolean;
-  [answer: string]: unknown;
-}
 
 const EXAMPLES = `
 Examples:
@@ -29,16 +15,107 @@ Examples:
   create-fetch-service --answers answers.json --yes --json
 
 Exit codes: 0 done, or nothing to do; 1 failure; 2 usage or a bad answer; 3 written, with conflicts
-to decide; 4 \`status --check\` found a difference; 130 interrupted`;
+to decide, or foreseen by \`--dry-run --check\`; 4 \`status --check\` found a difference; 130 interrupted`;
 
-/** What the words of a command line are handed to. */
+/** A command for an existing service. */
+export interface CommandEntry {
+  name: string;
+  /** Its arguments, in commander's notation. */
+  argument?: string;
+  summary: string;
+  options: readonly Option[];
+  load: () => Promise<ServiceCommand>;
+}
+
+type Option = readonly [flags: string, help: string, repeatable?: "repeatable"];
+
+// The options that several commands have.
+const DIRECTORY: Option = ["--directory <path>", "folder of the service (default: this one)"];
+const JSON: Option = ["--json", "print one JSON document, and ask nothing"];
+const DRY_RUN: Option = ["--dry-run", "print what would change, and write nothing"];
+const YES: Option = ["-y, --yes", "ask nothing"];
+const NO_INSTALL: Option = ["--no-install", "leave the dependencies as they are"];
+const RESTORE: Option = [
+  "--restore <path>",
+  "bring back a file that you deleted; may be repeated",
+  "repeatable",
+];
+
+const CHECK: Option = ["--check", "with --dry-run: end with 3 when there would be conflicts"];
+const WRITING = [DIRECTORY, DRY_RUN, NO_INSTALL, YES, JSON];
+const CHANGING = [RESTORE, CHECK, ...WRITING];
+
+/** The commands for an existing service: the one list behind help, completion and dispatch. */
+export const SERVICE_COMMANDS: readonly CommandEntry[] = [
+  {
+    name: "add-integration",
+    argument: "[names...]",
+    summary: "add integrations to a service",
+    options: CHANGING,
+    load: async () => (await import("./integrations.ts")).addIntegration,
+  },
+  {
+    name: "remove-integration",
+    argument: "[names...]",
+    summary: "take integrations out of a service",
+    options: CHANGING,
+    load: async () => (await import("./integrations.ts")).removeIntegration,
+  },
+  {
+    name: "update",
+    summary: "bring a service to this version's templates",
+    options: CHANGING,
+    load: async () => (await import("./update.ts")).update,
+  },
+  {
+    name: "status",
+    summary: "list what differs from the service's own answers",
+    options: [
+      ["--check", "end with 4 when anything differs that is not accepted"],
+      DIRECTORY,
+      JSON,
+    ],
+    load: async () => (await import("./drift.ts")).status,
+  },
+  {
+    name: "diff",
+    argument: "[paths...]",
+    summary: "show what differs, line by line",
+    options: [DIRECTORY, JSON],
+    load: async () => (await import("./drift.ts")).diff,
+  },
+  {
+    name: "accept",
+    argument: "[paths...]",
+    summary: "record differences as wanted; status --check passes over them",
+    options: [["--reason <text>", "why, for the readers of status"], DIRECTORY, DRY_RUN, JSON],
+    load: async () => (await import("./accept.ts")).accept,
+  },
+  {
+    name: "undo",
+    summary: "go back to before the last command",
+    options: [
+      ["--force-files", "take back the rest when files changed since, and keep those"],
+      ...WRITING,
+    ],
+    load: async () => (await import("./undo.ts")).undo,
+  },
+  {
+    name: "adopt",
+    summary: "rebuild a lost .fetch-service.json",
+    options: [DIRECTORY, DRY_RUN, YES, JSON],
+    load: async () => (await import("./adopt.ts")).adopt,
+  },
+];
+
+/** What runs the parts of a command line. */
 export interface Actions {
   create: (options: CreateOptions) => Promise<void>;
-  service: (command: CommandWords, options: ServiceOptions) => Promise<void>;
+  service: (command: CommandEntry, options: ServiceOptions) => Promise<void>;
   completion: (shell: string, program: Command) => Promise<void>;
 }
 
-/** The command line: its words, and what each of them runs. */
+/** The command line: its options and commands, and what each of them runs. */
 export function createProgram(
   catalogue: Names,
   version: string,
@@ -74,7 +151,7 @@ export function createProgram(
       actions.create({ ...options, ...(name !== undefined && { name }) }),
     );
   const names = catalogue.integrations.map(({ name }) => name).join(", ");
-  SERVICE_COMMANDS.forEach((words) => addServiceCommand(program, words, names, actions));
+  SERVICE_COMMANDS.forEach((entry) => addServiceCommand(program, entry, names, actions));
   program
     .command("completion")
     .description("print a script that completes command lines in bash, fish or zsh")
@@ -86,15 +163,15 @@ export function createProgram(
 
 function addServiceCommand(
   program: Command,
-  words: CommandWords,
+  entry: CommandEntry,
   integrations: string,
   actions: Actions,
 ): void {
-  const command = program.command(words.name).description(words.summary);
-  if (words.argument !== undefined) {
-    command.argument(words.argument, words.argument === "[names...]" ? integrations : "");
+  const command = program.command(entry.name).description(entry.summary);
+  if (entry.argument !== undefined) {
+    command.argument(entry.argument, entry.argument === "[names...]" ? integrations : "");
   }
-  for (const [flags, help, repeatable] of words.options) {
+  for (const [flags, help, repeatable] of entry.options) {
     if (repeatable) {
       command.option(flags, help, collect);
     } else {
@@ -103,7 +180,7 @@ function addServiceCommand(
   }
   command.allowExcessArguments(false).action(() => {
     const options = { ...program.opts(), ...command.opts<Omit<ServiceOptions, "names">>() };
-    return actions.service(words, { ...options, names: command.args });
+    return actions.service(entry, { ...options, names: command.args });
   });
 }
 
@@ -115,9 +192,10 @@ function helpOf(key: string, catalogue: Names): string {
   return ANSWER_FLAGS.find((entry) => entry.key === key)?.help(catalogue) ?? "";
 }
 
-function toUserError(error: CommanderError): void {
+function toUserError(error: CommanderError): never {
+  // After --help and --version: commander's own process.exit would swallow a failed write.
   if (error.exitCode === 0) {
-    return;
+    throw error;
   }
   // Commander puts its guess in a second line: "(Did you mean --port?)".
   const [message = "", guess = ""] = error.message.replace(/^error: /, "").split("\n");

@@ -1,25 +1,14 @@
-import { quoteForShell } from "../answers/flags.ts";
+import { visible } from "../answers/text.ts";
 import { explainSystem } from "../apply/explain.ts";
-import type { GitOutcome } from "../apply/git.ts";
 import type { Recovery } from "../apply/recover.ts";
-import { messageOf, UserError } from "../errors.ts";
-import type { Tree } from "../plan/tree.ts";
-import type { CreatePlan } from "./create.ts";
-import type { CreateResult } from "./finish.ts";
-import {
-  bytesOf,
-  describeError,
-  durationOf,
-  serverStarts,
-  sizeOf,
-  summaryRows,
-  treeLines,
-} from "./wording.ts";
+import { InternalError, messageOf, UserError } from "../errors.ts";
 
 /** Where text goes. */
 export interface Screen {
   out: (text: string) => void;
   err: (text: string) => void;
+  /** Somebody looks at what is printed to `out`. */
+  terminal: boolean;
   /** Lines may be drawn over. */
   moving: boolean;
   paint: Paint;
@@ -43,59 +32,25 @@ export class Report {
   }
 
   line(text = ""): void {
-    (this.json ? this.#screen.err : this.#screen.out)(`${text}\n`);
+    this.#print("", text);
   }
 
-  /** The answer to --dry-run. */
-  plan(plan: CreatePlan): void {
-    if (this.json) {
-      this.document({
-        plan: {
-          directory: plan.place.target,
-          answers: plan.answers,
-          command: plan.command,
-          files: [...plan.tree].map(([path, { bytes, mode, owner }]) => ({
-            path,
-            bytes: bytes.length,
-            executable: mode === 0o755,
-            owner,
-          })),
-        },
-      });
-      return;
-    }
-    this.line(`${plan.directory}/`);
-    for (const line of treeLines(plan.tree)) {
-      this.line(line);
-    }
-    this.line(`${sizeOf(plan.tree)}; nothing was written`);
+  good(text: string, indent = ""): void {
+    this.#print(`${indent}${this.#screen.paint.green("✓")} `, text);
   }
 
-  /** What will be made, before the last question. */
-  summary(plan: CreatePlan): void {
-    this.line();
-    for (const [key, value] of summaryRows(plan)) {
-      this.line(`  ${this.#screen.paint.dim(key.padEnd(13))} ${value}`);
-    }
-    this.line();
+  bad(text: string): void {
+    this.#print(`${this.#screen.paint.red("✗")} `, text);
   }
 
-  written(plan: CreatePlan): void {
-    this.good(`Wrote ${plan.directory}: ${sizeOf(plan.tree)}`);
+  /** A row of a table of two columns. */
+  row(key: string, value: string): void {
+    this.#print(`  ${this.#screen.paint.dim(key.padEnd(13))} `, value);
   }
 
-  repository(outcome: GitOutcome): void {
-    if (outcome.status === "committed") {
-      this.good("Made a repository with a first commit");
-    } else if (outcome.status === "initialised") {
-      this.line(`- Made a repository without a commit: ${outcome.reason}`);
-    } else {
-      this.line(`- Made no repository: ${outcome.reason}`);
-    }
-  }
-
-  check(name: string, milliseconds: number): void {
-    this.good(`${name} (${durationOf(milliseconds)})`, "  ");
+  /** Prints a line, of which only the first part is ours. */
+  #print(ours: string, text: string): void {
+    (this.json ? this.#screen.err : this.#screen.out)(`${ours}${visible(text)}\n`);
   }
 
   /** Shows that work goes on, and in the end how long it took. */
@@ -121,31 +76,6 @@ export class Report {
     };
   }
 
-  /** The end of a run that went well. */
-  done(plan: CreatePlan, result: CreateResult): void {
-    const nextSteps = [
-      `cd ${quoteForShell(plan.directory)}`,
-      ...(result.installed ? [] : [plan.packageManager.install]),
-      ...serverStarts(plan.tree),
-      `${plan.packageManager.run} dev`,
-    ];
-    if (this.json) {
-      const { place, answers, tree, command } = plan;
-      const created = { directory: place.target, files: tree.size, bytes: bytesOf(plan.tree) };
-      this.document({ created, answers, ...result, command, nextSteps });
-      return;
-    }
-    this.line();
-    // In a checkout, the Node that runs us may be newer than the one in the user's terminal.
-    this.line(`Next, with Node ${nodeRangeOf(plan.tree)}:`);
-    for (const step of nextSteps) {
-      this.line(`  ${step}`);
-    }
-    this.line();
-    this.line("The same again, without questions:");
-    this.line(`  ${plan.command}`);
-  }
-
   /** What is left to the user. */
   nextSteps(steps: readonly string[]): void {
     if (steps.length > 0) {
@@ -153,6 +83,22 @@ export class Report {
       this.line("Next:");
       steps.forEach((step) => this.line(`  ${step}`));
     }
+  }
+
+  /** What an earlier run left half-done, and what became of it. */
+  recovered({ command, outcome, kept, failure }: Recovery): void {
+    const why = failure ? `, because it cannot be finished: ${messageOf(failure.error)}` : "";
+    this.line(`- \`${command}\` was interrupted; it is now ${outcome}${why}`);
+    for (const path of kept) {
+      this.line(`- ${path} was edited in the meantime, and stays as it is`);
+    }
+  }
+
+  /** The one thing on standard output of a run with --json. */
+  document(value: object): void {
+    // A line at a time: within one, what is escaped can only be part of a string.
+    const lines = JSON.stringify(value, null, 2).split("\n").map(visible);
+    this.#screen.out(`${lines.join("\n")}\n`);
   }
 
   /** The document of a run with --json that did something, and may have failed after it. */
@@ -164,33 +110,22 @@ export class Report {
     return undefined;
   }
 
-  /** Prints what went wrong, beside what was done before it, and returns the exit code. */
+  /** Prints what went wrong, after what was done before it, and returns the exit code. */
   failure(thrown: unknown, done: object = {}): number {
     const error = explainSystem(thrown);
     const { code, message, hint } = describeError(error);
     if (this.json) {
       this.document({ ...done, error: { code, message, ...(hint !== undefined && { hint }) } });
     } else {
-      this.#screen.err(`${this.#screen.paint.red("error:")} ${message}\n`);
+      const lines = message.split("\n").map(visible);
+      // Indented, so that no line within a message looks like one of ours.
+      const text = lines.join("\n").replaceAll(/\n(?=\S)/g, "\n  ");
+      this.#screen.err(`${this.#screen.paint.red("error:")} ${text}\n`);
       if (hint !== undefined) {
-        this.#screen.err(`${this.#screen.paint.cyan("hint:")} ${hint}\n`);
+        this.#screen.err(`${this.#screen.paint.cyan("hint:")} ${visible(hint)}\n`);
       }
     }
     return error instanceof UserError ? error.exitCode : 1;
-  }
-
-  /** What a run before this one left half-done. */
-  recovered({ command, outcome, kept, failure }: Recovery): void {
-    const why = failure ? `, since it cannot be finished: ${messageOf(failure.error)}` : "";
-    this.line(`- \`${command}\` was cut off in the middle; it was now ${outcome}${why}`);
-    for (const path of kept) {
-      this.line(`- ${path} was edited meanwhile, and stays as it is`);
-    }
-  }
-
-  /** The one thing on standard output of a run with --json. */
-  document(value: object): void {
-    this.#screen.out(`${JSON.stringify(value, null, 2)}\n`);
   }
 
   /** Text for another program, as it is. */
@@ -198,25 +133,46 @@ export class Report {
     this.#screen.out(text);
   }
 
-  /** A unified diff, which is to be piped into other programs. */
+  /** A unified diff: byte for byte for another program, and harmless for a terminal. */
   patch(text: string): void {
+    if (!this.#screen.terminal) {
+      this.#screen.out(text);
+      return;
+    }
     const { red, green, cyan } = this.#screen.paint;
     const paints = { "-": red, "+": green, "@": cyan } as Record<string, (line: string) => string>;
-    const lines = text.split("\n").map((line) => paints[line[0] ?? ""]?.(line) ?? line);
+    const lines = text.split("\n").map((line) => {
+      const shown = visible(line.replace(/\r$/, ""));
+      return paints[line[0] ?? ""]?.(shown) ?? shown;
+    });
     this.#screen.out(lines.join("\n"));
-  }
-
-  good(text: string, indent = ""): void {
-    this.line(`${indent}${this.#screen.paint.green("✓")} ${text}`);
-  }
-
-  bad(text: string): void {
-    this.line(`${this.#screen.paint.red("✗")} ${text}`);
   }
 }
 
-/** What the service asks of Node, as its package.json says it. */
-function nodeRangeOf(tree: Tree): string {
-  const manifest = Buffer.from(tree.get("package.json")?.bytes ?? "{}").toString("utf8");
-  return JSON.parse(manifest).engines?.node ?? "";
+/** As in "240 ms" or "6.2 s". */
+export function durationOf(milliseconds: number): string {
+  return milliseconds < 1000
+    ? `${Math.round(milliseconds)} ms`
+    : `${(milliseconds / 1000).toFixed(1)} s`;
+}
+
+/** An error for the reader: what went wrong and what to do. */
+function describeError(error: unknown): { code: string; message: string; hint?: string } {
+  if (error instanceof UserError) {
+    const { code, message, hint } = error;
+    return { code, message, ...(hint !== undefined && { hint }) };
+  }
+  return {
+    code: error instanceof InternalError ? "INTERNAL" : "UNEXPECTED",
+    message: `this is a bug in create-fetch-service\n${traceOf(error)}`,
+    hint: "please report it, with the lines above, where you got create-fetch-service from",
+  };
+}
+
+function traceOf(error: unknown): string {
+  if (!(error instanceof Error)) {
+    return String(error);
+  }
+  const cause = error.cause === undefined ? "" : `\ncaused by ${traceOf(error.cause)}`;
+  return `${error.stack ?? error.message}${cause}`;
 }

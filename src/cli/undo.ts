@@ -1,21 +1,25 @@
 import { commit } from "../apply/commit.ts";
 import { readUndo } from "../apply/undo.ts";
-import { changeLine, countsOf } from "./change-wording.ts";
-import type { ServiceCommand } from "./commands.ts";
-import { type Ending, goThere, installChanged } from "./change-install.ts";
+import { changeLine, countsOf, type InstallResult } from "./change-report.ts";
+import { installChanged } from "./change.ts";
+import type { ServiceCommand } from "./command.ts";
+import { goThere } from "./next-steps.ts";
 import { findRoot, serviceAt } from "./open-service.ts";
 
 /** Goes back to before the last command. */
 export const undo: ServiceCommand = async (host, report, options) => {
   const root = await findRoot(host, report, options.directory);
-  const { command, changes } = await readUndo(host.fs, root);
+  const { command, changes, kept } = await readUndo(host.fs, root, options.forceFiles);
   const files = changes.map(({ path, kind }) => ({ path, kind }));
+  const sayKept = () =>
+    kept.forEach((path) => report.line(`- ${path} changed since, and stays as it is`));
   if (options.dryRun) {
     if (report.json) {
-      report.document({ plan: { command: `undo ${command}`, changes: files } });
+      report.document({ plan: { command: `undo ${command}`, changes: files, kept } });
     } else {
       report.line(`undo ${command}:`);
       changes.forEach((change) => report.line(changeLine(change)));
+      sayKept();
       report.line(`${countsOf(changes)}; nothing was written`);
     }
     return 0;
@@ -25,7 +29,8 @@ export const undo: ServiceCommand = async (host, report, options) => {
   const service = packages ? await serviceAt(host, root) : undefined;
   await commit(host, { root, command: "undo", changes, undoes: true });
   report.good(`Undid ${command}: ${countsOf(changes)}`);
-  const { installed, failure }: Ending = service
+  sayKept();
+  const { installed, failure }: InstallResult = service
     ? await installChanged(host, report, service, changes, options)
     : { installed: undefined };
   const nextSteps =
@@ -33,7 +38,11 @@ export const undo: ServiceCommand = async (host, report, options) => {
       ? [...goThere(service.directory), service.packageManager.install]
       : [];
   if (report.json) {
-    const done = { undone: { command, changes: files }, installed: installed ?? false, nextSteps };
+    const done = {
+      undone: { command, changes: files, kept },
+      installed: installed ?? false,
+      nextSteps,
+    };
     return report.result(done, failure) ?? 0;
   }
   report.nextSteps(nextSteps);

@@ -4,7 +4,7 @@ import { UserError } from "../errors.ts";
 import { recordedAnswers } from "../plan/read-state.ts";
 import { ChangeReport } from "./change-report.ts";
 import { change } from "./change.ts";
-import type { ServiceCommand } from "./commands.ts";
+import type { ServiceCommand } from "./command.ts";
 import { openService } from "./open-service.ts";
 
 /** Brings a service to the templates of this version. */
@@ -36,7 +36,7 @@ function refuseDropped(integrations: readonly string[], { manifest, version }: T
   if (dropped.length > 0) {
     throw new UserError(
       "INVALID_ANSWER",
-      `version ${version} no longer has ${dropped.join(", ")}`,
+      `version ${version} no longer has the integrations ${dropped.join(", ")}`,
       `take it out first: create-fetch-service remove-integration ${dropped.join(" ")}`,
     );
   }

@@ -3,7 +3,7 @@ import { entryNamed, type Manifest } from "../catalog/manifest.ts";
 import type { Templates } from "../catalog/templates.ts";
 import { guessAnswers } from "./guess.ts";
 import { equal } from "./merge/three-way/encoding.ts";
-import { likeness, linesOf } from "./moves.ts";
+import { similarity, linesOf } from "./moves.ts";
 import type { DiskTree } from "./plan.ts";
 import { render } from "./render.ts";
 import { STATE_FILE } from "./state.ts";
@@ -31,7 +31,7 @@ export function adopt(versions: readonly Templates[], mine: DiskTree): Adoption 
   const nearest = versions.flatMap((templates) => {
     const guess = guessAnswers(templates.manifest, mine);
     const first = guess && { ...defaultAnswers(templates.manifest), ...guess };
-    return first ? climb(first, templates, compare) : [];
+    return first ? hillClimb(first, templates, compare) : [];
   });
   const [best] = nearest.sort((a, b) => b.score - a.score);
   if (!best || best.score < best.total * ENOUGH) {
@@ -46,11 +46,11 @@ interface Candidate extends Adoption {
 }
 
 /** Changes one answer after the other, as long as that brings the render nearer. */
-function climb(first: Answers, templates: Templates, compare: Compare): Candidate {
+function hillClimb(first: Answers, templates: Templates, compare: Compare): Candidate {
   let best = compare(templates, first);
   for (let nearer: Candidate | undefined = best; nearer;) {
     best = nearer;
-    const others = neighbours(templates.manifest, best.answers);
+    const others = variantsOf(templates.manifest, best.answers);
     const [next] = others
       .map((answers) => compare(templates, answers))
       .sort((a, b) => b.score - a.score);
@@ -60,7 +60,7 @@ function climb(first: Answers, templates: Templates, compare: Compare): Candidat
 }
 
 /** All answers that differ in one choice. */
-function neighbours(manifest: Manifest, answers: Answers): Answers[] {
+function variantsOf(manifest: Manifest, answers: Answers): Answers[] {
   const { integrations } = answers;
   return [
     ...manifest.frameworks.map(({ name }) => ({ ...answers, framework: name })),
@@ -96,7 +96,7 @@ function comparison(mine: DiskTree): Compare {
       }
       return equal(own.bytes, bytes)
         ? 1
-        : likeness(lines.get(path)?.() ?? [], linesOf(bytes)) * ALIKE;
+        : similarity(lines.get(path)?.() ?? [], linesOf(bytes)) * ALIKE;
     });
     const { lockfile } = entryNamed(templates.manifest.packageManagers, answers.packageManager);
     // Files tell little of the package manager; what it has left behind does.

@@ -41,17 +41,17 @@ export class Draft {
   }
 
   /**
-   * Puts the template's file next to something of the user's, and never over anything of theirs. What
-   * is in the way may also be a folder's name, with the `rest` of the path below it.
+   * Writes the template's file as a sidecar (.new) of a path, never over a file of the user's. The path
+   * may also be a folder that is in the way, with the `rest` of the file's path below it.
    */
-  writeBeside(path: string, file: DiskFile, old?: Uint8Array, rest = ""): string {
+  writeSidecar(path: string, file: DiskFile, old?: Uint8Array, rest = ""): string {
     for (let count = 1; ; count += 1) {
-      const beside = `${path}.new${count === 1 ? "" : count}${rest}`;
-      const there = this.#changes.get(beside)?.after ?? this.#mine.get(beside);
-      // What lies there from the last time, and nobody has touched, has had its time.
+      const sidecar = `${path}.new${count === 1 ? "" : count}${rest}`;
+      const there = this.#changes.get(sidecar)?.after ?? this.#mine.get(sidecar);
+      // An untouched .new file of an earlier run may be overwritten.
       if (!there || equal(there.bytes, file.bytes) || (old && equal(there.bytes, old))) {
-        this.write(beside, { bytes: file.bytes, mode: there?.mode ?? file.mode });
-        return beside;
+        this.write(sidecar, { bytes: file.bytes, mode: there?.mode ?? file.mode });
+        return sidecar;
       }
     }
   }

@@ -1,21 +1,27 @@
+import type { Accepted } from "./accepted.ts";
+import type { Obstacle } from "./merge-context.ts";
 import { sameText } from "./merge/three-way/encoding.ts";
+import { hasConflictMarkers } from "./merge/three-way/text.ts";
 import { isExecutable } from "./mode.ts";
 import type { DiskTree } from "./plan.ts";
 import { STATE_FILE } from "./state.ts";
 import type { Owner, Tree } from "./tree.ts";
-import { hasMarks, type Obstacle } from "./update.ts";
 
 /** How a file differs from what the template wrote. */
 export interface Drift {
   path: string;
-  kind: "edited" | "deleted" | "mode" | "blocked" | "conflict" | "beside";
+  kind: "edited" | "deleted" | "moved" | "mode" | "blocked" | "conflict" | "beside";
+  /** Where a moved file is now. */
+  to?: string;
   /** It is the user's alone, so that it differs is as it should be. */
   yours: boolean;
+  /** The team wants this difference. */
+  accepted?: Accepted;
 }
 
 /**
- * What differs between a service and its own answers' render. Files of which nobody knows any more what
- * the template wrote differ from it for sure: with the recorded id, their bytes would be known.
+ * What differs between a service and its own answers' render. An `unknown` file differs for
+ * sure: if it had the recorded id, its bytes would be the template's.
  */
 export function driftOf(
   once: Tree,
@@ -31,11 +37,11 @@ export function driftOf(
     const kind = mine.has(path) ? "edited" : missing(path, obstacles);
     return { path, kind, yours: owner === "once" };
   });
-  const beside = [...mine.keys()].filter((path) => once.has(path.replace(/\.new\d*$/, "")));
+  const sidecars = [...mine.keys()].filter((path) => once.has(path.replace(/\.new\d*$/, "")));
   return [
     ...drifts,
     ...lost,
-    ...beside
+    ...sidecars
       .filter((path) => !once.has(path))
       .map((path) => ({ path, kind: "beside" as const, yours: false })),
   ].sort((a, b) => (a.path < b.path ? -1 : 1));
@@ -52,7 +58,7 @@ function kindOf(
     return missing(path, obstacles);
   }
   if (!sameText(own.bytes, file.bytes)) {
-    return hasMarks(own.bytes) && !hasMarks(file.bytes) ? "conflict" : "edited";
+    return hasConflictMarkers(own.bytes) && !hasConflictMarkers(file.bytes) ? "conflict" : "edited";
   }
   return isExecutable(own.mode) === isExecutable(file.mode) ? undefined : "mode";
 }

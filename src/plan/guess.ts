@@ -5,7 +5,7 @@ import type { Manifest } from "../catalog/manifest.ts";
 import { decode } from "./merge/three-way/encoding.ts";
 import type { DiskTree } from "./plan.ts";
 
-/** The answers that a service's files give away in so many words. */
+/** The answers that stand literally in a service's files. */
 export type Guess = Omit<Answers, "framework" | "packageManager" | "integrations">;
 
 /** Reads answers out of a service's files; undefined when not even its name is there. */

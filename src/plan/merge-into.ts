@@ -1,13 +1,13 @@
 import { sameText } from "./merge/three-way/encoding.ts";
 import { mergeFile } from "./merge/three-way/merge-file.ts";
 import { mergeMode } from "./mode.ts";
-import { likeness, linesOf } from "./moves.ts";
+import { similarity, linesOf } from "./moves.ts";
 import type { Conflict, DiskFile } from "./plan.ts";
-import { same, type Situation } from "./situation.ts";
+import { same, type MergeContext } from "./merge-context.ts";
 import type { TreeFile } from "./tree.ts";
 
 /** A file of the template's, before and now, and what the user has made of it. */
-export interface Three {
+export interface ThreeWay {
   was: TreeFile;
   wanted: TreeFile;
   own: DiskFile;
@@ -15,11 +15,11 @@ export interface Three {
   template: { was: string; wanted: string };
 }
 
-/** Merges a file in the place where the user has it; what cannot be merged lies beside it. */
-export function mergeInto(situation: Situation, three: Three, to: string): void {
-  const refusal = tryMerge(situation, three, to);
+/** Merges a file where the user has it; a version that cannot be merged becomes a sidecar (.new). */
+export function mergeInto(context: MergeContext, three: ThreeWay, to: string): void {
+  const refusal = tryMerge(context, three, to);
   if (refusal) {
-    keepBoth(situation, to, three.wanted, refusal, three.was);
+    keepBoth(context, to, three.wanted, refusal, three.was);
   }
 }
 
@@ -28,8 +28,8 @@ export type Refusal = Pick<Conflict, "kind" | "message" | "template">;
 
 /** Merges a file and writes it to a path; nothing is written when that is refused. */
 export function tryMerge(
-  { draft, labels }: Situation,
-  { was, wanted, own, template }: Three,
+  { draft, labels }: MergeContext,
+  { was, wanted, own, template }: ThreeWay,
   to: string,
 ): Refusal | undefined {
   const mode = mergeMode(was.mode, own.mode, wanted.mode);
@@ -45,7 +45,7 @@ export function tryMerge(
     const message = "both of you changed it, and its format does not let that be merged";
     return { kind: "unmergeable", message, template };
   }
-  if (merged.conflicts > 0 && areStrangers(own, was)) {
+  if (merged.conflicts > 0 && areUnrelated(own, was)) {
     const message = "yours has hardly anything in common with the template's";
     return { kind: "taken", message, template };
   }
@@ -61,19 +61,19 @@ export function tryMerge(
   return undefined;
 }
 
-/** Leaves the user's file as it is, puts the template's beside it, and asks. */
+/** Leaves the user's file as it is, writes the template's as a sidecar (.new), and reports a conflict. */
 export function keepBoth(
-  { draft }: Situation,
+  { draft }: MergeContext,
   path: string,
   wanted: TreeFile,
   refusal: Refusal,
   was?: TreeFile,
 ): void {
-  draft.conflict({ path, ...refusal, beside: draft.writeBeside(path, wanted, was?.bytes) });
+  draft.conflict({ path, ...refusal, beside: draft.writeSidecar(path, wanted, was?.bytes) });
 }
 
-const STRANGERS = 0.2;
+const UNRELATED = 0.2;
 
-function areStrangers(own: DiskFile, was: TreeFile): boolean {
-  return likeness(linesOf(own.bytes), linesOf(was.bytes)) < STRANGERS;
+function areUnrelated(own: DiskFile, was: TreeFile): boolean {
+  return similarity(linesOf(own.bytes), linesOf(was.bytes)) < UNRELATED;
 }

@@ -34,11 +34,11 @@ export function movesOf(gone: Files, fresh: Files): Map<string, Move> {
     [...gone].filter(([path]) => !moves.has(path)),
     [...left],
   );
-  for (const { from, to, likeness: near } of pairs) {
+  for (const { from, to, similarity: near } of pairs) {
     const taken = [...moves.values()].some((move) => move.to === to);
     if (!moves.has(from) && !taken) {
       const rival = pairs.some(
-        (pair) => (pair.from === from) !== (pair.to === to) && pair.likeness > near - 0.1,
+        (pair) => (pair.from === from) !== (pair.to === to) && pair.similarity > near - 0.1,
       );
       moves.set(from, { to, certain: near >= CERTAIN && !rival });
     }
@@ -49,7 +49,7 @@ export function movesOf(gone: Files, fresh: Files): Map<string, Move> {
 interface Pair {
   from: string;
   to: string;
-  likeness: number;
+  similarity: number;
 }
 
 type Entries = readonly (readonly [path: string, file: { bytes: Uint8Array }])[];
@@ -66,15 +66,15 @@ function pairsOf(gone: Entries, fresh: Entries): Pair[] {
         .map((other) => ({
           from: path,
           to: other.path,
-          likeness: lines.length < FEWEST_LINES ? 0 : likeness(lines, other.lines),
+          similarity: lines.length < FEWEST_LINES ? 0 : similarity(lines, other.lines),
         })),
     )
-    .filter((pair) => pair.likeness >= POSSIBLE)
-    .sort((a, b) => b.likeness - a.likeness);
+    .filter((pair) => pair.similarity >= POSSIBLE)
+    .sort((a, b) => b.similarity - a.similarity);
 }
 
 /** The part of their lines that two files share, in any order: from 0 to 1. */
-export function likeness(one: readonly string[], two: readonly string[]): number {
+export function similarity(one: readonly string[], two: readonly string[]): number {
   const [shorter, longer] = one.length < two.length ? [one, two] : [two, one];
   // However many of them are shared, it cannot be enough.
   if (shorter.length * 4 < longer.length) {

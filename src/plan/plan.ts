@@ -30,7 +30,7 @@ export interface Conflict {
     | "taken" // a file of the user's, where the template has one too
     | "blocked" // no file at all stands there: a folder, a link, or a file in place of a folder
     | "unmergeable" // bytes that are no text
-    | "unknown-base"; // nobody knows any more what the template once wrote there
+    | "unknown-base"; // the template's earlier version is lost
   message: string;
   /** Where the template's file lies instead, for all but "marked". */
   beside?: string;
@@ -49,7 +49,9 @@ export interface Finding {
     | "moved" // found under another name, to which the change was applied
     | "maybe-moved" // perhaps the same file under another name, so nothing was applied
     | "version" // both changed one version
-    | "value"; // both changed one value; the user's stands
+    | "unformatted" // the team's formatter could not run
+    | "value" // both changed one value; the user's stands
+    | "list"; // both changed one list; it has the changes of both
   message: string;
 }
 

@@ -2,28 +2,32 @@ import semver from "semver";
 import * as z from "zod/mini";
 
 import { type Answers, answersSchema } from "../answers/schema.ts";
-import { show } from "../answers/words.ts";
+import { show } from "../answers/text.ts";
 import type { Manifest } from "../catalog/manifest.ts";
 import { messageOf, UserError } from "../errors.ts";
+import type { AcceptedFiles } from "./accepted.ts";
 import { decode } from "./merge/three-way/encoding.ts";
 import { FORMAT, STATE_FILE } from "./state.ts";
 
 const path = z.string().check(
   z.refine((text) => isInside(text), {
-    error: ({ input }) => `${show(input)} is no path of a service`,
+    error: ({ input }) => `${show(input)} is not a path of a service`,
   }),
 );
+const blob = z.optional(z.string().check(z.regex(/^[0-9a-f]{40}$/, "is not a blob id")));
 const file = z.strictObject({
-  blob: z.optional(z.string().check(z.regex(/^[0-9a-f]{40}$/, "is no blob id"))),
+  blob,
   owner: z.enum(["merged", "once", "managed"]),
 });
+const accepted = z.strictObject({ blob, reason: z.optional(z.string()) });
 const stateSchema = z.strictObject({
   format: z.literal(FORMAT),
   templateVersion: z
     .string()
-    .check(z.refine((text) => semver.valid(text) === text, "is no version")),
+    .check(z.refine((text) => semver.valid(text) === text, "is not a version")),
   answers: z.record(z.string(), z.unknown()),
   files: z.record(path, file),
+  accepted: z._default(z.record(path, accepted), {}),
 });
 
 /** What a service remembers of how it was made. */
@@ -32,6 +36,8 @@ export interface State {
   /** As they were recorded; `recordedAnswers` checks them. */
   answers: Record<string, unknown>;
   files: ReadonlyMap<string, z.infer<typeof file>>;
+  /** Differences from the template that the team wants. */
+  accepted: AcceptedFiles;
 }
 
 const REBUILD = "`create-fetch-service adopt` rebuilds it; git may have the last good one";
@@ -44,11 +50,12 @@ export function readState(bytes: Uint8Array | undefined): State {
   if (!bytes) {
     throw new UserError(
       "STATE_MISSING",
-      `there is no ${STATE_FILE} here, so this is no service of create-fetch-service's`,
+      `no ${STATE_FILE} here: this is not a service made by create-fetch-service`,
       "go to a service's folder or name it with --directory; `adopt` rebuilds a lost file",
     );
   }
-  const data = parse(decode(bytes));
+  // Some editors of Windows begin a file with a byte order mark.
+  const data = parse(decode(bytes)?.replace(/^\uFEFF/, ""));
   const { format } = data;
   if (typeof format === "number" && format > FORMAT) {
     throw new UserError(
@@ -61,7 +68,12 @@ export function readState(bytes: Uint8Array | undefined): State {
   if (!result.success) {
     throw broken(describe(result.error.issues[0]));
   }
-  return { ...result.data, files: new Map(Object.entries(result.data.files)) };
+  const { files, accepted: wanted, ...rest } = result.data;
+  return {
+    ...rest,
+    files: new Map(Object.entries(files)),
+    accepted: new Map(Object.entries(wanted)),
+  };
 }
 
 /**

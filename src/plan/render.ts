@@ -3,7 +3,7 @@ import { layersOf } from "../catalog/layers.ts";
 import type { TemplateFile, Templates } from "../catalog/templates.ts";
 import { InternalError } from "../errors.ts";
 import { type Context, contextOf, emptySlots, type Slots } from "./context.ts";
-import { mergerOf } from "./merge/merger.ts";
+import { joinOf } from "./merge/layers.ts";
 import { ownerOf } from "./owner.ts";
 import { STATE_FILE, stateOf } from "./state.ts";
 import type { Tree, TreeFile } from "./tree.ts";
@@ -43,7 +43,9 @@ function filesOf(templates: Templates, layer: string): LayerFile[] {
 
 /** npm drops or reads these names when it packs, so templates store them with a `_`. */
 function targetPath(path: string): string {
-  return path.replace(/\.hbs$/, "").replace(/(^|\/)_(gitignore|npmrc|dockerignore)$/, "$1.$2");
+  return path
+    .replace(/\.hbs$/, "")
+    .replace(/(^|\/)_(gitattributes|gitignore|npmrc|dockerignore)$/, "$1.$2");
 }
 
 function slotsOf(templates: Templates, answers: Answers, files: readonly LayerFile[]): Slots {
@@ -78,7 +80,7 @@ function addFile(
   bytes: Buffer,
   once: readonly string[],
 ): void {
-  const merge = mergerOf(path);
+  const merge = joinOf(path);
   const below = tree.get(path);
   if (below && !merge) {
     throw new InternalError(`${template.path}: another layer already owns ${path}`);

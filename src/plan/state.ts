@@ -23,7 +23,7 @@ export function stateOf(templates: Templates, answers: Answers, tree: Tree): Tre
     format: FORMAT,
     templateVersion: templates.version,
     answers: sortKeys({ ...answers, integrations: chosen.map(({ name }) => name) }),
-    // The package manager writes its lockfile, so there is no blob to record.
+    // The package manager writes the lockfile, so no blob is recorded.
     files: sortKeys(Object.fromEntries([...files, [lockfile, { owner: "managed" }]])),
   };
   const bytes = Buffer.from(`${toJson(state)}\n`);
@@ -35,7 +35,7 @@ function sortKeys(record: object): object {
 }
 
 /** JSON as the usual formatters leave it: objects on several lines, short lists on one. */
-function toJson(value: unknown, indent = ""): string {
+export function toJson(value: unknown, indent = ""): string {
   if (Array.isArray(value)) {
     return `[${value.map((item) => toJson(item, indent)).join(", ")}]`;
   }

@@ -1,52 +1,33 @@
-import { closest } from "../answers/words.ts";
+import { closest } from "../answers/text.ts";
 import { UserError } from "../errors.ts";
 import { decide } from "./decide.ts";
 import { Draft } from "./draft.ts";
-import { decode, sameText } from "./merge/three-way/encoding.ts";
+import type { MergeContext, Update } from "./merge-context.ts";
+import { sameText } from "./merge/three-way/encoding.ts";
+import { hasConflictMarkers } from "./merge/three-way/text.ts";
 import { movesOf } from "./moves.ts";
-import type { DiskTree, Plan } from "./plan.ts";
-import type { Situation } from "./situation.ts";
+import type { Plan } from "./plan.ts";
 import { STATE_FILE } from "./state.ts";
-import type { Tree } from "./tree.ts";
-
-/** What stands where a file could be, but is none. */
-export type Obstacle = "folder" | "link" | "other";
-
-export interface Update {
-  /** What the template once wrote, as `baseOf` found it. */
-  base: Tree;
-  /** Paths that the template once wrote, but nobody knows any more with what in them. */
-  unknown: ReadonlySet<string>;
-  /** What the template writes now. */
-  theirs: Tree;
-  /** The service's files: all of them, so that one that was renamed can be found. */
-  mine: DiskTree;
-  obstacles: ReadonlyMap<string, Obstacle>;
-  /** Paths that the user deleted and wants back. */
-  restore: ReadonlySet<string>;
-  /** Who is who at a conflict's marks, such as "template 0.2.0". */
-  labels: { mine: string; theirs: string };
-}
 
 /**
  * What it takes to bring a service from one render to another, with every edit of the user's kept.
  * @throws {UserError} when a file still has the marks of an earlier conflict, or a path to restore is
- * no file of the template's.
+ * not a file of the template's.
  */
 export function planUpdate(update: Update): Plan {
-  refuseMarks(update);
-  refuseStrangers(update);
+  refuseConflictMarkers(update);
+  refuseUnknownRestores(update);
   const draft = new Draft(update.mine);
   for (const path of update.restore) {
     if (update.mine.has(path) && update.theirs.has(path)) {
       draft.find(path, "not-deleted", "it is there, so there is nothing to bring back");
     }
   }
-  const situation = { ...update, ...findMoves(update), draft };
+  const context = { ...update, ...findMoves(update), draft };
   const paths = new Set([...update.base.keys(), ...update.unknown, ...update.theirs.keys()]);
   for (const path of [...paths].sort()) {
     if (path !== STATE_FILE) {
-      decide(situation, path);
+      decide(context, path);
     }
   }
   const state = update.theirs.get(STATE_FILE);
@@ -58,12 +39,10 @@ export function planUpdate(update: Update): Plan {
   return draft.plan;
 }
 
-const MARKS = /^<{7} .*\n[^]*?^={7}\r?\n[^]*?^>{7} /m;
-
-function refuseMarks({ base, theirs, mine }: Update): void {
+function refuseConflictMarkers({ base, theirs, mine }: Update): void {
   const marked = [...mine].filter(([path, { bytes }]) => {
     const ours = (base.get(path) ?? theirs.get(path))?.bytes;
-    return ours && hasMarks(bytes) && !hasMarks(ours);
+    return ours && hasConflictMarkers(bytes) && !hasConflictMarkers(ours);
   });
   if (marked.length > 0) {
     throw new UserError(
@@ -74,12 +53,7 @@ function refuseMarks({ base, theirs, mine }: Update): void {
   }
 }
 
-/** Whether a conflict still waits for a decision in this text. */
-export function hasMarks(bytes: Uint8Array): boolean {
-  return Buffer.from(bytes).includes("<<<<<<< ") && MARKS.test(decode(bytes) ?? "");
-}
-
-function refuseStrangers({ theirs, restore }: Update): void {
+function refuseUnknownRestores({ theirs, restore }: Update): void {
   for (const path of restore) {
     if (!theirs.has(path)) {
       const guess = closest(path, [...theirs.keys()]);
@@ -95,7 +69,7 @@ function refuseStrangers({ theirs, restore }: Update): void {
 }
 
 /** Files under another name: moved by the user, and moved by the template. */
-function findMoves({ base, theirs, mine }: Update): Pick<Situation, "moved" | "replaced"> {
+function findMoves({ base, theirs, mine }: Update): Pick<MergeContext, "moved" | "replaced"> {
   const isOurs = (path: string) => base.has(path) || theirs.has(path) || /\.new\d*$/.test(path);
   const gone = only(base, (path) => !mine.has(path));
   const dropped = only(base, (path) => !theirs.has(path));

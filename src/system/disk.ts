@@ -49,6 +49,12 @@ export const disk: FileSystem = {
   writeFile: async (path, bytes, mode) => fs.writeFileSync(path, bytes, { mode }),
   writeDurably: async (path, bytes, mode) => fs.writeFileSync(path, bytes, { mode, flush: true }),
   setMode: async (path, mode) => fs.chmodSync(path, mode),
+  copyOwner: async (from, to) => {
+    if (process.getuid?.() === 0) {
+      const { uid, gid } = fs.lstatSync(from);
+      fs.lchownSync(to, uid, gid);
+    }
+  },
   syncFolder: async (folder) => {
     // Windows opens no folder, and has no need to.
     if (process.platform !== "win32") {
@@ -59,6 +65,8 @@ export const disk: FileSystem = {
   },
   rename: async (from, to) => fs.renameSync(from, to),
   remove: async (path) => fs.removeSync(path),
+  // Everybody may make a junction on Windows; elsewhere the type means nothing.
+  linkFolder: async (folder, path) => fs.symlinkSync(folder, path, "junction"),
   removeEmptyFolder: async (folder) => {
     try {
       fs.rmdirSync(folder);
@@ -72,7 +80,7 @@ export const disk: FileSystem = {
 
 function firstMissing(path: string): string {
   const parent = dirname(path);
-  return fs.existsSync(parent) ? path : firstMissing(parent);
+  return fs.pathExistsSync(parent) ? path : firstMissing(parent);
 }
 
 function kindOf(stats: {

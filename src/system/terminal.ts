@@ -1,9 +1,8 @@
-import { styleText } from "node:util";
-
 import { checkbox, confirm, input, select } from "@inquirer/prompts";
 
 import { UserError } from "../errors.ts";
 import type { Prompter, TextQuestion } from "../ports.ts";
+import { colours } from "./colours.ts";
 
 /** The person at the terminal, who may leave with Ctrl-C at any question. */
 export function terminal(signal: AbortSignal): Prompter {
@@ -15,7 +14,7 @@ export function terminal(signal: AbortSignal): Prompter {
   };
 }
 
-/** A text question for inquirer: the broken rule stands beside the text while it is typed. */
+/** A text question for inquirer: the broken rule is shown next to the text while it is typed. */
 export function textPrompt({ message, default: fallback, problem, slowProblem }: TextQuestion) {
   return {
     message,
@@ -23,7 +22,7 @@ export function textPrompt({ message, default: fallback, problem, slowProblem }:
     validate: async (text: string) => problem(text) ?? (await slowProblem?.(text)) ?? true,
     transformer: (text: string, { isFinal }: { isFinal: boolean }) => {
       const broken = text === "" || isFinal ? undefined : problem(text);
-      return broken ? `${text}  ${styleText("dim", `(${broken})`)}` : text;
+      return broken ? `${text}  ${colours.dim(`(${broken})`)}` : text;
     },
   };
 }

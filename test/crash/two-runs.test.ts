@@ -49,7 +49,7 @@ describe("two runs at once", () => {
       for (const { code, error } of results.filter((result) => result.code !== 0)) {
         refused += 1;
         expect(code).toBe(1);
-        expect(error).toMatch(/is at work here|changed meanwhile/);
+        expect(error).toMatch(/is running here|changed in the meantime/);
       }
       const done = [...new Set(names.filter((_, index) => results[index]?.code === 0))];
       expect(done).not.toEqual([]);

@@ -35,10 +35,50 @@ export async function createTopic(brokers: string): Promise<string> {
   return topic;
 }
 
-export async function createTopics(brokers: string, ...topics: string[]): Promise<void> {
+/** @param names the topics, and at the end, if at all, their configuration. */
+export async function createTopics(
+  brokers: string,
+  ...names: (string | Record<string, string>)[]
+): Promise<void> {
+  const topics = names.filter((name) => typeof name === "string");
+  const configs = names
+    .filter((name) => typeof name !== "string")
+    .flatMap((config) => Object.entries(config).map(([name, value]) => ({ name, value })));
+  await withAdmin(brokers, (admin) =>
+    admin.createTopics({ topics, partitions: PARTITIONS, replicas: 1, configs }),
+  );
+}
+
+/** Raises a topic's number of partitions. */
+export async function addPartitions(brokers: string, topic: string, count: number): Promise<void> {
+  const assignments = Array.from({ length: count - PARTITIONS }, () => ({ brokerIds: [1] }));
+  await withAdmin(brokers, (admin) =>
+    admin.createPartitions({ topics: [{ name: topic, count, assignments }] }),
+  );
+}
+
+export async function deleteTopic(brokers: string, topic: string): Promise<void> {
+  await withAdmin(brokers, (admin) => admin.deleteTopics({ topics: [topic] }));
+}
+
+/** Deletes all records, as a topic's retention does. */
+export async function deleteRecords(brokers: string, topic: string): Promise<void> {
+  const partitions = Array.from({ length: PARTITIONS }, (_, partition) => ({
+    partition,
+    offset: -1n,
+  }));
+  await withAdmin(brokers, (admin) =>
+    admin.deleteRecords({ topics: [{ name: topic, partitions }] }),
+  );
+}
+
+async function withAdmin<Result>(
+  brokers: string,
+  work: (admin: Admin) => Promise<Result>,
+): Promise<Result> {
   const admin = new Admin({ clientId, bootstrapBrokers: [brokers] });
   try {
-    await admin.createTopics({ topics, partitions: PARTITIONS, replicas: 1 });
+    return await work(admin);
   } finally {
     await admin.close();
   }
@@ -111,10 +151,11 @@ export async function read(
 }
 
 /** How many records a group has not committed yet. */
-export async function lagOf(brokers: string, topic: string, groupId: string): Promise<number> {
-  const admin = new Admin({ clientId, bootstrapBrokers: [brokers] });
-  try {
-    const partitionIndexes = Array.from({ length: PARTITIONS }, (_, index) => index);
+export function lagOf(brokers: string, topic: string, groupId: string): Promise<number> {
+  return withAdmin(brokers, async (admin) => {
+    const { topics } = await admin.metadata({ topics: [topic], forceUpdate: true });
+    const count = topics.get(topic)?.partitionsCount ?? 0;
+    const partitionIndexes = Array.from({ length: count }, (_, index) => index);
     const partitions = partitionIndexes.map((partitionIndex) => ({
       partitionIndex,
       timestamp: -1n,
@@ -126,9 +167,7 @@ export async function lagOf(brokers: string, topic: string, groupId: string): Pr
     const written = sum(ends?.partitions.map(({ offset }) => offset));
     const committed = group?.topics[0]?.partitions.map(({ committedOffset }) => committedOffset);
     return written - sum(committed?.filter((offset) => offset >= 0n));
-  } finally {
-    await admin.close();
-  }
+  });
 }
 
 function sum(offsets: bigint[] = []): number {

@@ -3,8 +3,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 
 import { newEvents, postEvent } from "./events.ts";
-import { lagOf, openPublisher } from "./kafka-client.ts";
+import { addPartitions, lagOf, openPublisher } from "./kafka-client.ts";
 import { compare, openProcessed, type Processed } from "./processed.ts";
+import { startMember } from "./python.ts";
 import { type Service, startService } from "./service/run.ts";
 import { type Group, startSurroundings, type Surroundings } from "./surroundings.ts";
 import { until } from "./until.ts";
@@ -71,6 +72,29 @@ describe.each(Object.entries(inject("services")))("%s: no record is lost", (name
     const both = { ids: async () => [...(await group.processed.ids()), ...(await second.ids())] };
     await untilAllProcessed(both, sent);
     await report(`${name}, rebalance`, both, sent);
+  });
+
+  it("when a Python member comes and goes, and the topic gets partitions", async () => {
+    await using group = await surroundings.newGroup();
+    const { brokers } = surroundings.kafka;
+    const { topic } = group;
+    const feed = startFeed(group);
+    await using _service = await startService(directory, group.environment);
+    await untilProcessed(group.processed, BATCH);
+    const keys: string[] = [];
+    const both = { ids: async () => [...(await group.processed.ids()), ...keys] };
+    {
+      const member = { client: "aiokafka", brokers, group: group.name, topic } as const;
+      await using python = await startMember(member);
+      await until("records at the other member", () => python.keys().length > BATCH);
+      await addPartitions(brokers, topic, 12);
+      await until("more of them", () => python.keys().length > 3 * BATCH);
+      // What it has read and not committed comes again.
+      keys.push(...python.keys());
+    }
+    const sent = await feed.stop(RECORDS);
+    await untilAllProcessed(both, sent);
+    await report(`${name}, Python member and more partitions`, both, sent);
   });
 
   it("when the broker is killed for ten seconds, and what was accepted comes through", async () => {

@@ -192,7 +192,7 @@ describe.each(Object.entries(inject("services")))("%s: an event", (_name, direct
     );
     await until("the partition that stands, in the log", async () => {
       const lines = await service.lines();
-      return lines.some(({ message }) => message === `the consumer of ${topic} is held up`);
+      return lines.some(({ message }) => message === `the consumer of ${topic} stalled`);
     });
     expect(await group.processed.ids()).not.toContain(held.id);
     await createTopics(surroundings.kafka.brokers, `${topic}.dlq`);

@@ -1,5 +1,7 @@
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { promisify } from "node:util";
 import { type Browser, chromium } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -19,7 +21,39 @@ const QUIET = [
   "--no-sandbox",
 ];
 
+/** A route of a team's that asks who calls. */
+const CALLER_ROUTE = `import { z } from "zod";
+import { dependency } from "../platform/depends.ts";
+import { defineRoute } from "../platform/route.ts";
+
+const caller = dependency({
+  security: { name: "bearer", scheme: { type: "http", scheme: "bearer" } },
+  open: ({ headers }) => headers.authorization ?? "nobody",
+});
+
+export const showCaller = defineRoute({
+  method: "GET",
+  path: "/api/v1/caller",
+  summary: "Show who calls",
+  tags: ["caller"],
+  depends: { caller },
+  responses: { 200: z.object({ caller: z.string() }) },
+  handler: ({ depends }) => depends,
+});
+`;
+
+async function addCallerRoute(directory: string): Promise<void> {
+  await writeFile(join(directory, "src/routes/caller.ts"), CALLER_ROUTE);
+  const app = join(directory, "src/app.ts");
+  const code = await readFile(app, "utf8");
+  await writeFile(
+    app,
+    `import { showCaller } from "./routes/caller.ts";\n${code.replace("[scoreReceipt,", "[showCaller, scoreReceipt,")}`,
+  );
+}
+
 describe("the documentation of a new service", () => {
+  let directory: string;
   let service: RunningService;
   let browser: Browser;
 
@@ -28,7 +62,8 @@ describe("the documentation of a new service", () => {
     if (executablePath === undefined) {
       throw new Error("no Chromium found: install one, or name it in CHROMIUM");
     }
-    const directory = await createService("documented-service", []);
+    directory = await createService("documented-service", []);
+    await addCallerRoute(directory);
     await runScript(directory, "build");
     service = await startBuilt(directory);
     browser = await chromium.launch({ executablePath, args: QUIET });
@@ -76,6 +111,29 @@ describe("the documentation of a new service", () => {
     await page.getByRole("button", { name: "Try it out" }).click();
     await page.getByRole("button", { name: "Execute" }).click();
     await page.getByText("retailer_name").first().waitFor();
+  });
+
+  it("/docs sends what was entered under Authorize, also after a reload", async () => {
+    const page = await newPage();
+    await page.goto(`${service.api}/docs`);
+    await page.getByRole("button", { name: "Authorize" }).first().click();
+    await page.getByLabel("auth-bearer-value").fill("a-token");
+    await page.locator(".auth-btn-wrapper .authorize").click();
+    await page.locator(".btn-done").click();
+    await page.getByText("Show who calls").click();
+    await page.waitForURL(/#.*caller/);
+    await page.reload();
+    // The address keeps the operation open.
+    await page.getByRole("button", { name: "Try it out" }).click();
+    await page.getByRole("button", { name: "Execute" }).click();
+    await page.getByText("Bearer a-token").first().waitFor();
+  });
+
+  it("npm run openapi writes what is served", async () => {
+    await runScript(directory, "openapi");
+    const written: unknown = JSON.parse(await readFile(join(directory, "openapi.json"), "utf8"));
+    const served = await fetch(`${service.api}/openapi.json`);
+    expect(written).toEqual(await served.json());
   });
 
   it("openapi.json passes redocly's recommended rules without a warning", async () => {

@@ -34,7 +34,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("the package that is published", () => {
   it("is small", () => {
-    expect(statSync(tarball).size).toBeLessThan(330_000);
+    expect(statSync(tarball).size).toBeLessThan(400_000);
   });
 
   it("installs alone, with the licences of what is in it", () => {
@@ -42,9 +42,16 @@ describe("the package that is published", () => {
     expect(readdirSync(modules)).toEqual(["create-fetch-service"]);
     expect(readdirSync(join(modules, "create-fetch-service"))).not.toContain("node_modules");
     const licences = readFileSync(join(modules, "create-fetch-service/dist/LICENSES.txt"), "utf8");
-    for (const name of ["commander", "cross-spawn", "handlebars", "zod"]) {
+    for (const name of ["chalk", "commander", "execa", "handlebars", "zod"]) {
       expect(licences).toMatch(new RegExp(`^${name} \\d`, "m"));
     }
+  });
+
+  it("runs nothing when it is installed", () => {
+    const path = join(folder, "lib/node_modules/create-fetch-service/package.json");
+    const { scripts } = JSON.parse(readFileSync(path, "utf8"));
+    const atInstall = ["preinstall", "install", "postinstall", "prepare"];
+    expect(atInstall.filter((name) => name in scripts)).toEqual([]);
   });
 
   it.each(templates.manifest.frameworks)(

@@ -1,9 +1,10 @@
-import { readdir, readFile } from "node:fs/promises";
+import { readdir, readFile, writeFile } from "node:fs/promises";
 import { SourceMap, type SourceMapPayload } from "node:module";
 import { join } from "node:path";
 
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
 
 import { createService, runScript } from "../support/generated.ts";
 import { type RunningService, startBuilt } from "../support/running-service.ts";
@@ -46,6 +47,13 @@ async function sourceOf(directory: string, text: string): Promise<string | undef
   throw new Error(`the build has no ${text}`);
 }
 
+/** What fsd.yml sets in the environment, less what only the platform can fill in. */
+async function deployedEnvironment(directory: string): Promise<Record<string, string>> {
+  const { environment } = parse(await readFile(join(directory, "fsd.yml"), "utf8"));
+  const entries = Object.entries(environment as Record<string, string>);
+  return Object.fromEntries(entries.filter(([, value]) => !value.includes("${")));
+}
+
 describe.each(templates.manifest.frameworks)("a new service on $title", ({ name }) => {
   let directory: string;
 
@@ -61,6 +69,22 @@ describe.each(templates.manifest.frameworks)("a new service on $title", ({ name 
     },
   );
 
+  it.each(["dev", "build", "test"])(
+    "says in one line what it needs when an older Node runs npm run %s",
+    async (script) => {
+      const old = join(directory, "dist/old-node.cjs");
+      await writeFile(old, 'delete require("node:net").BoundSocket;\n');
+      const { exitCode, stdout, stderr } = await execa("npm", ["run", "--silent", script], {
+        cwd: directory,
+        env: { NODE_OPTIONS: `--require ${old}` },
+        reject: false,
+      });
+      expect(exitCode).not.toBe(0);
+      expect(stdout).toBe("");
+      expect(stderr).toMatch(/^error: this service needs Node\.js 26\.4 or newer.*\.$/);
+    },
+  );
+
   it("keeps what was compiled for the next start, which adds nothing", async () => {
     const first = await compiledByStart(directory);
     expect(first.length).toBeGreaterThan(5);
@@ -69,7 +93,7 @@ describe.each(templates.manifest.frameworks)("a new service on $title", ({ name 
 
   it("maps the service's own code, and no package's", async () => {
     expect(await sourceOf(directory, "the response breaks its declared schema")).toBe(
-      "../src/platform/endpoint.ts",
+      "../src/platform/http/schemas.ts",
     );
     // Both come after code of the service's own in their files.
     expect(await sourceOf(directory, "$ZodError")).toBeUndefined();
@@ -80,7 +104,9 @@ describe.each(templates.manifest.frameworks)("a new service on $title", ({ name 
     let service: RunningService;
 
     beforeAll(async () => {
-      service = await startBuilt(directory);
+      const env = await deployedEnvironment(directory);
+      // As deployed: what the budget of a stop is checked with.
+      service = await startBuilt(directory, { ...env, DEREGISTRATION_DELAY: "5" });
     });
 
     afterAll(() => service?.stop());

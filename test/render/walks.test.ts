@@ -114,7 +114,7 @@ describe("a service that is worked on, and brought up to date, in any order", ()
 describe("a file that the template moves and changes", () => {
   it.each([...new Set(EDITS)])("keeps what its user did: %s", (does) => {
     const walk = new Walk();
-    walk.take({ does, path: "src/platform/headers.ts", where: 0, line: 0.5 });
+    walk.take({ does, path: "src/platform/raw-body.ts", where: 0, line: 0.5 });
     walk.take({ does: "update" });
   });
 });
@@ -209,7 +209,7 @@ const FAVOURITES = [
   "src/integrations/index.ts",
   "tsconfig.json",
   "src/platform/errors.ts",
-  "src/platform/headers.ts",
+  "src/platform/raw-body.ts",
   "observability/dashboard.json",
 ];
 

@@ -7,7 +7,7 @@ import { execa } from "execa";
 import { network } from "../../src/system/network.ts";
 import { CREDENTIALS } from "./credentials.ts";
 import { installKafka, type KafkaFiles } from "./kafka/install.ts";
-import { propertiesOf } from "./kafka/properties.ts";
+import { propertiesOf, USER } from "./kafka/properties.ts";
 import { scratchFolder, startRestartable } from "./server.ts";
 
 /** A Kafka of one broker, with two ways in. */
@@ -17,8 +17,13 @@ export interface Kafka extends AsyncDisposable {
   port: number;
   /** For tokens that are signed with CREDENTIALS, over TLS. */
   iamBrokers: string;
+  /** Over TLS, for `USER` of kafka/properties.ts, and for the client's certificate. */
+  scramBrokers: string;
+  mtlsBrokers: string;
   /** The file that NODE_EXTRA_CA_CERTS is to name. */
   certificate: string;
+  clientCertificate: string;
+  clientKey: string;
   /** Of the broker that runs now. */
   pid: () => number;
   log: () => string;
@@ -50,13 +55,13 @@ export async function startKafka({
   const files = await installKafka();
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await scratchFolder("kafka"));
-  const [port = 0, controllerPort = 0, iamPort = 0] = await network.freePorts(3);
+  const [port = 0, controllerPort = 0, iamPort = 0, scramPort = 0, mtlsPort = 0] =
+    await network.freePorts(5);
   const data = join(folder.path, "data");
   const config = join(folder.path, "server.properties");
-  const { keyStore } = files;
   const advertised = await advertise(port);
-  const layout = { port, advertised, controllerPort, iamPort, data, keyStore };
-  await writeFile(config, propertiesOf(layout));
+  const ports = { port, advertised, controllerPort, iamPort, scramPort, mtlsPort };
+  await writeFile(config, propertiesOf({ ...ports, ...files, data }));
   await format(files, data, config);
   const server = stack.use(
     await startRestartable({
@@ -76,7 +81,11 @@ export async function startKafka({
     brokers: `127.0.0.1:${advertised}`,
     port,
     iamBrokers: `localhost:${iamPort}`,
+    scramBrokers: `localhost:${scramPort}`,
+    mtlsBrokers: `localhost:${mtlsPort}`,
     certificate: files.certificate,
+    clientCertificate: files.clientCertificate,
+    clientKey: files.clientKey,
     pid: server.pid,
     log: server.log,
     stop: server.stop,
@@ -89,7 +98,9 @@ export async function startKafka({
 async function format(files: KafkaFiles, data: string, config: string): Promise<void> {
   await mkdir(data);
   const tool = javaArguments(files, "kafka.tools.StorageTool", "format");
-  await execa("java", [...JVM, ...tool, "--cluster-id", CLUSTER_ID, "--config", config]);
+  const user = `SCRAM-SHA-512=[name=${USER.name},password=${USER.password}]`;
+  const flags = ["--cluster-id", CLUSTER_ID, "--config", config, "--add-scram", user];
+  await execa("java", [...JVM, ...tool, ...flags]);
 }
 
 function javaArguments({ classPath }: KafkaFiles, ...program: string[]): string[] {

@@ -1,6 +1,6 @@
 import type { Host } from "../../src/cli/host.ts";
 import { Report, type Screen } from "../../src/cli/report.ts";
-import { run } from "../../src/cli/run.ts";
+import { run } from "../../src/cli/main.ts";
 import type {
   CommandOptions,
   CommandResult,
@@ -24,7 +24,8 @@ export class FakeCommands implements CommandRunner {
   onRun: (line: string, options: CommandOptions) => void = () => undefined;
 
   constructor(scripts: Record<string, Partial<CommandResult>> = {}) {
-    this.scripts = { "git rev-parse": { exitCode: 128 }, ...scripts };
+    const nowhere = { "git rev-parse": { exitCode: 128 }, "check-ignore": { exitCode: 1 } };
+    this.scripts = { ...nowhere, ...scripts };
   }
 
   async run(program: string, args: readonly string[], options: CommandOptions) {
@@ -148,6 +149,7 @@ export async function runFake(
     disk?: MemoryDisk;
     commands?: FakeCommands;
     prompter?: Prompter;
+    terminal?: boolean;
     input?: string;
   } = {},
 ): Promise<FakeRun> {
@@ -156,6 +158,7 @@ export async function runFake(
   const screen: Screen = {
     out: (text) => void (printed.out += text),
     err: (text) => void (printed.err += text),
+    terminal: given.terminal ?? false,
     moving: false,
     paint: { cyan: String, dim: String, green: String, red: String },
   };

@@ -1,4 +1,4 @@
-import { matchesGlob } from "node:path";
+import { basename, matchesGlob } from "node:path";
 
 import { format } from "oxfmt";
 
@@ -13,7 +13,8 @@ export async function unformatted(tree: Tree): Promise<string[]> {
   const { $schema: _, ignorePatterns = [], ...options } = config;
   const ignored = (path: string) =>
     ignorePatterns.some(
-      (pattern: string) => matchesGlob(path, pattern) || path.startsWith(pattern),
+      // As in .gitignore, a pattern without a slash means a name in any folder.
+      (pattern: string) => matchesGlob(basename(path), pattern) || path.startsWith(pattern),
     );
   const changed: string[] = [];
   for (const path of [...tree.keys()].filter((name) => FORMATTED.test(name) && !ignored(name))) {

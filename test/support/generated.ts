@@ -67,7 +67,8 @@ export async function runScript(
 ): Promise<string> {
   try {
     const command = ["run", "--silent", script, "--", ...args];
-    const { stdout, stderr } = await run("npm", command, { cwd: directory });
+    const options = { cwd: directory, maxBuffer: Infinity };
+    const { stdout, stderr } = await run("npm", command, options);
     return `${stdout}${stderr}`;
   } catch (error) {
     const { stdout, stderr } = error as { stdout: string; stderr: string };

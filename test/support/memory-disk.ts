@@ -115,6 +115,10 @@ export class MemoryDisk implements FileSystem {
     await this.#fs.chmod(path, mode);
   }
 
+  async copyOwner(): Promise<void> {
+    this.#count();
+  }
+
   async syncFolder(): Promise<void> {
     this.#count();
   }
@@ -127,6 +131,11 @@ export class MemoryDisk implements FileSystem {
   async remove(path: string): Promise<void> {
     this.#count();
     await this.#fs.rm(path, { recursive: true, force: true });
+  }
+
+  async linkFolder(folder: string, path: string): Promise<void> {
+    this.#count();
+    await this.#fs.symlink(folder, path);
   }
 
   async removeEmptyFolder(folder: string): Promise<void> {

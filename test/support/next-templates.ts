@@ -33,8 +33,8 @@ const CHANGES: Record<string, (file: TemplateFile) => TemplateFile[]> = {
   "base/.env.example": edit((text) => `${text}\n# Of the next version\nNEWS=1\n`),
   "base/_gitignore": edit((text) => `news/\n${text}`),
   // Deleted, and moved.
-  "base/test/readme.test.ts": () => [],
-  "base/src/platform/headers.ts": moved("base/src/platform/http/headers.ts"),
+  "base/test/documents.test.ts": () => [],
+  "base/src/platform/raw-body.ts": moved("base/src/platform/http/raw-body.ts"),
 };
 
 /** With a line changed, which the user may have changed, too. */

@@ -1,12 +1,14 @@
 import type { Answers } from "../../src/answers/schema.ts";
 import type { Templates } from "../../src/catalog/templates.ts";
 import { baseOf } from "../../src/plan/base.ts";
+import type { Update } from "../../src/plan/merge-context.ts";
 import type { DiskFile, DiskTree, Plan } from "../../src/plan/plan.ts";
 import { readState, recordedAnswers } from "../../src/plan/read-state.ts";
 import { render } from "../../src/plan/render.ts";
 import { STATE_FILE } from "../../src/plan/state.ts";
+import { inTeamStyle, UNFORMATTED } from "../../src/plan/team-style.ts";
 import type { Tree } from "../../src/plan/tree.ts";
-import { planUpdate, type Update } from "../../src/plan/update.ts";
+import { planUpdate } from "../../src/plan/update.ts";
 
 /** A service in memory, and the templates of the version that it has. */
 export interface Service {
@@ -38,9 +40,10 @@ export function changed(
     integrations: wish.integrations ?? answers.integrations,
   });
   const once = render(service.templates, recordedAnswers(state, service.templates.manifest));
+  const { base, unknown } = baseOf(state, [once, theirs, files]);
   const plan = planUpdate({
-    ...baseOf(state, [once, theirs, files]),
-    theirs,
+    ...inTeamStyle({ base, theirs, mine: files }, UNFORMATTED),
+    unknown,
     mine: files,
     obstacles: new Map(),
     restore: new Set(),

@@ -20,7 +20,7 @@ const EDITS: readonly Edit[] = [
     put: "routes: [scoreReceipt, listRules, findStore,",
   },
   {
-    path: "src/platform/cors.ts",
+    path: "src/platform/health.ts",
     find: "import ",
     put: "// Reviewed by the security team.\nimport ",
   },

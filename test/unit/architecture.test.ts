@@ -34,6 +34,27 @@ function importsOf(path: string): string[] {
 
 const partOf = (path: string) => path.split("/")[0] ?? "";
 
+/** Files that lead back to themselves, as a path; types count, because a reader follows them, too. */
+function circles(): string[] {
+  const imports = new Map(files.map((path) => [path, importsOf(path)]));
+  const found = new Set<string>();
+  const done = new Set<string>();
+  const follow = (path: string, way: string[]) => {
+    if (way.includes(path)) {
+      found.add([...way.slice(way.indexOf(path)), path].join(" → "));
+    } else if (!done.has(path)) {
+      imports.get(path)?.forEach((target) => follow(target, [...way, path]));
+      done.add(path);
+    }
+  };
+  files.forEach((path) => follow(path, []));
+  return [...found];
+}
+
+it("no file leads back to itself", () => {
+  expect(circles()).toEqual([]);
+});
+
 describe("the arrows of the architecture", () => {
   it.each(files)("%s", (path) => {
     const own = partOf(path);

@@ -29,7 +29,7 @@ export default defineCluster({
 
   /**
    * On TERM the service goes on serving for this long, "not ready" and with `Connection: close`, because the
-   * load balancer needs a moment to look elsewhere. Skipped on a terminal and with ENVIRONMENT=dev, unless
+   * load balancer needs a moment to stop sending. Skipped on a terminal and with ENVIRONMENT=dev, unless
    * the variable is set. DEREGISTRATION_DELAY
    */
   deregistrationDelay: 5,
@@ -37,14 +37,14 @@ export default defineCluster({
   /** Idle connections are kept this long. "auto": LOAD_BALANCER_IDLE_TIMEOUT + 5, and it must be above it. KEEP_ALIVE */
   keepAlive: "auto",
 
-  /** A worker is replaced after so many requests, which hides slow leaks. 0: never. MAX_REQUESTS */
+  /** A worker is replaced after this many requests, which hides slow leaks. 0: never. MAX_REQUESTS */
   maxRequests: 0,
 
-  /** Up to so many requests more, drawn per worker, so that not all are replaced at once. MAX_REQUESTS_JITTER */
+  /** Up to this many more, drawn per worker, so that not all are replaced at once. MAX_REQUESTS_JITTER */
   maxRequestsJitter: 0,
 
   /**
-   * A worker above so many MiB (resident) finishes its requests and is replaced, before the kernel kills it.
+   * A worker above this many MiB (resident) finishes its requests and is replaced, before the kernel kills it.
    * "auto": its share of the container's memory, less 15 %. 0: never. WORKER_MEMORY_LIMIT
    */
   workerMemoryLimit: "auto",
@@ -55,6 +55,6 @@ export default defineCluster({
   /** The name in `ps`. "": the setting SERVICE_NAME. PROCESS_TITLE */
   processTitle: "",
 
-  /** Functions to run at the turns of a process's life; see ClusterHooks. `postFork` runs in the worker. */
+  /** Functions that run when a process starts, is ready or exits; see ClusterHooks. `postFork` runs in the worker. */
   hooks: {},
 });

@@ -16,6 +16,7 @@ test("everything has a default for local work", () => {
   expect(loadSettings({})).toMatchObject({
     ENVIRONMENT: "dev",
     LOG_LEVEL: "info",
+    LOG_SECRETS: [],
     AWS_REGION: "us-east-1",
     CORS_ORIGINS: [],
     OTEL_TRACES_SAMPLER_ARG: 1,

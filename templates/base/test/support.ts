@@ -27,7 +27,7 @@ export interface TestResponse {
   headers: OutgoingHttpHeaders;
   body: string;
   rawPayload: Buffer;
-  // oxlint-disable-next-line typescript/no-explicit-any -- a test knows what it expects
+  // oxlint-disable-next-line typescript/no-explicit-any, typescript/no-unnecessary-type-parameters -- a test knows what it expects
   json<Body = any>(): Body;
 }
 
@@ -70,7 +70,7 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     deps: async () => ({ createDeps }),
     app: async () => ({
       createApp: async (...given: Parameters<typeof createApp>) => {
-        const app = await create(...given);
+        const app = await Promise.resolve(create(...given));
         registerRoutes(app, routes, given[1]);
         return app;
       },
@@ -124,7 +124,7 @@ async function send(origin: string, given: TestRequest): Promise<TestResponse> {
   return {
     statusCode: response.statusCode!,
     statusMessage: response.statusMessage!,
-    headers: response.headers as OutgoingHttpHeaders,
+    headers: response.headers,
     body: text,
     rawPayload,
     json: () => JSON.parse(text),

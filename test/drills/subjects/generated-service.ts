@@ -21,7 +21,10 @@ export async function generatedService(folder: string, framework: string): Promi
   );
   copyFileSync(join(import.meta.dirname, "drill-routes.ts"), join(service, "src/routes/drill.ts"));
   const app = join(service, "src/app.ts");
-  const source = readFileSync(app, "utf8").replace("routes: [", "routes: [...drillRoutes, ");
+  const source = readFileSync(app, "utf8").replace(
+    "registerRoutes(app, [",
+    "registerRoutes(app, [...drillRoutes, ",
+  );
   writeFileSync(app, `import { drillRoutes } from "./routes/drill.ts";\n${source}`);
   await run("npm", ["run", "build"], { cwd: service });
 

@@ -2,17 +2,26 @@
 // @ts-nocheck -- its imports are the service's
 import { existsSync, openSync, writeSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { onEvent } from "../../platform/kafka/delivery.ts";
+import { onBatch, onEvent } from "../../platform/kafka/delivery.ts";
 import { receiptScanned } from "./events.ts";
 
-const processed = process.env.PROCESSED;
-const slowMs = Number(process.env.SLOW_MS ?? 0);
-const file = processed === undefined ? undefined : openSync(processed, "a");
+const { PROCESSED, SLOW_MS = "0", SECOND_TOPIC, BULK_TOPIC } = process.env;
+const slowMs = Number(SLOW_MS);
+const file = PROCESSED === undefined ? undefined : openSync(PROCESSED, "a");
+
+/** Survives the process, however that ends. */
+function tell(line) {
+  if (file !== undefined) writeSync(file, `${line}\n`);
+}
 
 export const handlers = [
-  onEvent(receiptScanned, async ({ data: { receiptId, retailer } }, { deps }) => {
+  onEvent(receiptScanned, async ({ data }, { deps }) => {
+    const { receiptId, retailer } = data;
     if (slowMs > 0) await delay(slowMs);
-    if (retailer === "Broken" && existsSync(`${processed}.broken`)) throw new Error("out of order");
+    if (retailer === "Broken" && existsSync(`${PROCESSED}.broken`)) throw new Error("out of order");
+    if (retailer === "Hanging" && existsSync(`${PROCESSED}.hanging`)) await new Promise(() => {});
+    if (retailer === "Forward")
+      await deps.kafka.publish(receiptScanned, data, { topic: SECOND_TOPIC });
     if (retailer === "Keeper") {
       await deps.dynamodb.receipts.create(receiptId, {
         retailer,
@@ -21,7 +30,19 @@ export const handlers = [
         items: [{ shortDescription: "An item", price: "1.00" }],
       });
     }
-    // Survives the process, however that ends.
-    if (file !== undefined) writeSync(file, `${receiptId}\n`);
+    tell(receiptId);
   }),
 ];
+
+const second = [onEvent(receiptScanned, ({ data }) => tell(`second:${data.receiptId}`))];
+const bulk = [
+  onBatch(receiptScanned, (events) => tell(`bulk:${events.length}`), { maxWaitMs: 1_000 }),
+];
+
+export function subscriptions({ KAFKA_TOPIC }) {
+  return [
+    { topic: KAFKA_TOPIC, handlers },
+    ...(SECOND_TOPIC ? [{ topic: SECOND_TOPIC, handlers: second, unknownTypes: "ignore" }] : []),
+    ...(BULK_TOPIC ? [{ topic: BULK_TOPIC, handlers: bulk }] : []),
+  ];
+}

@@ -13,6 +13,8 @@ export interface Service extends AsyncDisposable {
   /** Its log so far. */
   lines: () => Promise<LogLine[]>;
   ready: () => Promise<{ status: number; checks: Record<string, string> }>;
+  /** What /health/ready of the metrics port says of the consumers. */
+  backgroundHealth: () => Promise<string | undefined>;
   /** Waits until /health/ready answers 200. */
   untilReady: () => Promise<void>;
   signal: (signal: NodeJS.Signals) => void;
@@ -45,6 +47,11 @@ export async function startService(
     workerPids: () => instance.workerPids(),
     signal: (name) => instance.signal(name),
     lines: async () => (await instance.output()).map((line) => JSON.parse(line) as LogLine),
+    backgroundHealth: async () => {
+      const response = await fetch(`${metricsUrl}/health/ready`);
+      const { checks } = (await response.json()) as { checks: Record<string, string> };
+      return checks["kafka_background"];
+    },
     untilReady: async () => {
       await until("a ready service", async () => (await ready()).status === 200);
     },

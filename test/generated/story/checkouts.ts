@@ -9,7 +9,7 @@ const ROOT = join(import.meta.dirname, "../../..");
 
 /** Changes of the templates that stand beside what the team has changed, and one on the same line. */
 const CHANGES: readonly [path: string, find: string, put: string][] = [
-  ["base/README.md.hbs", "## Add a route\n", "## Add another route\n"],
+  ["base/README.md.hbs", "## Routes\n", "## Routes, and more of them\n"],
   ["base/fsd.yml.hbs", "scale_out_cooldown: 60", "scale_out_cooldown: 90"],
   ["base/package.json.hbs", '"pino": "', '"pino": "^'],
   ["base/Dockerfile.hbs", "--interval=30s", "--interval=20s"],

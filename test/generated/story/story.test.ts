@@ -45,8 +45,7 @@ async function check(): Promise<void> {
   // Its packages are its own: whatever package.json names was installed by the command.
   expect(existsSync(join(service, "node_modules"))).toBe(true);
   await runScript(service, "typecheck");
-  // The cluster's tests are run elsewhere, and take longest.
-  await runScript(service, "test", ["--exclude", "test/cluster/**"]);
+  await runScript(service, "test");
 }
 
 const state = () => JSON.parse(readFileSync(join(service, ".fetch-service.json"), "utf8"));

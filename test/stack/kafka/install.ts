@@ -17,12 +17,15 @@ export interface KafkaFiles {
   keyStore: string;
   /** The certificate that a client has to trust. */
   certificate: string;
+  /** What a client shows of itself: its certificate, which the broker trusts, and its key. */
+  clientCertificate: string;
+  clientKey: string;
 }
 
-/** Downloads the broker, compiles the check of its tokens and makes its key; once. */
+/** Downloads the broker, compiles the check of its tokens, and makes its key and a client's; once. */
 export async function installKafka(): Promise<KafkaFiles> {
   const version = await fingerprint(HERE, ["pom.xml", VALIDATOR]);
-  const folder = await cached(`kafka-${version}`, async (part) => {
+  const folder = await cached(`kafka-tls-${version}`, async (part) => {
     const classes = join(part, "classes");
     const store = ["-alias", "broker", "-keystore", join(part, "key.p12")];
     store.push("-storepass", KEY_PASSWORD);
@@ -60,6 +63,23 @@ export async function installKafka(): Promise<KafkaFiles> {
         ],
         needs: JDK,
       },
+      {
+        command: [
+          ...([
+            "openssl",
+            "req",
+            "-x509",
+            "-nodes",
+            "-days",
+            "3650",
+            "-subj",
+            "/CN=client",
+          ] as const),
+          ...["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
+          ...["-keyout", join(part, "client.key"), "-out", join(part, "client.pem")],
+        ],
+        needs: "OpenSSL",
+      },
     ]);
     await rm(classes, { recursive: true });
   });
@@ -67,5 +87,7 @@ export async function installKafka(): Promise<KafkaFiles> {
     classPath: join(folder, "jars/*"),
     keyStore: join(folder, "key.p12"),
     certificate: join(folder, "certificate.pem"),
+    clientCertificate: join(folder, "client.pem"),
+    clientKey: join(folder, "client.key"),
   };
 }

@@ -7,13 +7,24 @@ export interface Layout {
   advertised: number;
   controllerPort: number;
   iamPort: number;
+  scramPort: number;
+  mtlsPort: number;
   data: string;
   keyStore: string;
+  clientCertificate: string;
 }
+
+/** A user that may sign in with its password. */
+export const USER = { name: "alice", password: "alice-secret" };
 
 /** The broker's configuration: one node, small and quick, otherwise as on MSK. */
 export function propertiesOf(layout: Layout): string {
-  const { port, advertised, controllerPort, iamPort, data, keyStore } = layout;
+  const { port, advertised, controllerPort, iamPort, scramPort, mtlsPort, data } = layout;
+  const secure = { IAM: iamPort, SCRAM: scramPort, MTLS: mtlsPort };
+  const on = (host: string): string =>
+    Object.entries(secure)
+      .map(([name, number]) => `,${name}://${host}:${number}`)
+      .join("");
   const properties: Record<string, string | number | boolean> = {
     "process.roles": "broker,controller",
     "node.id": 1,
@@ -21,16 +32,19 @@ export function propertiesOf(layout: Layout): string {
     "controller.quorum.voters": `1@127.0.0.1:${controllerPort}`,
     "controller.listener.names": "CONTROLLER",
     "inter.broker.listener.name": "PLAINTEXT",
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort},IAM://127.0.0.1:${iamPort}`,
-    "advertised.listeners": `PLAINTEXT://127.0.0.1:${advertised},IAM://localhost:${iamPort}`,
-    "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,IAM:SASL_SSL",
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${on("127.0.0.1")}`,
+    "advertised.listeners": `PLAINTEXT://127.0.0.1:${advertised}${on("localhost")}`,
+    "listener.security.protocol.map":
+      "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,IAM:SASL_SSL,SCRAM:SASL_SSL,MTLS:SSL",
     // A topic is created on purpose, never by a typo.
     "auto.create.topics.enable": false,
     "group.initial.rebalance.delay.ms": 0,
     "num.network.threads": 2,
     "num.io.threads": 4,
     "log.cleaner.dedupe.buffer.size": 8_388_608,
-    ...iamProperties(keyStore),
+    ...tokenProperties(),
+    ...passwordProperties(),
+    ...certificateProperties(layout),
   };
   for (const topic of ["offsets.topic", "transaction.state.log", "share.coordinator.state.topic"]) {
     properties[`${topic}.replication.factor`] = 1;
@@ -42,8 +56,29 @@ export function propertiesOf(layout: Layout): string {
     .join("");
 }
 
+/** The listener that takes users with their passwords over TLS. */
+function passwordProperties(): Record<string, string> {
+  const module = "org.apache.kafka.common.security.scram.ScramLoginModule";
+  return {
+    "listener.name.scram.sasl.enabled.mechanisms": "SCRAM-SHA-512",
+    "listener.name.scram.scram-sha-512.sasl.jaas.config": `${module} required;`,
+  };
+}
+
+/** The broker's key, and the listener that wants a certificate of its clients. */
+function certificateProperties({ keyStore, clientCertificate }: Layout): Record<string, string> {
+  return {
+    "ssl.keystore.type": "PKCS12",
+    "ssl.keystore.location": keyStore,
+    "ssl.keystore.password": KEY_PASSWORD,
+    "listener.name.mtls.ssl.client.auth": "required",
+    "listener.name.mtls.ssl.truststore.type": "PEM",
+    "listener.name.mtls.ssl.truststore.location": clientCertificate,
+  };
+}
+
 /** The listener that takes signed tokens over TLS, and nothing else. */
-function iamProperties(keyStore: string): Record<string, string | number> {
+function tokenProperties(): Record<string, string | number> {
   const sasl = "listener.name.iam.oauthbearer.sasl";
   return {
     "listener.name.iam.sasl.enabled.mechanisms": "OAUTHBEARER",
@@ -53,8 +88,5 @@ function iamProperties(keyStore: string): Record<string, string | number> {
     [`${sasl}.jaas.config`]:
       'org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";',
     [`${sasl}.server.callback.handler.class`]: "MskTokenValidator",
-    "listener.name.iam.ssl.keystore.type": "PKCS12",
-    "listener.name.iam.ssl.keystore.location": keyStore,
-    "listener.name.iam.ssl.keystore.password": KEY_PASSWORD,
   };
 }

@@ -30,14 +30,14 @@ describe("an error of the disk that nobody expected", () => {
     [system("EROFS", "mkdir", "/a/b"), "cannot write /a/b: that disk is read-only"],
     [system("ENOSPC", "write"), "cannot write on the disk: the disk is full"],
     [errorOf(() => readFileSync(folder)), "cannot read on the disk: a folder is where"],
-    [errorOf(() => readdirSync(import.meta.filename)), "something on the way is no folder"],
+    [errorOf(() => readdirSync(import.meta.filename)), "a file is where a folder belongs"],
     [
       errorOf(() => {
         mkdirSync(join(folder, "a/b"), { recursive: true });
         mkdirSync(join(folder, "c"));
         renameSync(join(folder, "c"), join(folder, "a"));
       }),
-      "something appeared there meanwhile",
+      "something appeared there in the meantime",
     ],
   ])("is said in the user's words: %s", (error, message) => {
     const explained = explainSystem(error);

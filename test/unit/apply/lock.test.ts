@@ -24,7 +24,7 @@ describe("the lock", () => {
     const second = new FakeProcesses({ pid: 2, running: [1] });
     await expect(lock(disk, second, ROOT)).rejects.toMatchObject({
       code: "BUSY",
-      message: "another create-fetch-service is at work here: process 1",
+      message: "another create-fetch-service is running here: process 1",
       hint: expect.stringContaining(".fetch-service/lock-desk-1-"),
     });
     expect(second.pauses).toBeGreaterThan(10);

@@ -30,13 +30,25 @@ async function run(disk: MemoryDisk, command: string, changes = CHANGES, undoes 
   await commit(tools, { root: ROOT, command, changes, undoes });
 }
 
-async function undo(disk: MemoryDisk): Promise<string> {
-  const { command, changes } = await readUndo(disk, ROOT);
+async function undo(disk: MemoryDisk, keepEdited = false): Promise<string> {
+  const { command, changes } = await readUndo(disk, ROOT, keepEdited);
   await run(disk, "undo", changes, true);
   return command;
 }
 
 describe("undo", () => {
+  it("takes back the rest on request, and keeps what was edited since", async () => {
+    const disk = diskBefore();
+    await run(disk, "update");
+    disk.volume.writeFileSync(`${ROOT}/changed`, "edited\n");
+    const { kept } = await readUndo(disk, ROOT, true);
+    expect(kept).toEqual(["changed"]);
+    await undo(disk, true);
+    expect(disk.text(`${ROOT}/changed`)).toBe("edited\n");
+    expect(disk.text(`${ROOT}/folder/deleted`)).toBe("gone\n");
+    expect(disk.volume.existsSync(`${ROOT}/made`)).toBe(false);
+  });
+
   it("brings back bytes, modes, deleted files and the folders that were there", async () => {
     const disk = diskBefore();
     await run(disk, "add-integration kafka");

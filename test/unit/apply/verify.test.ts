@@ -37,7 +37,7 @@ describe("--verify", () => {
       {
         "/health/ready": undefined,
       },
-      "did not start (exit code 3)\nPORT is bad",
+      "did not start (exit code 3)\n  PORT is bad",
     ],
     ["a route is wrong", {}, { "/metrics": { status: 500, body: "no" } }, "answered 500: no"],
     ["a route is silent", {}, { "/health": undefined }, "GET /health gave no answer"],

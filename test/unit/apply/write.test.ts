@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import { findPlace } from "../../../src/apply/place.ts";
+import { findTarget } from "../../../src/apply/target.ts";
 import { writeTree } from "../../../src/apply/write.ts";
 import { render } from "../../../src/plan/render.ts";
 import { MemoryDisk } from "../../support/memory-disk.ts";
@@ -11,8 +11,8 @@ const before = { "/home/other/file": "mine" };
 const { signal } = new AbortController();
 
 async function write(disk: MemoryDisk, directory = "demo-service"): Promise<void> {
-  const place = await findPlace(disk, "/home", directory);
-  await writeTree(disk, place, tree, signal);
+  const target = await findTarget(disk, "/home", directory);
+  await writeTree(disk, target, tree, signal);
 }
 
 describe("writing a tree", () => {
@@ -68,7 +68,7 @@ describe("a disk that fails at one operation", () => {
     ["EROFS", "that disk is read-only"],
     ["EACCES", "you may not write there"],
     ["ENAMETOOLONG", "the path is too long"],
-    ["ENOTEMPTY", "something appeared there meanwhile"],
+    ["ENOTEMPTY", "something appeared there in the meantime"],
   ])("is explained: %s", async (code, words) => {
     const disk = new MemoryDisk(before, { at: 6, code });
     await expect(write(disk)).rejects.toMatchObject({
@@ -88,8 +88,8 @@ describe("an interruption", () => {
       controller.abort(new Error("stopped"));
       await writeFile(...args);
     };
-    const place = await findPlace(disk, "/home", "demo-service");
-    await expect(writeTree(disk, place, tree, controller.signal)).rejects.toThrow("stopped");
+    const target = await findTarget(disk, "/home", "demo-service");
+    await expect(writeTree(disk, target, tree, controller.signal)).rejects.toThrow("stopped");
     expect(disk.everything()).toEqual(new MemoryDisk(before).everything());
   });
 });

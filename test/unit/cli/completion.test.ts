@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 
 import { describe, expect, it } from "vitest";
 
-import { SERVICE_COMMANDS } from "../../../src/cli/commands.ts";
+import { SERVICE_COMMANDS } from "../../../src/cli/program.ts";
 import { runFake } from "../../support/fake-host.ts";
 import { templates } from "../../support/templates.ts";
 

@@ -116,8 +116,8 @@ describe("--answers", () => {
   });
 
   it.each([
-    ['{"nmae":"x"}', '"nmae" is no answer', "did you mean name?"],
-    ['{"zzzzzz":1}', '"zzzzzz" is no answer', "use name, description"],
+    ['{"nmae":"x"}', 'unknown answer "nmae"', "did you mean name?"],
+    ['{"zzzzzz":1}', 'unknown answer "zzzzzz"', "use name, description"],
     ["[]", "not an object", "for example"],
     ["{", "--answers: ", "for example"],
     ['{"name":"x1","port":"9000"}', '--port "9000": use a whole number', ""],
@@ -247,7 +247,7 @@ describe("questions", () => {
     expect(code).toBe(0);
     expect(prompter.refusals).toEqual([
       expect.stringContaining("lowercase letters"),
-      expect.stringContaining("a folder that is not empty"),
+      expect.stringContaining("is not empty: it holds file"),
       expect.stringContaining("from 1024 to 65535"),
       expect.stringContaining("another port than the API's"),
     ]);
@@ -270,7 +270,7 @@ describe("questions", () => {
 });
 
 describe("an install that fails", () => {
-  it("shows the tool's last lines, its exit code and how to go on; the tree stays", async () => {
+  it("shows the tool's last lines where none stands out, its exit code and what is left; the tree stays", async () => {
     const output = Array.from({ length: 40 }, (_, index) => `line ${index}`).join("\n");
     const commands = new FakeCommands({ "npm install": { exitCode: 217, output } });
     const { code, err, disk } = await runFake(["my-service", "--yes"], { commands });
@@ -278,8 +278,62 @@ describe("an install that fails", () => {
     expect(err).toContain("npm install failed (exit code 217)");
     expect(err).toContain("line 39");
     expect(err).not.toContain("line 20\n");
-    expect(err).toContain("go on with: cd my-service && npm install && git init");
+    expect(err).toContain(
+      "hint: the files are written and whole; install again when that is fixed, then: " +
+        "cd my-service && git init",
+    );
     expect(disk.everything()).toContain("/home/my-service/package.json");
+  });
+
+  it.each([
+    [
+      "npm",
+      ["npm warn deprecated x", "npm error code E404", "npm error 404 Not Found - GET /fastify"],
+      ["npm error", "npm error A complete log of this run can be found in: /root/x.log"],
+    ],
+    [
+      "pnpm",
+      [
+        "Progress: resolved 1",
+        "Error: ERR_PNPM_FETCH_404",
+        "  × resolving",
+        "  ╰─▶ Not Found - 404",
+      ],
+      ["Progress: resolved 2"],
+    ],
+    [
+      "yarn",
+      ["[1/4] Resolving", 'error Couldn\'t find package "fastify"'],
+      ["info Visit the docs"],
+    ],
+    [
+      "yarn4",
+      ["➤ YN0000: · Yarn 4.18.1", "➤ YN0035: │ fastify@npm:5.0.0: Package not found"],
+      ["➤ YN0013: │ A package was added", "➤ YN0000: └ Completed"],
+    ],
+  ])(
+    "shows the lines of %s that matter",
+    async (packageManager, [first = "", ...wanted], after) => {
+      const noise = Array.from({ length: 40 }, (_, index) => `noise ${index}`);
+      const output = [first, ...wanted, ...noise, ...after].join("\n");
+      const name = packageManager.replace(/\d/, "");
+      const commands = new FakeCommands({ [`${name} install`]: { exitCode: 1, output } });
+      const flags = ["my-service", "--yes", "--package-manager", packageManager];
+      const { err } = await runFake(flags, { commands });
+      const shown = wanted.map((line) => line.replace(/^(?=\S)/, "  "));
+      expect(err).toContain(`${name} install failed (exit code 1):\n${shown.join("\n")}\nhint: `);
+    },
+  );
+
+  it("is part of the document, after what was made", async () => {
+    const commands = new FakeCommands({ "npm install": { exitCode: 1, output: "no network" } });
+    const { code, out } = await runFake(["my-service", "--yes", "--json"], { commands });
+    expect(code).toBe(1);
+    expect(JSON.parse(out)).toMatchObject({
+      created: { directory: "/home/my-service" },
+      installed: false,
+      error: { code: "INSTALL_FAILED" },
+    });
   });
 
   it("takes an install that Ctrl-C ended for an interruption", async () => {
@@ -327,7 +381,6 @@ describe("an interruption", () => {
 
 describe("git", () => {
   it.each([
-    ["git rev-parse", { exitCode: 0 }, "already inside a repository"],
     ["git rev-parse", { exitCode: undefined, found: false }, "git is not on this machine"],
     ["GIT_AUTHOR_IDENT", { exitCode: 128 }, "no user.name and user.email"],
     ["commit", { exitCode: 1, output: "fatal: no" }, "git said: fatal: no"],

@@ -1,5 +1,5 @@
 import { spawnSync } from "node:child_process";
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { closeSync, existsSync, mkdtempSync, openSync, readdirSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
@@ -44,6 +44,19 @@ describe("the process", () => {
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ created: { directory: join(home, "my-service") } });
     expect(readdirSync(home)).toEqual(["my-service"]);
+  });
+
+  it.skipIf(!existsSync("/dev/full"))("fails when its output cannot be written", () => {
+    const full = openSync("/dev/full", "w");
+    for (const args of [["--help"], ["x1", "--yes", "--no-install", "--no-git", "--json"]]) {
+      const { status, stderr } = spawnSync(process.execPath, [BIN, ...args], {
+        cwd: home,
+        encoding: "utf8",
+        stdio: ["ignore", full, "pipe"],
+      });
+      expect([status, stderr]).toEqual([1, expect.stringContaining("cannot write the output")]);
+    }
+    closeSync(full);
   });
 
   it("prints no colour into a pipe", () => {

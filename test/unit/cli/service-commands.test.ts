@@ -1,49 +1,12 @@
 import { describe, expect, it } from "vitest";
 
-import { render } from "../../../src/plan/render.ts";
 import type { Templates } from "../../../src/catalog/templates.ts";
 import { UserError } from "../../../src/errors.ts";
-import { FakeCommands, FakePrompter, type FakeRun, runFake } from "../../support/fake-host.ts";
+import { FakeCommands, FakePrompter, type FakeRun } from "../../support/fake-host.ts";
 import { FakeProcesses } from "../../support/fake-processes.ts";
 import { MemoryDisk } from "../../support/memory-disk.ts";
-import { answersWith, templatesWithFixture } from "../../support/templates.ts";
-
-const ROOT = "/home/demo-service";
-const fixture = async () => templatesWithFixture;
-
-/** A service on a disk in memory, with these edits made to it. */
-function serviceDisk(integrations: string[] = [], edits: Record<string, string> = {}): MemoryDisk {
-  const tree = render(templatesWithFixture, answersWith({ integrations }));
-  const disk = new MemoryDisk();
-  for (const [path, { bytes, mode }] of tree) {
-    const target = `${ROOT}/${path}`;
-    disk.volume.mkdirSync(target.replace(/\/[^/]+$/, ""), { recursive: true });
-    disk.volume.writeFileSync(target, Buffer.from(bytes));
-    disk.volume.chmodSync(target, mode);
-  }
-  for (const [path, text] of Object.entries(edits)) {
-    disk.volume.writeFileSync(`${ROOT}/${path}`, text);
-    disk.volume.chmodSync(`${ROOT}/${path}`, 0o644);
-  }
-  return disk;
-}
-
-type Given = Parameters<typeof runFake>[1];
-
-async function run(args: string[], given: Given = {}): Promise<FakeRun> {
-  return await runFake(args, { cwd: ROOT, templates: fixture, disk: serviceDisk(), ...given });
-}
-
-/** The service's files with their modes, without what the commands keep for themselves. */
-function filesOf(disk: MemoryDisk): Record<string, string> {
-  const paths = disk.everything().filter((path) => !/\/$|\/\.fetch-service\//.test(path));
-  return Object.fromEntries(
-    paths.map((path) => {
-      const mode = disk.volume.statSync(path).mode & 0o777;
-      return [path, `${mode.toString(8)} ${disk.text(path)}`];
-    }),
-  );
-}
+import { filesOf, type Given, ROOT, run, serviceDisk } from "../../support/service-disk.ts";
+import { templatesWithFixture } from "../../support/templates.ts";
 
 /** The same without the modes, which a copied disk forgets. */
 function textsOf(disk: MemoryDisk): string[][] {
@@ -78,6 +41,14 @@ describe("add-integration", () => {
     expect(out).toContain("Nothing to do");
     expect(filesOf(disk)).toEqual(before);
     expect(disk.text(`${ROOT}/.fetch-service/undo/journal`)).toContain("add-integration postbox");
+  });
+
+  it("foresees conflicts, and exits with 3 when asked to", async () => {
+    const disk = serviceDisk([], { "package.json": "mine\n" });
+    const args = ["add-integration", "postbox", "--dry-run"];
+    expect((await run(args, { disk })).code).toBe(0);
+    expect((await run([...args, "--check"], { disk })).code).toBe(3);
+    expect((await run([...args, "--check"])).code).toBe(0);
   });
 
   it("does nothing the second time, and exits with 0", async () => {
@@ -151,13 +122,13 @@ describe("add-integration", () => {
 
   it.each([
     [["add-integration"], "no integration is named", /add-integration .*postbox$/m],
-    [["add-integration", "postbix"], 'no integration "postbix"', /did you mean postbox\?/],
-    [["add-integration", "zzz"], 'no integration "zzz"', /there are .*postbox$/m],
+    [["add-integration", "postbix"], 'unknown integration "postbix"', /did you mean postbox\?/],
+    [["add-integration", "zzz"], 'unknown integration "zzz"', /there are .*postbox$/m],
     [["add-integration", "postbox", "--restore", "nope"], "--restore nope", /paths start at/],
     [["update", "--restore", "Dokerfile"], "--restore Dokerfile", /did you mean Dockerfile\?/],
     [["add-integration", "postbox", "--directry", "x"], "unknown option", /--directory/],
     [["update", "now"], "too many arguments", /--help/],
-    [["status", "--directory", "/nowhere"], "there is no such folder", /name a service's folder/],
+    [["status", "--directory", "/nowhere"], "no such folder", /name a service's folder/],
   ])("refuses %j, and changes nothing", async (args, message, hint) => {
     const { code, err, disk } = await run(args);
     expect(code).toBe(2);
@@ -182,15 +153,15 @@ describe("add-integration", () => {
   });
 
   it("says how to go on after an install that fails or is interrupted; the files stay", async () => {
-    for (const [result, code, message] of [
-      [{ exitCode: 1, output: "no network" }, 1, "no network"],
-      [{ exitCode: undefined, signal: "SIGINT" }, 130, "written and whole"],
+    for (const [result, code, message, hint] of [
+      [{ exitCode: 1, output: "no network" }, 1, "no network", "install again when that is fixed"],
+      [{ exitCode: undefined, signal: "SIGINT" }, 130, "written and whole", "with: npm install"],
     ] as const) {
       const commands = new FakeCommands({ "npm install": result });
       const failed = await run(["add-integration", "postbox"], { commands });
       expect(failed.code).toBe(code);
       expect(failed.err).toContain(message);
-      expect(failed.err).toContain("go on with: npm install");
+      expect(failed.err).toContain(hint);
       expect(filesOf(failed.disk)).toEqual(filesOf(serviceDisk(["postbox"])));
     }
   });
@@ -216,7 +187,7 @@ describe("add-integration", () => {
     expect(failed.out).toContain("- fsd.yml: you deleted it");
     expect(failed.out).toContain("  look at these settings in .env");
     expect(failed.err).toContain("no network");
-    expect(failed.err).toContain("go on with: cd demo-service && npm install\n");
+    expect(failed.err).toContain("hint: the files are written and whole");
   });
 
   it("prints one document when the install failed: what it wrote, and the error", async () => {
@@ -227,7 +198,7 @@ describe("add-integration", () => {
       changed: { command: "add-integration postbox", conflicts: [] },
       installed: false,
       nextSteps: expect.arrayContaining(["npm install"]),
-      error: { code: "INSTALL_FAILED", hint: "go on with: npm install" },
+      error: { code: "INSTALL_FAILED", hint: expect.stringContaining("written and whole") },
     });
   });
 
@@ -378,7 +349,9 @@ describe("update", () => {
     const blind = await run(["update", "--dry-run"], { ...lost, disk });
     expect(blind.out).toContain("what the template once wrote here is lost");
     const old = serviceDisk().text(`${ROOT}/Dockerfile`);
-    commands.captured[`git cat-file blob ${id}`] = Buffer.from(old);
+    commands.captured["git cat-file --batch"] = Buffer.from(
+      `${id} blob ${Buffer.byteLength(old)}\n${old}\n`,
+    );
     const { out } = await run(["update"], { ...lost, disk });
     expect(out).toContain("both of you changed the same lines");
   });
@@ -388,7 +361,7 @@ describe("update", () => {
     const given = { ...nextVersion, templates: async () => less, disk: serviceDisk(["postbox"]) };
     const { code, err } = await run(["update"], given);
     expect(code).toBe(2);
-    expect(err).toContain("version 0.9.0 no longer has postbox");
+    expect(err).toContain("version 0.9.0 no longer has the integrations postbox");
     expect(err).toContain("take it out first: create-fetch-service remove-integration postbox");
     expect((await run(["remove-integration", "postbox"], given)).code).toBe(0);
     expect((await run(["update"], given)).code).toBe(0);
@@ -400,7 +373,7 @@ describe("update", () => {
     for (const command of ["update", "status"]) {
       const { code, err } = await run([command], { disk });
       expect(code).toBe(1);
-      expect(err).toContain("the service is of version 0.9.0");
+      expect(err).toContain("this service was made by version 0.9.0");
       expect(err).toContain("npx create-fetch-service@latest");
     }
   });
@@ -440,7 +413,7 @@ describe("a service of which the version's templates are lost", () => {
       const disk = serviceDisk(["postbox"]);
       const { code, err } = await run(command.split(" "), { ...lost, disk });
       expect(code).toBe(1);
-      expect(err).toContain(`the templates of version ${CURRENT}`);
+      expect(err).toContain(`this service was made with templates ${CURRENT}`);
       expect(err).toContain("hint: create-fetch-service update");
       expect(filesOf(disk)).toEqual(filesOf(serviceDisk(["postbox"])));
       expect((await run(["update"], { ...lost, disk })).code).toBe(0);
@@ -484,7 +457,7 @@ describe("status", () => {
     expect(code).toBe(4);
     expect(out).toContain("  Dockerfile: deleted\n");
     expect(out).toContain("  README.md: edited\n");
-    expect(out).toContain("  fsd.yml.new: the template's own");
+    expect(out).toContain("  fsd.yml.new: the template's version");
     expect(out).toMatch(/3 of \d+ files differ from the template, and 1 of your own\n$/);
   });
 
@@ -495,7 +468,7 @@ describe("status", () => {
 
   it("says that a later version is there", async () => {
     const { out } = await run(["status"], nextVersion);
-    expect(out).toContain(`templates ${CURRENT}; 0.9.0 is there: create-fetch-service update`);
+    expect(out).toContain(`templates ${CURRENT}; 0.9.0 is available: create-fetch-service update`);
   });
 
   it("prints data", async () => {
@@ -559,7 +532,7 @@ describe("diff", () => {
   it("refuses a path that is not there", async () => {
     const { code, err } = await run(["diff", "REDME.md"], { disk: editedDisk() });
     expect(code).toBe(2);
-    expect(err).toContain("REDME.md is no file of this service");
+    expect(err).toContain("this service has no file REDME.md");
   });
 });
 
@@ -651,7 +624,7 @@ describe("adopt", () => {
     const disk = new MemoryDisk({ [`${ROOT}/package.json`]: '{"name":"other"}' });
     const { code, err } = await run(["adopt", "--yes"], { disk });
     expect(code).toBe(1);
-    expect(err).toContain("hardly a service of create-fetch-service's");
+    expect(err).toContain("does not look like a service made by create-fetch-service");
   });
 });
 
@@ -679,15 +652,19 @@ describe("undo", () => {
   });
 
   it.each([
-    [{ exitCode: 1, output: "no network" }, 1, "no network"],
-    [{ exitCode: undefined, signal: "SIGINT" }, 130, "written and whole"],
-  ])("says how to go on after an install that ends with %o", async (result, code, message) => {
+    [{ exitCode: 1, output: "no network" }, 1, "no network", "install again when that is fixed"],
+    [
+      { exitCode: undefined, signal: "SIGINT" },
+      130,
+      "written and whole",
+      "go on with: cd demo-service && npm install",
+    ],
+  ])("says how to go on after an install that ends with %o", async (result, code, ...messages) => {
     const undone = await undoWith(["--directory", "demo-service"], result, { cwd: "/home" });
     expect(undone.code).toBe(code);
     expect(undone.out).toContain("✓ Undid add-integration postbox");
-    expect(undone.err).toContain(message);
+    messages.forEach((message) => expect(undone.err).toContain(message));
     expect(undone.err).not.toContain("nothing was written");
-    expect(undone.err).toContain("go on with: cd demo-service && npm install");
   });
 
   it("never says that nothing was written when its install is interrupted", async () => {
@@ -717,6 +694,7 @@ describe("undo", () => {
       undone: {
         command: "add-integration postbox",
         changes: expect.arrayContaining([{ path: "package.json", kind: "update" }]),
+        kept: [],
       },
       installed: true,
       nextSteps: [],
@@ -729,6 +707,20 @@ describe("undo", () => {
       nextSteps: ["npm install"],
       error: { code: "INSTALL_FAILED" },
     });
+  });
+
+  it("names what changed since, and takes back the rest on request", async () => {
+    const disk = serviceDisk();
+    await run(["add-integration", "postbox"], { disk });
+    disk.volume.writeFileSync(`${ROOT}/README.md`, "edited\n");
+    const refused = await run(["undo"], { disk });
+    expect(refused.code).toBe(1);
+    expect(refused.err).toContain("so nothing was undone:\n  README.md\nhint: undo --force-files");
+    const { code, out } = await run(["undo", "--force-files"], { disk });
+    expect(code).toBe(0);
+    expect(out).toContain("- README.md changed since, and stays as it is\n");
+    expect(disk.text(`${ROOT}/README.md`)).toBe("edited\n");
+    expect(disk.text(`${ROOT}/.fetch-service.json`)).not.toContain("postbox");
   });
 
   it("prints what it would do", async () => {
@@ -759,7 +751,7 @@ describe("a run that was cut off", () => {
       disk.rename = rename;
       const { code, out } = await run(command.split(" "), { disk });
       expect(code).toBe(0);
-      expect(out).toContain("- `add-integration postbox` was cut off in the middle");
+      expect(out).toContain("- `add-integration postbox` was interrupted");
       expect(filesOf(disk)).toEqual(filesOf(serviceDisk(command === "undo" ? [] : ["postbox"])));
     }
   });
@@ -786,7 +778,7 @@ describe("a disk that refuses", () => {
     disk.volume.mkdirSync(`${ROOT}/.fetch-service/commit`, { recursive: true });
     const { code, err } = await run(["status"], { disk });
     expect(code).toBe(1);
-    expect(err).toContain("that disk is read-only; a command before this one was cut off");
+    expect(err).toContain("that disk is read-only; an earlier command was interrupted");
     expect(err).toContain("hint: make it writable, and run the command again");
   });
 });
@@ -832,7 +824,7 @@ describe("a run that another one overtakes", () => {
         processes,
       });
       outcomes.add(code);
-      expect(code === 0 || /meanwhile/.test(err), `look ${turn}: ${err}`).toBe(true);
+      expect(code === 0 || /in the meantime/.test(err), `look ${turn}: ${err}`).toBe(true);
       const names = wanted[code as 0 | 1].filter((name) => name !== "kafka" || overtaken === 1);
       expect(textsOf(disk), `look ${turn}`).toEqual(textsOf(serviceDisk(names)));
     }

@@ -10,6 +10,7 @@ const recorded = (text: string) => ({ blob: blobId(Buffer.from(text)), owner: "m
 const state: State = {
   templateVersion: "1.0.0",
   answers: {},
+  accepted: new Map(),
   files: new Map<string, { blob?: string; owner: "merged" | "managed" }>([
     ["a", recorded("a\n")],
     ["b", recorded("b\n")],

@@ -58,12 +58,20 @@ describe("no good state file", () => {
     ["no format", withChange({ format: undefined }), /format/],
     ["an old format that never was", withChange({ format: 0 }), /format/],
     ["a version that is none", withChange({ templateVersion: "latest" }), /templateVersion: is no/],
-    ["a version with a leading zero", withChange({ templateVersion: "0.02.0" }), /is no version/],
-    ["a version with an empty part", withChange({ templateVersion: "1.0.0-.." }), /is no version/],
+    [
+      "a version with a leading zero",
+      withChange({ templateVersion: "0.02.0" }),
+      /is not a version/,
+    ],
+    [
+      "a version with an empty part",
+      withChange({ templateVersion: "1.0.0-.." }),
+      /is not a version/,
+    ],
     [
       "a version beyond all numbers",
       withChange({ templateVersion: `${"9".repeat(20)}.0.0` }),
-      /is no version/,
+      /is not a version/,
     ],
     ["no files", withChange({ files: null }), /files/],
     ["keys of its own", withChange({ extra: 1 }), /extra/],
@@ -72,14 +80,14 @@ describe("no good state file", () => {
     [
       "a path out of it",
       withChange({ files: { "../a": { owner: "once" } } }),
-      /no path of a service/,
+      /not a path of a service/,
     ],
     [
       "an absolute path",
       withChange({ files: { "/a": { owner: "once" } } }),
-      /no path of a service/,
+      /not a path of a service/,
     ],
-    ["a path with a backslash", withChange({ files: { "a\\b": { owner: "once" } } }), /no path/],
+    ["a path with a backslash", withChange({ files: { "a\\b": { owner: "once" } } }), /not a path/],
   ])("has %s", (_, text, message) => {
     const error = errorOf(() => read(text));
     expect(error).toMatchObject({ code: "STATE_BROKEN", message: expect.stringMatching(message) });

@@ -3,7 +3,8 @@ import { describe, expect, it } from "vitest";
 import { UserError } from "../../../src/errors.ts";
 import type { DiskFile, Plan } from "../../../src/plan/plan.ts";
 import type { Owner, TreeFile } from "../../../src/plan/tree.ts";
-import { planUpdate, type Update } from "../../../src/plan/update.ts";
+import type { Update } from "../../../src/plan/merge-context.ts";
+import { planUpdate } from "../../../src/plan/update.ts";
 
 type Given = Record<string, string | Uint8Array>;
 

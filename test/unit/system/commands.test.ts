@@ -30,6 +30,15 @@ describe("a program that runs to its end", () => {
     expect(result.output).toBe(`true yes ${cwd}`);
   });
 
+  it("is not given what is taken out of the environment", async () => {
+    process.env["TAKEN_OUT"] = "no";
+    const script = "console.log(process.env.TAKEN_OUT)";
+    const env = { TAKEN_OUT: undefined };
+    const result = await commands.run(...node(script), { cwd, env });
+    delete process.env["TAKEN_OUT"];
+    expect(result.output).toBe("undefined");
+  });
+
   it("may fail", async () => {
     const result = await commands.run(...node('console.log("why"); process.exit(7)'), { cwd });
     expect(result).toEqual({ exitCode: 7, signal: undefined, found: true, output: "why" });
@@ -66,6 +75,16 @@ describe("a program that goes on", () => {
     const second = await commands.run(...node(forEver), { cwd, signal: controller.signal });
     expect([first.signal, second.signal]).toEqual(["SIGTERM", "SIGTERM"]);
   });
+});
+
+it("a service that drains is not killed while it does", async () => {
+  const drains = `process.on("SIGTERM", () => setTimeout(() => process.exit(3), 5_500));
+    console.log("up"); setInterval(() => {}, 1000)`;
+  const running = commands.start(...node(drains), {
+    cwd,
+    onLine: () => running.stop("SIGTERM"),
+  });
+  expect(await running.ended).toMatchObject({ exitCode: 3, signal: undefined });
 });
 
 describe("captured output", () => {

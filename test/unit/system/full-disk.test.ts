@@ -5,7 +5,7 @@ import { join } from "node:path";
 
 import { afterAll, describe, expect, it } from "vitest";
 
-import { findPlace } from "../../../src/apply/place.ts";
+import { findTarget } from "../../../src/apply/target.ts";
 import { writeTree } from "../../../src/apply/write.ts";
 import { render } from "../../../src/plan/render.ts";
 import { disk } from "../../../src/system/disk.ts";
@@ -29,9 +29,9 @@ afterAll(() => {
 });
 
 async function create(): Promise<void> {
-  const place = await findPlace(disk, small, "demo-service");
+  const target = await findTarget(disk, small, "demo-service");
   const { signal } = new AbortController();
-  await writeTree(disk, place, render(templates, answersWith()), signal);
+  await writeTree(disk, target, render(templates, answersWith()), signal);
 }
 
 describe.skipIf(!mounted)("a real disk", () => {

@@ -3,10 +3,10 @@ export interface Text {
   lines: string[];
   /** The line ends as they stand, one for each line; the last may be missing. */
   ends: string[];
-  mark: string;
+  byteOrderMark: string;
 }
 
-const MARK = "\u{FEFF}";
+const BYTE_ORDER_MARK = "\u{FEFF}";
 
 /** The text of these bytes; undefined when they are no text in UTF-8. */
 export function decode(bytes: Uint8Array): string | undefined {
@@ -20,12 +20,14 @@ export function decode(bytes: Uint8Array): string | undefined {
 
 /** Takes a text apart into lines, line ends and byte order mark. */
 export function split(source: string): Text {
-  const mark = source.startsWith(MARK) ? MARK : "";
-  const parts = source.slice(mark.length).split(/(\r?\n)/);
+  const byteOrderMark = source.startsWith(BYTE_ORDER_MARK) ? BYTE_ORDER_MARK : "";
+  const parts = source.slice(byteOrderMark.length).split(/(\r?\n)/);
   const lines = parts.filter((_, index) => index % 2 === 0);
   const ends = parts.filter((_, index) => index % 2 === 1);
   // A text that ends with a newline has no line after it.
-  return lines.at(-1) === "" ? { lines: lines.slice(0, -1), ends, mark } : { lines, ends, mark };
+  return lines.at(-1) === ""
+    ? { lines: lines.slice(0, -1), ends, byteOrderMark }
+    : { lines, ends, byteOrderMark };
 }
 
 /** How a text's lines mostly end. */
@@ -34,7 +36,7 @@ export function usualEnd(ends: readonly string[]): string {
   return windows * 2 > ends.length ? "\r\n" : "\n";
 }
 
-/** The same text with plain line ends, one of them at the end, and without a mark. */
+/** The same text with plain line ends, one of them at the end, and without a byte order mark. */
 export function plain(source: string): string {
   return split(source)
     .lines.map((line) => `${line}\n`)
@@ -56,7 +58,7 @@ export function sameText(one: Uint8Array, two: Uint8Array): boolean {
 }
 
 /**
- * Gives plain text the mark, the line ends and the last newline that it shall have: the user's, unless
+ * Gives plain text the byteOrderMark, the line ends and the last newline that it shall have: the user's, unless
  * only the template changed them.
  */
 export function restyle(text: string, base: string, mine: string, theirs: string): string {
@@ -65,5 +67,7 @@ export function restyle(text: string, base: string, mine: string, theirs: string
   const end = pick(({ ends }) => usualEnd(ends));
   const closed = pick(({ lines, ends }) => ends.length >= lines.length);
   const body = text.replaceAll("\n", end);
-  return pick(({ mark }) => mark) + (closed ? body : body.replace(/(?:\r?\n)$/, ""));
+  return (
+    pick(({ byteOrderMark }) => byteOrderMark) + (closed ? body : body.replace(/(?:\r?\n)$/, ""))
+  );
 }

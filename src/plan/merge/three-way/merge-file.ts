@@ -1,13 +1,18 @@
 import { posix } from "node:path";
 
 import { decode, equal } from "./encoding.ts";
-import { keepProse, keepUnorderedCode, keepYaml } from "./insertions.ts";
 import { mergeJson, mergePackageJson } from "./json.ts";
 import type { Merged } from "./merged.ts";
 import { mergeEnvFiles, mergeIgnoreFiles } from "./set.ts";
-import { mergeYaml } from "./yaml.ts";
-import { isYaml } from "./yaml-syntax.ts";
-import { type Labels, mergeText, type Resolve } from "./text.ts";
+import {
+  keepProse,
+  keepUnorderedCode,
+  keepYaml,
+  type Labels,
+  mergeText,
+  type Resolve,
+} from "./text.ts";
+import { isYaml, mergeYaml } from "./yaml.ts";
 
 /** Merges texts of one format; undefined when one of them is not of that format. */
 type ThreeWay = (base: string, mine: string, theirs: string, labels: Labels) => Merged | undefined;

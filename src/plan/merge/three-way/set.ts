@@ -1,5 +1,5 @@
 import type { Merged, Note } from "./merged.ts";
-import { type Clash, mergeText } from "./text.ts";
+import { type ConflictRegion, mergeText } from "./text.ts";
 
 /** What makes two lines the same entry; undefined for comments and blank lines. */
 type KeyOf = (line: string) => string | undefined;
@@ -19,7 +19,7 @@ function entryOf(line: string): string | undefined {
   return entry === "" || entry.startsWith("#") ? undefined : entry;
 }
 
-// In a set nothing clashes, so nobody ever reads them.
+// A set has no conflicts, so the labels are never written.
 const NO_LABELS = { mine: "", theirs: "" };
 
 function mergeEntries(base: string, mine: string, theirs: string, keyOf: KeyOf): Merged {
@@ -33,7 +33,7 @@ function mergeEntries(base: string, mine: string, theirs: string, keyOf: KeyOf):
   };
   // What the user has already, wherever in the file, is not added.
   const news = withoutEntries(theirs, isKnown);
-  const resolve = (clash: Clash) => unite(clash, keyOf, notes);
+  const resolve = (region: ConflictRegion) => mergeRegion(region, keyOf, notes);
   const { text } = mergeText(base, mine, news, NO_LABELS, resolve);
   const isDeleted = (line: string) => {
     const key = keyOf(line);
@@ -73,7 +73,11 @@ function withoutEntries(text: string, isOut: (line: string) => boolean): string 
 }
 
 /** The user's lines, with what the template took away and added. */
-function unite({ base, mine, theirs }: Clash, keyOf: KeyOf, notes: Note[]): string[] {
+function mergeRegion(
+  { base, mine, theirs }: ConflictRegion,
+  keyOf: KeyOf,
+  notes: Note[],
+): string[] {
   const news = theirs.filter((line) => !base.includes(line));
   const newest = entriesIn(news, keyOf);
   const kept = mine.flatMap((line) => {

@@ -1,23 +1,22 @@
-import { type Cluster, clustersOf } from "./clusters.ts";
-import { split, type Text, usualEnd } from "./encoding.ts";
-import { type Hunk, hunksOf } from "./hunks.ts";
-import { Output } from "./output.ts";
+import { diffIndices } from "node-diff3";
 
-/** Who is who at the marks of a conflict. */
+import { decode, split, type Text, usualEnd } from "./encoding.ts";
+
+/** The names of the two sides at conflict markers. */
 export interface Labels {
   mine: string;
   theirs: string;
 }
 
 /** Lines that both sides changed, each in its own way. */
-export interface Clash {
+export interface ConflictRegion {
   base: string[];
   mine: string[];
   theirs: string[];
 }
 
-/** Decides a clash without asking anybody; undefined when it cannot. */
-export type Resolve = (clash: Clash) => string[] | undefined;
+/** Resolves a region without the user; undefined when it cannot. */
+export type Resolve = (region: ConflictRegion) => string[] | undefined;
 
 export interface MergedText {
   text: string;
@@ -25,8 +24,8 @@ export interface MergedText {
 }
 
 /**
- * Merges line by line. Changes that only touch each other do not clash; what does, and `resolve` cannot
- * decide, stands in the result between the marks that git makes.
+ * Merges line by line. Adjacent changes do not conflict. A conflict that `resolve` cannot decide stands
+ * in the result between conflict markers, as git writes them.
  */
 export function mergeText(
   base: string,
@@ -46,13 +45,13 @@ export function mergeText(
   for (const cluster of clusters) {
     out.keep(cluster.start - position);
     position = cluster.end;
-    settle(out, cluster, texts, labels, resolve);
+    mergeCluster(out, cluster, texts, labels, resolve);
   }
   out.keep(texts.base.lines.length - position);
   return { text: finish(out, texts), conflicts: out.conflicts };
 }
 
-function settle(
+function mergeCluster(
   out: Output,
   cluster: Cluster,
   texts: { base: Text; mine: Text; theirs: Text },
@@ -76,18 +75,18 @@ function settle(
   const tail = commonHead(mine.slice(head).toReversed(), theirs.slice(head).toReversed());
   const [own, other] = [mine, theirs].map((lines) => lines.slice(head, lines.length - tail));
   out.keep(head);
-  writeClash(out, base.length, own ?? [], other ?? [], labels);
+  writeConflict(out, base.length, own ?? [], other ?? [], labels);
   out.keep(tail);
 }
 
-function writeClash(
+function writeConflict(
   out: Output,
   replaced: number,
   mine: string[],
   theirs: string[],
   labels: Labels,
 ) {
-  // One side inserted what the other did, and more.
+  // One side's insertion contains the other's.
   if (replaced === 0 && (mine.length === 0 || theirs.length === 0)) {
     out.keep(mine.length);
     out.add(theirs);
@@ -116,10 +115,13 @@ function finish(out: Output, { base, mine, theirs }: Record<"base" | "mine" | "t
   const pick = <Style>(of: (text: Text) => Style) =>
     of(mine) === of(base) ? of(theirs) : of(mine);
   const text = out.lines.map((line, index) => line + (out.ends[index] ?? "")).join("");
-  return pick(({ mark }) => mark) + (pick(isClosed) ? text : text.replace(/\r?\n$/, ""));
+  return (
+    pick(({ byteOrderMark }) => byteOrderMark) +
+    (pick(isClosed) ? text : text.replace(/\r?\n$/, ""))
+  );
 }
 
-/** Its last line ends as all others do. */
+/** Its last line has a line end. */
 function isClosed({ lines, ends }: Text): boolean {
   return ends.length >= lines.length;
 }
@@ -131,4 +133,170 @@ function commonHead(one: readonly string[], two: readonly string[]): number {
 
 function same(one: readonly string[], two: readonly string[]): boolean {
   return one.length === two.length && one.every((line, index) => line === two[index]);
+}
+
+/** A stretch of base lines, and the lines of one side that take their place. */
+interface Hunk {
+  start: number;
+  end: number;
+  /** Where the side's lines stand in its own text. */
+  sideStart: number;
+  sideEnd: number;
+}
+
+// The search is quadratic in the lines that differ, and nobody edits this many by hand.
+const SEARCH_LIMIT = 20_000;
+
+/** How one side differs from the base, in the order of the base's lines. */
+export function hunksOf(base: readonly string[], side: readonly string[]): Hunk[] {
+  const shorter = Math.min(base.length, side.length);
+  let head = 0;
+  while (head < shorter && base[head] === side[head]) {
+    head += 1;
+  }
+  let tail = 0;
+  while (tail < shorter - head && base.at(-1 - tail) === side.at(-1 - tail)) {
+    tail += 1;
+  }
+  const [before, after] = [base, side].map((lines) => lines.slice(head, lines.length - tail));
+  return differences(before ?? [], after ?? []).map(({ buffer1, buffer2 }) => ({
+    start: head + buffer1[0],
+    end: head + buffer1[0] + buffer1[1],
+    sideStart: head + buffer2[0],
+    sideEnd: head + buffer2[0] + buffer2[1],
+  }));
+}
+
+function differences(before: string[], after: string[]) {
+  if (before.length + after.length === 0) {
+    return [];
+  }
+  if (Math.max(before.length, after.length) > SEARCH_LIMIT) {
+    return [{ buffer1: [0, before.length] as const, buffer2: [0, after.length] as const }];
+  }
+  return diffIndices(before, after);
+}
+
+/** Base lines that at least one side changed, and the changes of each. */
+interface Cluster {
+  start: number;
+  end: number;
+  mine: Hunk[];
+  theirs: Hunk[];
+}
+
+/** Groups the changes of both sides where they overlap, in the order of the base. */
+function clustersOf(mine: readonly Hunk[], theirs: readonly Hunk[]): Cluster[] {
+  const hunks = [
+    ...mine.map((hunk) => ({ hunk, side: "mine" as const })),
+    ...theirs.map((hunk) => ({ hunk, side: "theirs" as const })),
+  ].sort((a, b) => a.hunk.start - b.hunk.start || a.hunk.end - b.hunk.end);
+  const clusters: Cluster[] = [];
+  for (const { hunk, side } of hunks) {
+    let cluster = clusters.at(-1);
+    if (!cluster || !overlaps(cluster, hunk)) {
+      cluster = { start: hunk.start, end: hunk.end, mine: [], theirs: [] };
+      clusters.push(cluster);
+    }
+    cluster.end = Math.max(cluster.end, hunk.end);
+    cluster[side].push(hunk);
+  }
+  return clusters;
+}
+
+/** Two insertions at one place have no order, so they overlap; an insertion next to a change does not. */
+function overlaps(cluster: Cluster, hunk: Hunk): boolean {
+  const bothInsert = cluster.start === cluster.end && hunk.start === hunk.end;
+  return hunk.start < cluster.end || (bothInsert && hunk.start === cluster.end);
+}
+
+/** The result so far. The user's lines keep their own line ends. */
+class Output {
+  readonly lines: string[] = [];
+  readonly ends: string[] = [];
+  conflicts = 0;
+  readonly #mine: Text;
+  readonly #end: string;
+  #position = 0;
+
+  constructor(mine: Text, end: string) {
+    this.#mine = mine;
+    this.#end = end;
+  }
+
+  /** Takes the next lines of the user's. */
+  keep(count: number): void {
+    const upTo = this.#position + count;
+    for (; this.#position < upTo; this.#position += 1) {
+      this.lines.push(this.#mine.lines[this.#position] ?? "");
+      this.ends.push(this.#mine.ends[this.#position] ?? this.#end);
+    }
+  }
+
+  skip(count: number): void {
+    this.#position += count;
+  }
+
+  add(lines: readonly string[]): void {
+    this.lines.push(...lines);
+    this.ends.push(...lines.map(() => this.#end));
+  }
+}
+
+// Lines whose order does not matter: imports, and list items that all end with a comma.
+const IMPORT = /^(?:import|export) .*["'];?$/;
+const ITEM = /^\s+(?:\.\.\.)?[\w$.]+(?:: [^{}()[\]]*)?,$/;
+
+/** Both sides inserted code at one place: both stay when their order does not matter. */
+export function keepUnorderedCode({ base, mine, theirs }: ConflictRegion): string[] | undefined {
+  const both = [...mine, ...theirs];
+  const areAll = (form: RegExp) => both.every((line) => form.test(line));
+  const unordered = areAll(IMPORT) || (areAll(ITEM) && !disagree(mine, theirs));
+  return base.length === 0 && unordered ? union(mine, theirs) : undefined;
+}
+
+/** Both sides have an item of one name with different values. */
+function disagree(mine: readonly string[], theirs: readonly string[]): boolean {
+  const own = new Map(mine.map((line) => [nameOf(line), line.trim()]));
+  return theirs.some((line) => (own.get(nameOf(line)) ?? line.trim()) !== line.trim());
+}
+
+function nameOf(line: string): string | undefined {
+  return /^[^:,]+/.exec(line.trim())?.[0];
+}
+
+/** Both sides inserted prose at one place: both stay. */
+export function keepProse({ base, mine, theirs }: ConflictRegion): string[] | undefined {
+  if (base.length > 0) {
+    return undefined;
+  }
+  const rows = [...mine, ...theirs].every((line) => /^\s*(?:[|*-]|\d+\.)/.test(line));
+  const gap = rows || mine.at(-1) === "" || theirs[0] === "" ? [] : [""];
+  return [...mine, ...gap, ...theirs];
+}
+
+/** Both sides inserted YAML entries of the same depth at one place: both stay. */
+export function keepYaml({ base, mine, theirs }: ConflictRegion): string[] | undefined {
+  const [own, other] = [mine, theirs].map((lines) => lines.find((line) => /^ *[^\s#]/.test(line)));
+  const entries = [own, other].every(
+    (line) => line !== undefined && /^ *(?:- |[\w.-]+:)/.test(line),
+  );
+  return base.length === 0 && entries && depthOf(own) === depthOf(other)
+    ? [...mine, ...theirs]
+    : undefined;
+}
+
+function depthOf(line = ""): number {
+  return line.search(/[^ ]/);
+}
+
+function union(mine: readonly string[], theirs: readonly string[]): string[] {
+  return [...mine, ...theirs.filter((line) => !mine.includes(line))];
+}
+
+const CONFLICT = /^<{7} .*\n[^]*?^={7}\r?\n[^]*?^>{7} /m;
+
+/** Whether a conflict still waits for a decision in this text. */
+export function hasConflictMarkers(bytes: Uint8Array): boolean {
+  return Buffer.from(bytes).includes("<<<<<<< ") && CONFLICT.test(decode(bytes) ?? "");
 }

@@ -1,5 +1,12 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Context } from "@opentelemetry/api";
+import { inspect } from "node:util";
+import {
+  type Context,
+  type Span,
+  type SpanOptions,
+  SpanStatusCode,
+  trace,
+} from "@opentelemetry/api";
 
 /** What is known of the request that the running code works for. */
 export interface RequestContext {
@@ -32,4 +39,32 @@ export function runInRequest<Result, Args extends unknown[]>(
   ...args: Args
 ): Result {
   return scopes.run({ request, telemetry: undefined }, work, ...args);
+}
+
+/**
+ * Runs `work` in a span of its own, below the request's or whatever span is active. The span ends with the work, and says
+ * so when the work fails. Log lines of `work` carry the span's id.
+ */
+export async function inSpan<Result>(
+  name: string,
+  options: SpanOptions,
+  work: (span: Span) => Result | Promise<Result>,
+): Promise<Result> {
+  return trace.getTracer("service").startActiveSpan(name, options, async (span) => {
+    try {
+      return await work(span);
+    } catch (error) {
+      recordFailure(span, error);
+      throw error;
+    } finally {
+      span.end();
+    }
+  });
+}
+
+/** Marks a span as failed, and adds what was thrown as its exception event. */
+export function recordFailure(span: Span, thrown: unknown): void {
+  const error = thrown instanceof Error ? thrown : new Error(inspect(thrown, { depth: 0 }));
+  span.setAttribute("error.type", error.name).setStatus({ code: SpanStatusCode.ERROR });
+  span.recordException({ name: error.name, message: error.message, stack: error.stack ?? "" });
 }

@@ -31,6 +31,8 @@ export interface DependencyInput<Needs> {
 // oxlint-disable-next-line typescript/no-explicit-any -- a list of dependencies holds them of every type
 export type AnyDependency = Dependency<any>;
 export type Dependencies = Record<string, AnyDependency>;
+/** Of a route or a dependency that needs none. */
+export type NoDependencies = Record<string, never>;
 
 /** The values of a list of dependencies, by name. */
 export type ValuesOf<Needs extends Dependencies> = {
@@ -65,7 +67,7 @@ export class Dependency<Value> {
 }
 
 /** Declares a per-request dependency; routes name it under `depends`. */
-export function dependency<Value, Needs extends Dependencies = Record<never, never>>(
+export function dependency<Value, Needs extends Dependencies = NoDependencies>(
   definition: Definition<Value, Needs>,
 ): Dependency<Value> {
   return new Dependency(definition);
@@ -95,13 +97,13 @@ export class DependencyScope {
   }
 
   /** Closes what was opened. What a close throws is logged: the answer is on its way. */
-  async close(error: unknown): Promise<void> {
+  async close(reason: unknown): Promise<void> {
     this.#isOver = true;
     // One that is being opened when the client leaves would stay open.
     await Promise.allSettled(this.#values.values());
-    for (const { close } of this.#opened.toReversed()) {
+    for (const opened of this.#opened.toReversed()) {
       try {
-        await close({ error });
+        await opened.close({ error: reason });
       } catch (failure) {
         this.#input.log.error({ error: failure }, "closing a request's dependency failed");
       }

@@ -68,7 +68,9 @@ export interface ErrorBody {
 }
 
 /** What an error must have to be answered; an AppError has it. */
-export type ErrorParts = Pick<AppError, "code" | "message"> & { details?: ErrorDetail[] | undefined };
+export type ErrorParts = Pick<AppError, "code" | "message"> & {
+  details?: ErrorDetail[] | undefined;
+};
 
 /** The error body of the standard. @param requestId that of the current request when left out. */
 export function errorBody(

@@ -1,5 +1,7 @@
+import { isSpanContextValid, trace } from "@opentelemetry/api";
 import { type Logger, pino, stdTimeFunctions } from "pino";
-import { currentRequest } from "./context.ts";
+import { scopes } from "./context.ts";
+import { cleanText, createFieldCleaner, fitLine } from "./observability/log-fields.ts";
 import { type Output, stdout } from "./observability/stdout.ts";
 
 export type { Logger } from "pino";
@@ -9,23 +11,8 @@ interface LogSettings {
   SERVICE_NAME: string;
   ENVIRONMENT: string;
   VERSION: string;
-}
-
-// What a name contains or ends in when its value is nobody's business.
-const SECRET = String.raw`(?:authorization|cookie|passw|secret|token|credential)[^"\\]*|[\w-]keys?`;
-const isSecret = new RegExp(`(?:${SECRET})$`, "i");
-const hasSecret = new RegExp(`(?:${SECRET})":`, "i");
-
-/**
- * Takes the values out of a line that stand under such a name, at any depth. In the text, because only there is all of it
- * together: the object, what its `toJSON` made of it, and the fields of child loggers.
- */
-function redact(line: string): string {
-  if (!hasSecret.test(line)) return line;
-  const clean: unknown = JSON.parse(line, (name, value: unknown) =>
-    isSecret.test(name) ? "[redacted]" : value,
-  );
-  return `${JSON.stringify(clean)}\n`;
+  /** Names of fields whose values are secrets, on top of the usual ones. */
+  LOG_SECRETS?: readonly string[];
 }
 
 /** The fields that every log line has. */
@@ -39,11 +26,13 @@ export function logFields(settings: LogSettings): Record<string, string> {
 
 /**
  * The service's logger: one JSON object a line with timestamp, level, message, service_name, environment and version,
- * and inside a request its request_id, correlation_id, trace_id and span_id.
+ * and inside a request its request_id, correlation_id, trace_id and span_id. Values under the name of a secret are left
+ * out, at any depth, and no line is longer than 4 kB and a stack.
  * @param destination where the lines go; stdout when left out.
  */
 export function createLogger(settings: LogSettings, destination: Output = stdout): Logger {
-  return pino(
+  const clean = createFieldCleaner(settings.LOG_SECRETS ?? []);
+  const log = pino(
     {
       level: settings.LOG_LEVEL,
       messageKey: "message",
@@ -51,20 +40,43 @@ export function createLogger(settings: LogSettings, destination: Output = stdout
       base: logFields(settings),
       timestamp: () => stdTimeFunctions.isoTime().replace('"time"', '"timestamp"'),
       formatters: { level: (label) => ({ level: label }) },
+      // Errors are plain data by then.
+      serializers: { err: (error: unknown) => error, message: cleanText },
       mixin: requestFields,
-      hooks: { streamWrite: redact },
+      mixinMergeStrategy: (fields, ids) => ({ ...ids, ...clean(fields) }),
+      hooks: {
+        logMethod(args, method) {
+          // What a message is made from, with %o and %j.
+          const [first, ...rest] = args.map((value: unknown, index) =>
+            index > 0 && typeof value === "object" && value !== null
+              ? clean({ value }).value
+              : value,
+          );
+          method.apply(this, [first, ...rest] as Parameters<typeof method>);
+        },
+        streamWrite: fitLine,
+      },
     },
     destination,
   );
+  // Pino does not format the fields of child loggers, which inherit these two.
+  const { child, setBindings } = log;
+  log.child = function cleanChild(bindings, options) {
+    return child.call(this, { ...clean(bindings) }, options) as never;
+  };
+  log.setBindings = function setCleanBindings(bindings) {
+    setBindings.call(this, { ...clean(bindings) });
+  };
+  return log;
 }
 
+/** Where the line was written: in a custom span its ids, in a request the request's. */
 function requestFields(): object {
-  const request = currentRequest();
-  if (request === undefined) return {};
+  const { request, telemetry } = scopes.getStore() ?? {};
+  const span = telemetry === undefined ? undefined : trace.getSpanContext(telemetry);
+  const { traceId, spanId } = (span && isSpanContextValid(span) ? span : request) ?? {};
   return {
-    request_id: request.requestId,
-    correlation_id: request.correlationId,
-    trace_id: request.traceId,
-    span_id: request.spanId,
+    ...(request && { request_id: request.requestId, correlation_id: request.correlationId }),
+    ...(traceId !== undefined && { trace_id: traceId, span_id: spanId }),
   };
 }

@@ -132,13 +132,21 @@ export class EventStream extends Readable {
     this.push(encodeEvent(value, this.#schema));
   }
 
-  override _destroy(error: Error | null, callback: (error: Error | null) => void): void {
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
     this.#isOver = true;
     clearTimeout(this.#silence);
     this.#draining.removeEventListener("abort", this.#end);
-    // A generator that waits cannot be ended before it goes on; its signal tells it.
-    this.#events.return?.().catch(() => {});
-    callback(error);
+    void this.#letGo();
+    done(error);
+  }
+
+  /** A generator that waits cannot be ended before it goes on; its signal tells it. */
+  async #letGo(): Promise<void> {
+    try {
+      await this.#events.return?.();
+    } catch {
+      // Nobody waits for its events any longer.
+    }
   }
 
   readonly #beat = (): void => {

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Dependencies, ValuesOf } from "./depends.ts";
+import type { Dependencies, NoDependencies, ValuesOf } from "./depends.ts";
 import type { ErrorCode } from "./errors.ts";
 import { checkedHeaders, type HeaderValues } from "./http/headers.ts";
 import type { ServiceDeps } from "./lifespan.ts";
@@ -99,9 +99,7 @@ export interface RouteDefinition<
   errors?: ErrorCode[];
   /** Values that are made once per request: see depends.ts. */
   depends?: Needs;
-  handler(
-    input: HandlerInput<Params, Query, Headers, Body, Needs>,
-  ): Promise<Answer<R>> | Answer<R>;
+  handler(input: HandlerInput<Params, Query, Headers, Body, Needs>): Promise<Answer<R>> | Answer<R>;
 }
 
 /** A route of which only the runtime cares: the types of its parts are known inside the handler. */
@@ -115,7 +113,7 @@ export function defineRoute<
   Query extends z.ZodType | undefined = undefined,
   Headers extends z.ZodType | undefined = undefined,
   Body extends z.ZodType | RawBody | undefined = undefined,
-  Needs extends Dependencies = Record<never, never>,
+  Needs extends Dependencies = NoDependencies,
 >(
   definition: RouteDefinition<Params, Query, Headers, Body, R, Needs>,
 ): RouteDefinition<Params, Query, Headers, Body, R, Needs> {

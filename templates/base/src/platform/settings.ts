@@ -27,7 +27,9 @@ const level = z
   .transform((text) => LEVEL_ALIASES[text.toLowerCase()] ?? text.toLowerCase())
   .pipe(z.enum(["trace", "debug", "info", "warn", "error", "fatal"]));
 
-const flag = z.enum(["true", "false"], "must be true or false").transform((text) => text === "true");
+const flag = z
+  .enum(["true", "false"], "must be true or false")
+  .transform((text) => text === "true");
 
 const origin = z
   .string()
@@ -35,6 +37,7 @@ const origin = z
     (text) => text === "*" || URL.parse(text)?.origin === text,
     "must be * or an origin such as https://example.com",
   );
+const names = z.string().transform((text) => text.split(/[\s,]+/).filter(Boolean));
 const origins = z
   .string()
   .transform((text) =>
@@ -49,6 +52,7 @@ const origins = z
 export const standardSettings = {
   ENVIRONMENT: z.enum(["dev", "stage", "preprod", "prod"]).default("dev"),
   LOG_LEVEL: level.default("info"),
+  LOG_SECRETS: names.default([]),
   AWS_REGION: z.string().default("us-east-1"),
   CORS_ORIGINS: origins.default([]),
   CORS_CREDENTIALS: flag.default(false),

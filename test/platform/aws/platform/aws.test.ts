@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { awsFailure } from "../../src/platform/aws-errors.ts";
-import { awsCredentials, within } from "../../src/platform/aws.ts";
+import { awsCredentials, callOptions } from "../../src/platform/aws.ts";
 
 afterEach(() => vi.unstubAllEnvs());
 
@@ -35,13 +35,13 @@ test("all clients of a process ask for credentials once", async () => {
 describe("the signal of a call", () => {
   test("ends with the caller's request", () => {
     const request = new AbortController();
-    const { abortSignal } = within(request.signal);
+    const { abortSignal } = callOptions(request.signal);
     request.abort();
     expect(abortSignal.aborted).toBe(true);
   });
 
   test("ends at the deadline", async () => {
-    const { abortSignal } = within(undefined, 1);
+    const { abortSignal } = callOptions(undefined, 1);
     await expect.poll(() => abortSignal.aborted).toBe(true);
   });
 });

@@ -1,6 +1,9 @@
 import { once } from "node:events";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
+import { availableParallelism, tmpdir } from "node:os";
+import { dirname, join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
 import { measureCapacity } from "../../src/platform/cluster/capacity.ts";
 
@@ -29,3 +32,24 @@ it.each([["silent" as const], [{}], [{ Limits: {} }]])(
     expect(measured.cpus).toBeGreaterThan(0);
   },
 );
+
+const v1 = (quota: number) => ({
+  "cpu/cpu.cfs_quota_us": `${quota}\n`,
+  "cpu/cpu.cfs_period_us": "100000\n",
+});
+
+it.each([
+  ["version 2", { "cpu.max": "50000 100000\n" }, 0.5],
+  ["version 2 without a limit", { "cpu.max": "max 100000\n" }, availableParallelism()],
+  ["version 1", v1(25_000), 0.25],
+  ["version 1 without a limit", v1(-1), availableParallelism()],
+  ["no version", {}, availableParallelism()],
+])("reads the quota of a cgroup of %s", async (_, files, cpus) => {
+  const cgroup = mkdtempSync(join(tmpdir(), "cgroup-"));
+  onTestFinished(() => rmSync(cgroup, { recursive: true }));
+  for (const [path, content] of Object.entries(files)) {
+    mkdirSync(dirname(join(cgroup, path)), { recursive: true });
+    writeFileSync(join(cgroup, path), content);
+  }
+  expect((await measureCapacity({}, cgroup)).cpus).toBe(cpus);
+});

@@ -1,5 +1,6 @@
+import { Agent } from "node:http";
 import { describe, expect, it } from "vitest";
-import { failureOf, launch, request, start } from "./harness.ts";
+import { failureOf, keepAsking, launch, request, start } from "./harness.ts";
 
 describe.concurrent("a worker that dies", () => {
   it("is replaced, and no connection is refused meanwhile, even when it was the only one", async () => {
@@ -18,13 +19,105 @@ describe.concurrent("a worker that dies", () => {
     const slow = request(`${running.url}/slow?ms=300`);
     await running.seen({ message: "slow request" });
     await request(`${running.url}/throw`);
-    const line = await running.seen({ message: "uncaught exception: the process exits" });
+    const line = await running.seen({
+      message: "uncaught exception: the worker exits when it is replaced",
+    });
     expect(line).toMatchObject({ level: "fatal", error: { message: "boom" } });
     expect((await slow).status).toBe(200);
     expect(await running.seen({ message: "worker died: exit code 1" })).toMatchObject({
       reason: "crash",
     });
     await running.seen({ message: "worker ready" }, 2);
+  });
+
+  it("of a rejection that nobody handles does so, too", async () => {
+    const running = await start();
+    await request(`${running.url}/reject`);
+    const line = await running.seen({ level: "fatal" });
+    expect(line).toMatchObject({ origin: "unhandledRejection", error: { message: "boom" } });
+    await running.seen({ message: "worker died: exit code 1", reason: "crash" });
+  });
+
+  it("of an exception serves until its replacement is ready", async () => {
+    const running = await start();
+    const [old] = running.readyPids();
+    running.change({ boot: "throw" });
+    await request(`${running.url}/throw`);
+    await running.seen({ message: "replacing worker", reason: "crash" });
+    // Two replacements do not start; meanwhile the service is whole.
+    await running.seen({ message: "worker died: exit code 3", reason: "boot_failure" }, 2);
+    expect(Number((await request(running.url)).body)).toBe(old);
+    const slow = request(`${running.url}/slow?ms=1000`);
+    await running.seen({ message: "slow request" });
+    running.change({});
+    await running.seen({ message: "worker ready" }, 2);
+    expect(Number((await slow).body)).toBe(old);
+    const death = await running.seen({ message: "worker died: exit code 1", reason: "crash" });
+    expect(death["worker_pid"]).toBe(old);
+    expect(Number((await request(running.url)).body)).toBe(running.readyPids()[1]);
+  });
+
+  it("of an exception loses no request of anyone else, time and again", async () => {
+    const running = await start();
+    const asking = [keepAsking(running), keepAsking(running, new Agent({ keepAlive: true }))];
+    for (let death = 1; death <= 3; death += 1) {
+      await request(`${running.url}/throw`);
+      await running.seen({ message: "worker died: exit code 1" }, death);
+    }
+    for (const { stop } of asking) expect(await stop()).toBeGreaterThan(0);
+    expect((await request(`${running.admin}/metrics`)).body).toContain(
+      'cluster_worker_restarts_total{reason="crash"} 3',
+    );
+    const replaced = running.lines.filter(({ message }) => message === "worker spawned");
+    expect(replaced).toHaveLength(4);
+  });
+
+  it("of an exception soon after every start is replaced ever more slowly", async () => {
+    const running = await start({ boot: "crash-soon" });
+    await running.seen({ message: "worker spawned" }, 5);
+    const timesOf = (message: string): number[] =>
+      running.lines
+        .filter((line) => line.message === message)
+        .map((line) => Date.parse(String(line["timestamp"])));
+    const crashes = timesOf("replacing worker");
+    const waits = timesOf("worker spawned").slice(1, 5);
+    for (const [index, spawnedAt] of waits.entries()) {
+      // Timers may be a little early.
+      expect(spawnedAt - crashes[index]!).toBeGreaterThan(90 * 2 ** index);
+    }
+  });
+
+  it("of an exception and then hangs is killed", async () => {
+    const running = await start({ options: { timeout: 1 } });
+    running.change({ boot: "throw" });
+    await request(`${running.url}/throw`);
+    void failureOf(request(`${running.url}/block`));
+    await running.seen({ message: "worker died: signal SIGKILL", reason: "hang" });
+    running.change({});
+    await running.seen({ message: "worker ready" }, 2);
+    expect((await request(running.url)).status).toBe(200);
+  });
+
+  it("of one exception after another exits at once", async () => {
+    const running = await start();
+    running.change({ boot: "throw" });
+    await failureOf(request(`${running.url}/throw-in-a-loop`));
+    await running.seen({ message: "worker died: exit code 1", reason: "crash" });
+    running.change({});
+    await running.seen({ message: "worker ready" }, 2);
+    expect((await request(running.url)).status).toBe(200);
+  });
+
+  it("of an exception during a stop does not stop the stop", async () => {
+    const running = await start({ options: { deregistrationDelay: 1 } });
+    running.kill("SIGTERM");
+    await running.seen({ message: "stopping" });
+    await request(`${running.url}/throw`);
+    expect(await running.exited).toBe(0);
+    expect(running.lines).toContainEqual(
+      expect.objectContaining({ message: "worker died: exit code 1", reason: "crash" }),
+    );
+    expect(running.lines.filter(({ message }) => message === "closed")).toHaveLength(1);
   });
 
   it("again and again is brought back ever more slowly, and the service stays up", async () => {
@@ -34,7 +127,7 @@ describe.concurrent("a worker that dies", () => {
       await running.seen({ message: "worker ready" }, death + 1);
     }
     expect((await request(running.url)).status).toBe(200);
-    expect((await request(`${running.hub}/metrics`)).body).toContain(
+    expect((await request(`${running.admin}/metrics`)).body).toContain(
       'cluster_worker_restarts_total{reason="crash"} 3',
     );
   });
@@ -75,11 +168,12 @@ describe.concurrent("a worker that hangs", () => {
     const report = running.lines.find(({ stack }) => Array.isArray(stack))!;
     expect(JSON.stringify(report["stack"])).toContain("service.ts:");
     expect(JSON.stringify(report["stack"])).toContain(where);
+    expect(JSON.stringify(report["stack"])).toMatch(/^\["[\w.]+ \(\S+\)"/);
     expect(report["request_ids"]).toEqual(["stuck-1"]);
     expect(line["signal"]).toBe("SIGKILL");
     await running.seen({ message: "worker ready" }, 2);
     expect((await request(running.url)).status).toBe(200);
-    expect((await request(`${running.hub}/metrics`)).body).toMatch(
+    expect((await request(`${running.admin}/metrics`)).body).toMatch(
       /^cluster_worker_hangs_total [1-9]/m,
     );
   });
@@ -94,7 +188,7 @@ describe.concurrent("a worker that hangs", () => {
   it("is left alone when the timeout is off", async () => {
     const running = await start({ options: { timeout: 0, workers: 2 } });
     void failureOf(request(`${running.url}/block`));
-    expect((await request(`${running.hub}/health/ready`)).status).toBe(200);
+    expect((await request(`${running.admin}/health/ready`)).status).toBe(200);
     expect((await request(running.url)).status).toBe(200);
   });
 });

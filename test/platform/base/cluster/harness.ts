@@ -24,7 +24,7 @@ export interface Fixture {
 export interface Running {
   readonly child: ChildProcess;
   readonly url: string;
-  readonly hub: string;
+  readonly admin: string;
   /** Exit code, or the name of the signal. */
   readonly exited: Promise<number | string>;
   readonly lines: Line[];
@@ -43,14 +43,25 @@ afterAll(() => Promise.all(cleanUps.map((cleanUp) => cleanUp())));
 /** These tests start a hundred processes, which load the same modules. */
 const quickBoot = { NODE_COMPILE_CACHE: join(tmpdir(), `cluster-tests-${process.versions.node}`) };
 
-/** Starts the fixture as a process of its own, without waiting for anything. */
-export async function launch(fixture: Fixture = {}, env: NodeJS.ProcessEnv = {}): Promise<Running> {
+/** As npm does where the shell does not become the program: a shell is between the caller and the primary. */
+export const behindShell = ["sh", "-c", '"$0" "$@"; exit $?'];
+
+/**
+ * Starts the fixture as a process of its own, without waiting for anything.
+ * @param prefix what to start it with.
+ */
+export async function launch(
+  fixture: Fixture = {},
+  env: NodeJS.ProcessEnv = {},
+  prefix: string[] = [],
+): Promise<Running> {
   const folder = mkdtempSync(join(tmpdir(), "cluster-"));
   const file = join(folder, "fixture.json");
   const change = (to: Fixture): void => writeFileSync(file, JSON.stringify({ options: {}, ...to }));
   change(fixture);
   const [port, metricsPort] = [await freePort(), await freePort()];
-  const child = spawn(process.execPath, [join(import.meta.dirname, "fixture/main.ts")], {
+  const command = [...prefix, process.execPath, join(import.meta.dirname, "fixture/main.ts")];
+  const child = spawn(command[0]!, command.slice(1), {
     env: { ...quickBoot, PORT: `${port}`, METRICS_PORT: `${metricsPort}`, FIXTURE: file, ...env },
     stdio: ["ignore", "pipe", "inherit"],
     // A process group of its own: to signal all of it as a terminal does, and to leave nothing behind.
@@ -66,8 +77,8 @@ export async function launch(fixture: Fixture = {}, env: NodeJS.ProcessEnv = {})
 }
 
 /** Starts the fixture and waits until all workers are ready. */
-export async function start(fixture: Fixture = {}, env: NodeJS.ProcessEnv = {}): Promise<Running> {
-  const running = await launch(fixture, env);
+export async function start(...how: Parameters<typeof launch>): Promise<Running> {
+  const running = await launch(...how);
   await running.seen({ message: "service ready" });
   return running;
 }
@@ -88,7 +99,7 @@ function follow(
   return {
     child,
     url: `http://127.0.0.1:${port}`,
-    hub: `http://127.0.0.1:${metricsPort}`,
+    admin: `http://127.0.0.1:${metricsPort}`,
     exited,
     lines,
     change,
@@ -149,6 +160,28 @@ export function request(
       }
     }).once("error", reject);
   });
+}
+
+/** Sends requests one after the other until told to stop; then tells how many, or what the first failure was. */
+export function keepAsking({ url }: Running, agent?: Agent): { stop: () => Promise<number> } {
+  const state = { asking: true };
+  const ask = async (): Promise<number> => {
+    let count = 0;
+    for (; state.asking; count += 1) {
+      const { status } = await request(url, agent ? { agent } : {});
+      if (status !== 200) throw new Error(`status ${status}`);
+    }
+    return count;
+  };
+  const outcome = Promise.allSettled([ask()]);
+  return {
+    async stop() {
+      state.asking = false;
+      const [asked] = await outcome;
+      if (asked.status === "rejected") throw asked.reason;
+      return asked.value;
+    },
+  };
 }
 
 /** What a promise that must fail failed with. */

@@ -1,7 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { startHeartbeat } from "../../src/platform/cluster/heartbeat.ts";
-import { BEAT_INTERVAL, type ToPrimary } from "../../src/platform/cluster/messages.ts";
-import type { WorkerOrders } from "../../src/platform/cluster/orders.ts";
+import {
+  BEAT_INTERVAL,
+  type ToPrimary,
+  type WorkerConfig,
+} from "../../src/platform/cluster/protocol.ts";
 import { createLogger } from "../../src/platform/logging.ts";
 
 beforeEach(() => void vi.useFakeTimers());
@@ -23,10 +26,10 @@ function startHeart() {
       return asked.at(-1)!.promise;
     },
   };
-  const orders = { maxRequests: 0, workerMemoryLimit: 0 } as WorkerOrders;
-  const settings = { LOG_LEVEL: "info", SERVICE_NAME: "svc", ENVIRONMENT: "stage" };
+  const config = { maxRequests: 0, workerMemoryLimit: 0 } as WorkerConfig;
+  const settings = { LOG_LEVEL: "info", SERVICE_NAME: "svc", VERSION: "1", ENVIRONMENT: "stage" };
   const log = createLogger(settings, { write: (line) => void lines.push(JSON.parse(line)) });
-  const heart = startHeartbeat(service, orders, log, (message, sent) => {
+  const heart = startHeartbeat(service, config, log, (message, sent) => {
     told.push(message);
     sent?.();
   });
@@ -41,7 +44,7 @@ test("metrics that never come hold up neither the heartbeat nor the stop", async
   expect(told.length).toBeGreaterThanOrEqual(20);
   // Nor do they pile up.
   expect(asked).toHaveLength(1);
-  expect(lines).toMatchObject([{ level: "error", message: "metrics cannot be collected" }]);
+  expect(lines).toMatchObject([{ level: "error", message: "collecting the metrics failed" }]);
   const stopped = heart.stop();
   await pass(5);
   await stopped;

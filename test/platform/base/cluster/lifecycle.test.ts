@@ -1,11 +1,15 @@
+import { execFile, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { describe, expect, it } from "vitest";
-import { failureOf, gone, killGroup, launch, request, start } from "./harness.ts";
+import { behindShell, failureOf, gone, killGroup, launch, request, start } from "./harness.ts";
+
+const canListSockets = spawnSync("ss", ["-V"]).status === 0;
 
 describe.concurrent("a start", () => {
   it("brings up the workers, serves, and calls the hooks in order", async () => {
@@ -25,7 +29,8 @@ describe.concurrent("a start", () => {
       "onExit",
     ]);
     const inWorkers = hooks.filter(({ hook }) => hook === "postFork").map(({ pid }) => pid);
-    expect(inWorkers.toSorted()).toEqual(running.readyPids().toSorted());
+    expect(new Set(inWorkers)).toEqual(new Set(running.readyPids()));
+    expect(inWorkers).toHaveLength(2);
   });
 
   it("writes a pidfile and removes it", async () => {
@@ -48,6 +53,13 @@ describe.concurrent("a worker", () => {
     const running = await start();
     const { headers } = await fetch(running.url);
     expect(headers.get("keep-alive")).toBe("timeout=65");
+  });
+
+  it.skipIf(!canListSockets)("lets as many connections wait as backlog says", async () => {
+    const running = await start({ options: { backlog: 77 } });
+    const { port } = new URL(running.url);
+    const { stdout } = await promisify(execFile)("ss", ["-Hltn", `sport = :${port}`]);
+    expect(stdout).toMatch(/^LISTEN +0 +77 /);
   });
 
   it("gets its share of the task's memory as heap", async () => {
@@ -79,8 +91,8 @@ describe.concurrent("TERM", () => {
     const running = await start({ options: { deregistrationDelay: 1 } });
     running.kill("SIGTERM");
     await running.seen({ message: "stopping" });
-    expect((await request(`${running.hub}/health/ready`)).status).toBe(503);
-    expect((await request(`${running.hub}/health`)).status).toBe(200);
+    expect((await request(`${running.admin}/health/ready`)).status).toBe(503);
+    expect((await request(`${running.admin}/health`)).status).toBe(200);
     expect(await request(running.url)).toMatchObject({ status: 200, connection: "close" });
     expect(await running.exited).toBe(0);
   });
@@ -102,6 +114,18 @@ describe.concurrent("TERM", () => {
     running.kill("SIGTERM");
     expect(await failed).toMatch(/socket hang up|ECONNRESET/);
     expect(await running.exited).toBe(0);
+  });
+});
+
+describe.concurrent("TERM to npm", () => {
+  it("that ends only the shell in between stops the service without losing a request", async () => {
+    const running = await start({}, { npm_lifecycle_event: "start" }, behindShell);
+    const slow = request(`${running.url}/slow?ms=1000`);
+    await running.seen({ message: "slow request" });
+    running.kill("SIGTERM");
+    expect(await running.exited).toBe("SIGTERM");
+    expect((await slow).status).toBe(200);
+    await running.seen({ message: "stopped", exit_code: 0 });
   });
 });
 

@@ -6,7 +6,7 @@ import { expect, it, onTestFinished } from "vitest";
 import { answerProtocolErrors } from "../../src/platform/cluster/protocol-errors.ts";
 import { createLogger } from "../../src/platform/logging.ts";
 
-const settings = { LOG_LEVEL: "info", SERVICE_NAME: "svc", ENVIRONMENT: "stage" };
+const settings = { LOG_LEVEL: "info", SERVICE_NAME: "svc", VERSION: "1", ENVIRONMENT: "stage" };
 
 /** What a server answers to bytes that are no good request, and what it logs. */
 async function answerTo(

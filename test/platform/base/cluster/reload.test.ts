@@ -1,28 +1,6 @@
 import { Agent } from "node:http";
 import { describe, expect, it } from "vitest";
-import { request, type Running, start } from "./harness.ts";
-
-/** Sends requests one after the other until told to stop; then tells how many, or what the first failure was. */
-function keepAsking({ url }: Running, agent?: Agent): { stop(): Promise<number> } {
-  const state = { asking: true };
-  const ask = async (): Promise<number> => {
-    let count = 0;
-    for (; state.asking; count += 1) {
-      const { status } = await request(url, agent ? { agent } : {});
-      if (status !== 200) throw new Error(`status ${status}`);
-    }
-    return count;
-  };
-  const outcome = Promise.allSettled([ask()]);
-  return {
-    async stop() {
-      state.asking = false;
-      const [asked] = await outcome;
-      if (asked.status === "rejected") throw asked.reason;
-      return asked.value;
-    },
-  };
-}
+import { keepAsking, request, start } from "./harness.ts";
 
 describe.concurrent("HUP", () => {
   it("replaces all workers without losing a request, new before old", async () => {
@@ -52,7 +30,7 @@ describe.concurrent("HUP", () => {
       message: "reload abandoned: a new worker failed to start; the old ones stay",
     });
     expect(old).toContain(Number((await request(running.url)).body));
-    expect((await request(`${running.hub}/metrics`)).body).toContain(
+    expect((await request(`${running.admin}/metrics`)).body).toContain(
       'cluster_reloads_total{result="failed"} 1',
     );
     // And once the release is mended, the next reload goes through.
@@ -76,7 +54,7 @@ describe.concurrent("HUP", () => {
     // Whatever the abandoned reload may still cause comes before what this causes.
     running.kill("SIGTTIN");
     await running.seen({ message: "worker ready" }, from + 1);
-    const { body } = await request(`${running.hub}/metrics`);
+    const { body } = await request(`${running.admin}/metrics`);
     expect(body).toContain(`cluster_workers_desired ${from + 1}`);
     expect(body).toContain(`cluster_workers{phase="ready"} ${from + 1}`);
     const dead = running.lines.filter(({ message }) => message.startsWith("worker exited"));
@@ -88,7 +66,7 @@ describe.concurrent("HUP", () => {
     running.change({ options: { timeout: -1, workers: 0 } });
     running.kill("SIGHUP");
     const line = await running.seen({
-      message: "reload abandoned: cluster.config cannot be used; nothing has changed",
+      message: "reload abandoned: cluster.config is invalid; nothing has changed",
     });
     expect(JSON.stringify(line)).toMatch(/WEB_CONCURRENCY .*TIMEOUT /);
     expect((await request(running.url)).status).toBe(200);
@@ -99,7 +77,7 @@ describe.concurrent("HUP", () => {
     running.change({ options: { workers: 2 } });
     running.kill("SIGHUP");
     await running.seen({ message: "reload done: all workers are new" });
-    expect((await request(`${running.hub}/metrics`)).body).toContain("cluster_workers_desired 2");
+    expect((await request(`${running.admin}/metrics`)).body).toContain("cluster_workers_desired 2");
   });
 });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type ReadinessCheck, healthRoutes, startReadiness } from "../../src/platform/health.ts";
 import { createLogger } from "../../src/platform/logging.ts";
-import { version } from "../../src/platform/package-info.ts";
+import manifest from "../../package.json" with { type: "json" };
 import { integrations } from "../../src/integrations/index.ts";
 import { loadSettings } from "../../src/settings.ts";
 import { createTestApp } from "../support.ts";
@@ -13,13 +13,20 @@ const log = createLogger(settings, { write: (line) => void lines.push(JSON.parse
 test("GET /health", async () => {
   await using app = await createTestApp();
   const response = await app.inject({ method: "GET", url: "/health" });
-  expect([response.statusCode, response.json()]).toEqual([200, { status: "healthy", version }]);
+  expect([response.statusCode, response.json()]).toEqual([
+    200,
+    { status: "healthy", version: manifest.version },
+  ]);
 });
 
 test("GET /health/version", async () => {
   await using app = await createTestApp({ env: { SERVICE_NAME: "svc", ENVIRONMENT: "stage" } });
   const response = await app.inject({ method: "GET", url: "/health/version" });
-  expect(response.json()).toEqual({ service: "svc", version, environment: "stage" });
+  expect(response.json()).toEqual({
+    service: "svc",
+    version: manifest.version,
+    environment: "stage",
+  });
 });
 
 describe("GET /health/ready", () => {

@@ -1,6 +1,6 @@
 import { once } from "node:events";
-import { createServer, request as send } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { request as send } from "node:http";
+import { connect } from "node:net";
 import { text as readAll } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
@@ -29,17 +29,8 @@ const countBytes = defineRoute({
 const put = { method: "PUT", url: "/bytes/7" } as const;
 const png = { "content-type": "image/png" };
 
-/** A server of the service on a port of its own. */
-async function listen(app: TestApp): Promise<AsyncDisposable & { port: number }> {
-  const server = createServer({ requireHostHeader: false }, app.listener).listen(0, "127.0.0.1");
-  await once(server, "listening");
-  return {
-    port: (server.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
+function portOf(app: TestApp): number {
+  return Number(new URL(app.url).port);
 }
 
 test("the handler gets the bytes as they came, and their type", async () => {
@@ -77,8 +68,7 @@ test("the other parts of the request are checked as ever", async () => {
 
 test("a body that turns out to be too large is refused, and the client hears of it", async () => {
   await using app = await createTestApp({ routes: [countBytes] });
-  await using server = await listen(app);
-  const socket = connect(server.port, "127.0.0.1");
+  const socket = connect(portOf(app), "127.0.0.1");
   socket.write("PUT /bytes/7 HTTP/1.1\r\nHost: a.example\r\nConnection: close\r\n");
   socket.write("Content-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\n");
   const size = LIMIT / 2 + 1;
@@ -101,9 +91,8 @@ test("a client is read from only as fast as the handler reads", async () => {
     },
   });
   await using app = await createTestApp({ routes: [slow] });
-  await using server = await listen(app);
   const headers = { ...png, "content-length": LIMIT };
-  const client = send({ port: server.port, method: "PUT", path: "/bytes/7", headers });
+  const client = send({ port: portOf(app), method: "PUT", path: "/bytes/7", headers });
   const answer = once(client, "response");
   client.write(Buffer.alloc(LIMIT / 2));
   let drained = false;
@@ -131,9 +120,8 @@ test("a client that goes away ends the body and the handler's signal", async () 
     },
   });
   await using app = await createTestApp({ routes: [route] });
-  await using server = await listen(app);
   const headers = { ...png, "content-length": LIMIT };
-  const client = send({ port: server.port, method: "PUT", path: "/bytes/7", headers });
+  const client = send({ port: portOf(app), method: "PUT", path: "/bytes/7", headers });
   client.on("error", () => {});
   client.write("some of it");
   await started.promise;
@@ -150,9 +138,8 @@ test("a handler that does not read answers all the same", async () => {
     handler: ({ body }) => ({ bytes: 0, type: body.contentType }),
   });
   await using app = await createTestApp({ routes: [route] });
-  await using server = await listen(app);
   const headers = { ...png, "content-length": LIMIT };
-  const client = send({ port: server.port, method: "PUT", path: "/bytes/7", headers });
+  const client = send({ port: portOf(app), method: "PUT", path: "/bytes/7", headers });
   // The test ends before the client has sent all.
   client.on("error", () => {});
   client.end(Buffer.alloc(LIMIT));
@@ -161,7 +148,8 @@ test("a handler that does not read answers all the same", async () => {
 });
 
 test("openapi.json says what may be sent", () => {
-  const document = openApiDocument("demo", [countBytes]) as {
+  const service = { SERVICE_NAME: "demo", SERVICE_DESCRIPTION: "Demo", VERSION: "1.0.0" };
+  const document = openApiDocument(service, [countBytes]) as {
     paths: Record<string, { put: { requestBody: unknown; responses: object } }>;
   };
   const { requestBody, responses } = document.paths["/bytes/{id}"]!.put;

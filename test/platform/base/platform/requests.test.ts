@@ -1,11 +1,8 @@
-import { once } from "node:events";
-import { createServer } from "node:http";
-import { type AddressInfo, connect } from "node:net";
+import { connect } from "node:net";
 import { text as readAll } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { refuseExpectation } from "../../src/platform/http/refusals.ts";
 import { defineRoute, reply, type Route } from "../../src/platform/route.ts";
 import { createTestApp } from "../support.ts";
 
@@ -131,7 +128,7 @@ test("durations are counted by route template, method and status", async () => {
   await using app = await createTestApp({ routes: [route] });
   for (const url of ["/things/1", "/things/2", "/things/x", "/nowhere"])
     await app.inject({ method: "GET", url });
-  const text = await app.metrics.registry.metrics();
+  const text = await app.service.metrics.registry.metrics();
   const counts = text.split("\n").filter((line) => line.includes("_seconds_count{http_request"));
   expect(counts.toSorted()).toEqual([
     'http_server_request_duration_seconds_count{http_request_method="GET",http_route="",http_response_status_code="404"} 1',
@@ -155,12 +152,12 @@ test("requests in flight are known, and every response ends its connection once 
   });
   await using app = await createTestApp({ routes: [route] });
   const answer = app.inject({ method: "GET", url: "/gated", headers: { "x-request-id": "r-1" } });
-  await expect.poll(() => app.requests.inFlight()).toEqual(["r-1"]);
-  app.requests.closeConnections();
+  await expect.poll(() => app.service.requestsInFlight()).toEqual(["r-1"]);
+  app.service.beginDrain({ stopping: true });
   gate.resolve();
   expect((await answer).headers.connection).toBe("close");
   expect((await app.inject(health)).headers.connection).toBe("close");
-  expect(app.requests.inFlight()).toEqual([]);
+  expect(app.service.requestsInFlight()).toEqual([]);
 });
 
 test("requests in flight are listed the oldest first, whichever ends first", async () => {
@@ -182,15 +179,15 @@ test("requests in flight are listed the oldest first, whichever ends first", asy
   for (const id of left) {
     const headers = { "x-request-id": id };
     answers.set(id, app.inject({ method: "GET", url: `/gated/${id}`, headers }));
-    await expect.poll(() => app.requests.inFlight()).toContain(id);
+    await expect.poll(() => app.service.requestsInFlight()).toContain(id);
   }
   for (const id of ["b", "a", "d", "c"]) {
-    expect(app.requests.inFlight()).toEqual(left);
+    expect(app.service.requestsInFlight()).toEqual(left);
     gates.get(id)!.resolve();
     await answers.get(id);
     left.splice(left.indexOf(id), 1);
   }
-  expect(app.requests.inFlight()).toEqual([]);
+  expect(app.service.requestsInFlight()).toEqual([]);
 });
 
 test("a reply has its own status and headers", async () => {
@@ -223,15 +220,10 @@ describe("over a real connection", () => {
   /** Sends bytes to a server of the whole service; what comes back until it closes. */
   async function answerTo(chunks: string[], routes?: Route[]): Promise<string> {
     await using app = await createTestApp(routes === undefined ? {} : { routes });
-    const server = createServer({ requireHostHeader: false }, app.listener);
-    server.on("checkExpectation", app.requests.track(refuseExpectation));
-    server.listen(0, "127.0.0.1");
-    await once(server, "listening");
-    const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+    const socket = connect(Number(new URL(app.url).port), "127.0.0.1");
     for (const chunk of chunks) socket.write(chunk);
     const answer = await readAll(socket);
-    server.close();
-    expect(app.requests.inFlight()).toEqual([]);
+    expect(app.service.requestsInFlight()).toEqual([]);
     return answer;
   }
 

@@ -8,7 +8,7 @@ import { expect, test } from "vitest";
 import { openOutput } from "../../src/platform/observability/stdout.ts";
 
 const LINES = 3_000;
-const module = new URL("../../src/platform/stdout.ts", import.meta.url).href;
+const module = new URL("../../src/platform/observability/stdout.ts", import.meta.url).href;
 const program = `
   const { stdout } = await import(${JSON.stringify(module)});
   const [name, blocking] = process.argv.slice(1);

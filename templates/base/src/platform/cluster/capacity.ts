@@ -1,17 +1,12 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 
-/** What this task or container may use. */
+/** CPUs and memory that this task or container may use. */
 export interface Capacity {
   /** May be a fraction: 0.5 is half a CPU. */
   cpus: number;
-  /** MiB; undefined when nothing limits it. */
+  /** MiB; undefined without a limit. */
   memory: number | undefined;
-}
-
-interface TaskMetadata {
-  /** CPU in vCPU, Memory in MiB. */
-  Limits?: { CPU?: number; Memory?: number };
 }
 
 const MIB = 1024 * 1024;
@@ -19,37 +14,46 @@ const MIB = 1024 * 1024;
 const HEAP_SHARE = 0.7;
 const HEAP_FLOOR = 96;
 
-/**
- * Asks the ECS task metadata first, because on Fargate the limit is on the task and no cgroup file of the
- * container shows it; then the cgroup.
- */
-export async function measureCapacity(env: NodeJS.ProcessEnv = process.env): Promise<Capacity> {
+/** Reads the ECS task metadata first: on Fargate, no cgroup file shows the task's limit. Then the cgroup, v2 or v1. */
+export async function measureCapacity(
+  env: NodeJS.ProcessEnv = process.env,
+  cgroup = "/sys/fs/cgroup",
+): Promise<Capacity> {
   const limits = await readTaskLimits(env["ECS_CONTAINER_METADATA_URI_V4"]);
   const constrained = process.constrainedMemory();
   const memory = constrained > 0 && constrained < totalmem() ? constrained / MIB : undefined;
   return {
-    cpus: limits?.CPU ?? readCpuQuota() ?? availableParallelism(),
+    cpus: limits?.CPU ?? readCpuQuota(cgroup) ?? availableParallelism(),
     memory: limits?.Memory ?? memory,
   };
 }
 
-async function readTaskLimits(metadataUri: string | undefined): Promise<TaskMetadata["Limits"]> {
+type TaskLimits = { CPU?: number; Memory?: number } | undefined;
+
+async function readTaskLimits(metadataUri: string | undefined): Promise<TaskLimits> {
   if (!metadataUri) return undefined;
   try {
-    const answer = await fetch(`${metadataUri}/task`, { signal: AbortSignal.timeout(1_000) });
-    return ((await answer.json()) as TaskMetadata).Limits;
+    const response = await fetch(`${metadataUri}/task`, { signal: AbortSignal.timeout(1_000) });
+    return ((await response.json()) as { Limits?: TaskLimits }).Limits;
   } catch {
-    return undefined; // The endpoint is a convenience: the service starts without it.
+    return undefined; // The service starts without it.
   }
 }
 
-/** A quota below one CPU; availableParallelism reports the host's count for those (nodejs/node#59200). */
-function readCpuQuota(): number | undefined {
+/** For quotas below one CPU: availableParallelism reports the host's count for those (nodejs/node#59200). */
+function readCpuQuota(cgroup: string): number | undefined {
+  const text =
+    read(`${cgroup}/cpu.max`) ??
+    `${read(`${cgroup}/cpu/cpu.cfs_quota_us`)} ${read(`${cgroup}/cpu/cpu.cfs_period_us`)}`;
+  const [quota, period] = text.split(" ").map(Number);
+  // Without a limit the quota is "max" in version 2 and -1 in version 1.
+  if (!quota || !period || quota < 0) return undefined;
+  return Math.min(quota / period, availableParallelism());
+}
+
+function read(file: string): string | undefined {
   try {
-    const text = readFileSync("/sys/fs/cgroup/cpu.max", "utf8");
-    const [quota, period] = text.split(" ").map(Number);
-    if (!quota || !period) return undefined;
-    return Math.min(quota / period, availableParallelism());
+    return readFileSync(file, "utf8").trim();
   } catch {
     return undefined;
   }
@@ -60,16 +64,13 @@ export function workersFor(cpus: number): number {
   return Math.max(1, Math.floor(cpus));
 }
 
-/**
- * A process's share of the memory as old-space limit in MiB, because each V8 believes that it owns the container.
- * Undefined when memory is unlimited: then V8's own default holds.
- */
+/** A process's share of the memory as old-space limit in MiB: each V8 believes that it owns the container. */
 export function heapFor(memory: number | undefined, processes: number): number | undefined {
   if (memory === undefined) return undefined;
   return Math.max(HEAP_FLOOR, Math.floor((HEAP_SHARE * memory) / processes));
 }
 
-/** The old-space limit in MiB that someone set by hand, in NODE_OPTIONS or on the command line. */
+/** The old-space limit in MiB that was set by hand, in NODE_OPTIONS or on the command line. */
 export function heapSetByHand(
   flags: readonly string[],
   memory: number | undefined,

@@ -1,13 +1,16 @@
 import { isIP } from "node:net";
+import { isatty } from "node:tty";
+import { z } from "zod";
+import type { StandardSettings } from "../settings.ts";
+import { heapFor, heapSetByHand, measureCapacity, workersFor } from "./capacity.ts";
+import { canInherit } from "./startup.ts";
 
-/** What the hooks are told about the worker that they are called for. */
+/** What a hook is told about its worker: its number, 1 to n, and its process. */
 export interface WorkerInfo {
-  /** 1 to n; a replacement takes the lowest free number. */
   worker: number;
   pid: number | undefined;
 }
 
-/** How a worker ended. */
 export interface WorkerExit extends WorkerInfo {
   code: number | null;
   signal: NodeJS.Signals | null;
@@ -18,108 +21,173 @@ type Hook<Arguments extends unknown[]> = (...args: Arguments) => void | Promise<
 
 /** Gunicorn's server hooks. All run in the primary, except `postFork`. A hook that throws is logged. */
 export interface ClusterHooks {
-  /** Before anything else; what it throws stops the start. */
+  /** Before anything else; an exception stops the start. */
   onStarting?: Hook<[]>;
   /** All workers are ready for the first time. */
   whenReady?: Hook<[]>;
-  /** Before a worker is forked. */
   preFork?: Hook<[WorkerInfo]>;
-  /** In the worker, before the service is loaded; what it throws fails the worker's start. */
+  /** In the worker, before the service is loaded; an exception fails the worker's start. */
   postFork?: Hook<[WorkerInfo]>;
-  /** A worker is gone, whatever the cause. */
   workerExit?: Hook<[WorkerExit]>;
-  /** HUP came in and the new configuration is good. */
+  /** After HUP, when the new configuration is valid. */
   onReload?: Hook<[]>;
-  /** All workers are gone; the last thing before the primary exits. */
+  /** All workers have exited; the last step before the primary exits. */
   onExit?: Hook<[]>;
 }
 
-/** The fields of cluster.config.ts, where each is explained. Times in seconds, memory in MiB. */
-export interface ClusterOptions {
-  workers: number | "auto";
-  bind: string;
-  backlog: number;
-  timeout: number;
-  bootTimeout: number;
-  gracefulTimeout: number;
-  deregistrationDelay: number;
-  keepAlive: number | "auto";
-  maxRequests: number;
-  maxRequestsJitter: number;
-  workerMemoryLimit: number | "auto";
-  pidfile: string;
-  processTitle: string;
-  hooks: ClusterHooks;
+/** Seconds that requests in flight get in a quick stop; Gunicorn's limit after a second INT. */
+export const QUICK_TIMEOUT = 2;
+/** Seconds for closing the dependencies and flushing telemetry before the worker is killed. */
+export const CLOSE_TIMEOUT = 5;
+/** Idle connections outlive the load balancer's by so many seconds, so that it never reuses a closing one. */
+const KEEP_ALIVE_MARGIN = 5;
+const RSS_SHARE = 0.85;
+const DAY = 86_400;
+
+// The file has numbers, the environment has digits.
+const digits = z.string().regex(/^\d+(\.\d+)?$/);
+const numeric = z.union([z.number(), digits.transform(Number)]);
+
+function whole(variable: string, min: number, max: number) {
+  const description = `a whole number from ${min} to ${max}`;
+  return numeric.pipe(z.int().min(min).max(max)).meta({ variable, description });
 }
+
+function seconds(variable: string, min = 0) {
+  const description = `a number of seconds from ${min} to ${DAY}`;
+  return numeric.pipe(z.number().min(min).max(DAY)).meta({ variable, description });
+}
+
+function orAuto<Schema extends z.ZodType>(schema: Schema) {
+  const description = `"auto" or ${schema.description}`;
+  return z
+    .literal("auto")
+    .or(schema)
+    .meta({ ...schema.meta(), description });
+}
+
+// Each field with the variable that overrides it. The description is the message for every invalid value.
+const fields = z.object({
+  workers: orAuto(whole("WEB_CONCURRENCY", 1, 512)),
+  backlog: whole("BACKLOG", 1, 65_535),
+  timeout: seconds("TIMEOUT"),
+  bootTimeout: seconds("BOOT_TIMEOUT", 1),
+  gracefulTimeout: seconds("GRACEFUL_TIMEOUT"),
+  deregistrationDelay: seconds("DEREGISTRATION_DELAY"),
+  keepAlive: orAuto(seconds("KEEP_ALIVE")),
+  maxRequests: whole("MAX_REQUESTS", 0, 1e9),
+  maxRequestsJitter: whole("MAX_REQUESTS_JITTER", 0, 1e9),
+  workerMemoryLimit: orAuto(whole("WORKER_MEMORY_LIMIT", 0, 1e6)),
+  bind: z.string().refine(isIP).meta({ variable: "BIND", description: "an IP address" }),
+  pidfile: z.string().meta({ variable: "PIDFILE", description: "a path" }),
+  processTitle: z.string().meta({ variable: "PROCESS_TITLE", description: "a text" }),
+});
+
+/** The environment variables that override cluster.config.ts, by field. */
+export const CLUSTER_VARIABLES: Record<string, string> = Object.fromEntries(
+  Object.entries(fields.shape).map(([field, schema]) => [
+    field,
+    String(schema.meta()?.["variable"]),
+  ]),
+);
+
+/** The fields of cluster.config.ts, where each is explained. Times in seconds, memory in MiB. */
+export type ClusterOptions = z.output<typeof fields> & { hooks: ClusterHooks };
 
 /** Gives cluster.config.ts its types. */
 export function defineCluster(options: ClusterOptions): ClusterOptions {
   return options;
 }
 
-interface NumberRule {
-  env: string;
-  min: number;
-  max: number;
-  integer?: true;
-  auto?: true;
-}
-
-const DAY = 86_400;
-const NUMBERS = {
-  workers: { env: "WEB_CONCURRENCY", min: 1, max: 512, integer: true, auto: true },
-  backlog: { env: "BACKLOG", min: 1, max: 65_535, integer: true },
-  timeout: { env: "TIMEOUT", min: 0, max: DAY },
-  bootTimeout: { env: "BOOT_TIMEOUT", min: 1, max: DAY },
-  gracefulTimeout: { env: "GRACEFUL_TIMEOUT", min: 0, max: DAY },
-  deregistrationDelay: { env: "DEREGISTRATION_DELAY", min: 0, max: DAY },
-  keepAlive: { env: "KEEP_ALIVE", min: 0, max: DAY, auto: true },
-  maxRequests: { env: "MAX_REQUESTS", min: 0, max: 1e9, integer: true },
-  maxRequestsJitter: { env: "MAX_REQUESTS_JITTER", min: 0, max: 1e9, integer: true },
-  workerMemoryLimit: { env: "WORKER_MEMORY_LIMIT", min: 0, max: 1e6, integer: true, auto: true },
-} satisfies Partial<Record<keyof ClusterOptions, NumberRule>>;
-
-const TEXTS = { bind: "BIND", pidfile: "PIDFILE", processTitle: "PROCESS_TITLE" } as const;
-
-/** The environment variables that override cluster.config.ts, by field. */
-export const CLUSTER_VARIABLES: Record<string, string> = {
-  ...Object.fromEntries(Object.entries(NUMBERS).map(([field, rule]) => [field, rule.env])),
-  ...TEXTS,
-};
-
-/**
- * Lays the environment over `options` and checks the outcome. An empty variable counts as not set.
- * @returns the configuration and one line per value that cannot be used (then it must not be used).
- */
+/** Overrides `options` with the environment. Returns one line per invalid value; then they must not be used. */
 export function readConfig(
   options: ClusterOptions,
   env: NodeJS.ProcessEnv,
 ): { config: ClusterOptions; problems: string[] } {
-  const config: ClusterOptions = { ...options };
+  const given: Record<string, unknown> = { ...options };
+  for (const [field, variable] of Object.entries(CLUSTER_VARIABLES)) {
+    given[field] = env[variable] || given[field];
+  }
+  const { data, error } = fields.safeParse(given);
+  const invalid = new Set(error?.issues.map(({ path }) => path[0] as keyof typeof fields.shape));
+  const problems = [...invalid].map((field) => {
+    const { description } = fields.shape[field];
+    const value = JSON.stringify(given[field]);
+    return `${CLUSTER_VARIABLES[field]} (${field}): must be ${description}, got ${value}`;
+  });
+  return { config: { ...options, ...data }, problems };
+}
+
+/** cluster.config.ts with every "auto" decided. Times in seconds, memory in MiB. */
+export interface ClusterPlan extends ClusterOptions {
+  workers: number;
+  /** Processes for background work: 0 or 1. */
+  background: number;
+  keepAlive: number;
+  /** 0: no limit. */
+  workerMemoryLimit: number;
+  /** Old-space limit per process; undefined: V8's own. */
+  heap: number | undefined;
+}
+
+/** Decides how many workers run, with which limits. Returns one line per invalid value or contradiction. */
+export async function makePlan(
+  options: ClusterOptions,
+  settings: StandardSettings,
+  { background = false, env = process.env },
+): Promise<{ plan: ClusterPlan; problems: string[] }> {
+  const { config, problems } = readConfig(options, env);
+  const { cpus, memory } = await measureCapacity(env);
+  const wanted = config.workers === "auto" ? workersFor(cpus) : config.workers;
+  const workers = canInherit ? wanted : 1;
+  const processes = workers + Number(background);
+  const flags = [...(env["NODE_OPTIONS"] ?? "").split(/\s+/), ...process.execArgv];
+  const share = memory === undefined ? 0 : Math.floor((RSS_SHARE * memory) / processes);
+  const keepAlive = settings.LOAD_BALANCER_IDLE_TIMEOUT + KEEP_ALIVE_MARGIN;
+  // A person who presses Ctrl-C does not wait for a load balancer.
+  const isInteractive = settings.ENVIRONMENT === "dev" || isatty(1);
+  const skipsDelay = isInteractive && !env["DEREGISTRATION_DELAY"];
+  const plan: ClusterPlan = {
+    ...config,
+    workers,
+    background: Number(background),
+    keepAlive: config.keepAlive === "auto" ? keepAlive : config.keepAlive,
+    deregistrationDelay: skipsDelay ? 0 : config.deregistrationDelay,
+    workerMemoryLimit: config.workerMemoryLimit === "auto" ? share : config.workerMemoryLimit,
+    heap: heapSetByHand(flags, memory) ?? heapFor(memory, processes),
+    processTitle: config.processTitle || settings.SERVICE_NAME,
+  };
+  if (problems.length === 0) problems.push(...findContradictions(plan, settings, memory));
+  return { plan, problems };
+}
+
+/** One line for each pair of numbers that contradict each other, naming both. */
+export function findContradictions(
+  plan: ClusterPlan,
+  { STOP_TIMEOUT, LOAD_BALANCER_IDLE_TIMEOUT }: StandardSettings,
+  memory: number | undefined,
+): string[] {
+  const { deregistrationDelay, gracefulTimeout, keepAlive, workers, background, heap } = plan;
   const problems: string[] = [];
-  for (const field of Object.keys(TEXTS) as (keyof typeof TEXTS)[]) {
-    config[field] = env[TEXTS[field]] || options[field];
+  const stop = deregistrationDelay + gracefulTimeout + CLOSE_TIMEOUT;
+  if (stop > STOP_TIMEOUT) {
+    problems.push(
+      `STOP_TIMEOUT: the service is killed after ${STOP_TIMEOUT} s, but a graceful stop takes up to ${stop} s ` +
+        `(deregistrationDelay ${deregistrationDelay} + gracefulTimeout ${gracefulTimeout} + ${CLOSE_TIMEOUT} to close)`,
+    );
   }
-  for (const field of Object.keys(NUMBERS) as (keyof typeof NUMBERS)[]) {
-    const rule: NumberRule = NUMBERS[field];
-    const given = env[rule.env] || options[field];
-    if (rule.auto && given === "auto") Object.assign(config, { [field]: given });
-    else if (isWithin(given, rule)) Object.assign(config, { [field]: Number(given) });
-    else problems.push(`${rule.env} (${field}): ${describe(rule)}, got ${JSON.stringify(given)}`);
+  if (keepAlive <= LOAD_BALANCER_IDLE_TIMEOUT) {
+    problems.push(
+      `KEEP_ALIVE: ${keepAlive} s must be above the load balancer's idle time-out of ` +
+        `${LOAD_BALANCER_IDLE_TIMEOUT} s (LOAD_BALANCER_IDLE_TIMEOUT), or it reuses connections that are closing`,
+    );
   }
-  if (isIP(config.bind) === 0) {
-    problems.push(`BIND (bind): must be an IP address, got ${JSON.stringify(config.bind)}`);
+  const processes = workers + background;
+  if (heap !== undefined && memory !== undefined && heap * processes > memory) {
+    problems.push(
+      `WEB_CONCURRENCY: ${processes} processes with a heap of ${Math.floor(heap)} MiB each need ` +
+        `${Math.floor(heap * processes)} MiB, but the memory limit is ${Math.floor(memory)} MiB`,
+    );
   }
-  return { config, problems };
-}
-
-function isWithin(given: unknown, { min, max, integer }: NumberRule): boolean {
-  if (typeof given !== "number" && (typeof given !== "string" || given.trim() === "")) return false;
-  const value = Number(given);
-  return value >= min && value <= max && (integer === undefined || Number.isInteger(value));
-}
-
-function describe({ min, max, integer, auto }: NumberRule): string {
-  const kind = integer ? "a whole number" : "a number of seconds";
-  return `must be ${auto ? '"auto" or ' : ""}${kind} from ${min} to ${max}`;
+  return problems;
 }

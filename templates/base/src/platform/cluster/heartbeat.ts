@@ -1,20 +1,18 @@
 import { getHeapStatistics } from "node:v8";
 import type { Logger } from "../logging.ts";
-import { BEAT_INTERVAL, type Beat, MAX_REQUEST_IDS, type ToPrimary } from "./messages.ts";
-import type { WorkerOrders } from "./orders.ts";
-import type { WorkerService } from "./service.ts";
+import {
+  BEAT_INTERVAL,
+  type Beat,
+  MAX_REQUEST_IDS,
+  type ToPrimary,
+  type WorkerConfig,
+  type WorkerService,
+} from "./protocol.ts";
 
-/** The beating of one worker. */
-export interface Heartbeat {
-  /** Stops it and sends the final metrics; resolves when they are on their way. */
-  stop(): Promise<void>;
-}
-
-/** Process metrics change without requests: they are sent every so many beats. */
 const QUIET_BEATS = 5;
-/** How long a beat waits for the metrics: a gauge of the service's own may ask somebody who does not answer. */
+/** A gauge of the service may wait for something that does not answer. */
 const COLLECT_MS = 2_000;
-/** One high reading may be garbage that the next collection takes away. */
+/** Three in a row, because one may be garbage not yet collected. */
 const HIGH_READINGS = 3;
 const HEAP_SHARE = 0.85;
 const MIB = 1024 * 1024;
@@ -22,51 +20,51 @@ const MIB = 1024 * 1024;
 /**
  * Sends a sign of life every second from a timer of the event loop that it vouches for, and asks for a
  * replacement when the worker has served enough requests or grown too large.
+ * @returns `stop`, which sends the final metrics.
  */
 export function startHeartbeat(
   service: WorkerService,
-  orders: WorkerOrders,
+  config: Pick<WorkerConfig, "maxRequests" | "workerMemoryLimit">,
   log: Logger,
-  tell: (message: ToPrimary, sent?: () => void) => void,
-): Heartbeat {
+  send: (message: ToPrimary, sent?: () => void) => void,
+): { stop(): Promise<void> } {
   let served = 0;
   let servedAtLastPush = -1;
   let beats = 0;
   let highReadings = 0;
   let metricsFailed = false;
-  let collecting = 0;
+  let collecting = false;
 
   service.onRequestFinished(() => {
     served += 1;
-    if (served === orders.maxRequests) tell({ type: "retire", reason: "max_requests" });
+    if (served === config.maxRequests) send({ type: "retire", reason: "max_requests" });
   });
 
-  const compose = async (withMetrics: boolean): Promise<Beat> => ({
-    type: "beat",
-    readiness: service.readiness(),
-    requests: service.requestsInFlight().slice(0, MAX_REQUEST_IDS),
-    ...(withMetrics && (await collect())),
-  });
-  // A metric that cannot be read, or not in time, must cost neither the heartbeat nor a line every second.
-  const collect = async (): Promise<Pick<Beat, "metrics">> => {
-    collecting += 1;
-    const snapshot = service.metricsSnapshot().finally(() => (collecting -= 1));
+  // A metric that fails, or is late, must cost neither the heartbeat nor a log line every second.
+  const collect = async (): Promise<object[] | undefined> => {
+    collecting = true;
+    const snapshot = service.metricsSnapshot().finally(() => (collecting = false));
     try {
-      return { metrics: await withinLimit(snapshot) };
+      return await withTimeout(snapshot);
     } catch (error) {
-      if (!metricsFailed) log.error({ error }, "metrics cannot be collected");
+      if (!metricsFailed) log.error({ error }, "collecting the metrics failed");
       metricsFailed = true;
-      return {};
+      return undefined;
     }
+  };
+  const compose = async (withMetrics: boolean): Promise<Beat> => {
+    const requests = service.requestsInFlight().slice(0, MAX_REQUEST_IDS);
+    const metrics = withMetrics ? await collect() : undefined;
+    return { type: "beat", readiness: service.readiness(), requests, ...(metrics && { metrics }) };
   };
   const beat = async (): Promise<void> => {
     const due = served !== servedAtLastPush || beats % QUIET_BEATS === 0;
-    const push = due && collecting === 0;
+    const push = due && !collecting;
     beats += 1;
     if (push) servedAtLastPush = served;
-    tell(await compose(push));
-    highReadings = isTooLarge(orders.workerMemoryLimit) ? highReadings + 1 : 0;
-    if (highReadings === HIGH_READINGS) tell({ type: "retire", reason: "memory" });
+    send(await compose(push));
+    highReadings = isTooLarge(config.workerMemoryLimit) ? highReadings + 1 : 0;
+    if (highReadings === HIGH_READINGS) send({ type: "retire", reason: "memory" });
   };
 
   void beat();
@@ -75,22 +73,21 @@ export function startHeartbeat(
     async stop() {
       clearInterval(timer);
       const last = await compose(true);
-      await new Promise<void>((resolve) => tell(last, resolve));
+      await new Promise<void>((resolve) => send(last, resolve));
     },
   };
 }
 
-/** The outcome of `snapshot`, unless it takes too long. */
-async function withinLimit<Value>(snapshot: Promise<Value>): Promise<Value> {
+async function withTimeout<Value>(snapshot: Promise<Value>): Promise<Value> {
   const { promise, reject } = Promise.withResolvers<never>();
   const late = new Error(`no answer within ${COLLECT_MS} ms`);
   const timer = setTimeout(() => reject(late), COLLECT_MS);
   return Promise.race([snapshot, promise]).finally(() => clearTimeout(timer));
 }
 
-/** Near the limit given, or near the end of its heap: then V8 would soon end the process in mid-request. */
+/** Above the limit, or near the end of its heap: then V8 would soon end the process in mid-request. */
 function isTooLarge(limitMib: number): boolean {
-  const heap = getHeapStatistics();
-  if (heap.used_heap_size > HEAP_SHARE * heap.heap_size_limit) return true;
+  const { used_heap_size: used, heap_size_limit: limit } = getHeapStatistics();
+  if (used > HEAP_SHARE * limit) return true;
   return limitMib > 0 && process.memoryUsage.rss() > limitMib * MIB;
 }

@@ -3,93 +3,133 @@ import type { Server } from "node:http";
 import type { BoundSocket } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { isatty } from "node:tty";
-import type { Logger } from "../logging.ts";
-import type { ClusterOptions } from "./config.ts";
-import { converge } from "./converge.ts";
-import { createCounts } from "./counts.ts";
-import { exitOnFatal } from "./fatal.ts";
-import { callHook } from "./hooks.ts";
-import { createInbox } from "./inbox.ts";
-import { bind, bindForWorkers } from "./listen-socket.ts";
-import { obey, SIGNALS } from "./obey.ts";
-import { removePidfile, writePidfile } from "./pidfile.ts";
-import { type ClusterPlan, type ClusterSettings, makePlan } from "./plan.ts";
-import { createPools } from "./pool.ts";
-import { StartError } from "./start-error.ts";
-import type { Cluster, ClusterEvent, Worker } from "./state.ts";
+import { type ClusterOptions, type ClusterPlan, makePlan } from "./config.ts";
+import { beginReload, beginRestart, finishReload } from "./reload.ts";
+import { bind, bindForWorkers, removePidfile, StartError, writePidfile } from "./startup.ts";
+import {
+  callHook,
+  type Cluster,
+  createCluster,
+  increment,
+  type Pool,
+  type PrimaryOptions,
+  ready,
+  type StopMode,
+} from "./state.ts";
+import { halt, killOverdue, manage } from "./workers.ts";
 
-export interface PrimaryOptions {
-  /** The module that workers run: the service's own main. */
-  main: string;
-  /** Whether there is work beside the requests: it gets a process of its own. */
-  background: boolean;
-  settings: ClusterSettings;
-  log: Logger;
-  /** What cluster.config.ts says at the start. */
-  options: ClusterOptions;
-  /** Reads it anew, as it is now. */
-  loadOptions(): Promise<ClusterOptions>;
-}
-
+const STOP_SIGNALS: NodeJS.Signals[] = ["SIGTERM", "SIGINT", "SIGQUIT"];
+// USR1 is Node's own.
+const OTHER_SIGNALS: NodeJS.Signals[] = ["SIGHUP", "SIGTTIN", "SIGTTOU", "SIGUSR2"];
+const STOP_MODES: StopMode[] = ["stop", "quick", "kill"];
 const PARENT_CHECK_MS = 500;
+/** Longer than a busy machine explains. */
+const PAUSE_MS = 2_000;
 
 /**
- * Gunicorn's arbiter: keeps the wanted number of workers running until a signal ends it.
- * @returns the exit code.
+ * Gunicorn's arbiter: keeps the desired number of workers running until a signal ends it. Returns the exit code.
  * @throws {StartError} when the configuration contradicts itself or a port is taken.
  */
 export async function runPrimary(options: PrimaryOptions): Promise<number> {
-  const { settings, log, background } = options;
-  const planFor = async (clusterOptions: ClusterOptions): Promise<ClusterPlan> => {
-    const { plan, problems } = await makePlan(clusterOptions, settings, { background });
-    if (problems.length > 0) throw new StartError(problems);
-    return plan;
-  };
-  const plan = await planFor(options.options);
+  const { settings, log } = options;
+  const plan = await planFor(options, options.options);
   process.title = `primary: ${plan.processTitle}`;
-
-  const cluster = createCluster(options, plan, bindForWorkers(plan.bind, settings.PORT));
-  const hubSocket = bind(plan.bind, settings.METRICS_PORT, "METRICS_PORT");
-  if (plan.pidfile) claimPidfile(plan.pidfile);
+  const socket = bindForWorkers(plan.bind, settings.PORT);
+  const cluster = createCluster(options, plan, socket);
+  const adminSocket = bind(plan.bind, settings.METRICS_PORT, "METRICS_PORT");
+  if (plan.pidfile) writePidfile(plan.pidfile);
   await plan.hooks.onStarting?.();
 
-  exitOnFatal(log, () => undefined);
-  enqueueSignals(cluster);
+  process.on("uncaughtException", (error, origin) => {
+    log.fatal({ error, origin, worker_pid: process.pid }, "uncaught exception: the process exits");
+    process.exit(1);
+  });
+  listenForSignals(cluster);
   log.info(
     { workers: plan.workers, port: settings.PORT, metrics_port: settings.METRICS_PORT },
     "starting",
   );
-  cluster.inbox.put({ type: "wake" });
-  const opening = openHub(cluster, hubSocket);
-  await converge(cluster, (signal) =>
-    obey(cluster, signal, async () => planFor(await options.loadOptions())),
-  );
+  cluster.events.add();
+  const opening = openAdminServer(cluster, adminSocket);
+  await run(cluster);
 
-  const hub = await opening;
-  hub.close();
-  hub.closeAllConnections();
+  const adminServer = await opening;
+  adminServer.close();
+  adminServer.closeAllConnections();
   if (plan.pidfile) removePidfile(plan.pidfile);
   await callHook(cluster, "onExit");
   log.info({ exit_code: cluster.exitCode }, "stopped");
   return cluster.exitCode;
 }
 
-function enqueueSignals({ inbox }: Cluster): void {
+async function planFor(
+  { settings, background }: PrimaryOptions,
+  options: ClusterOptions,
+): Promise<ClusterPlan> {
+  const { plan, problems } = await makePlan(options, settings, { background });
+  if (problems.length > 0) throw new StartError(problems);
+  return plan;
+}
+
+/** Opens the metrics port. After the first fork, which loading the server would delay. */
+async function openAdminServer(cluster: Cluster, socket: BoundSocket): Promise<Server> {
+  await setImmediate();
+  const { createAdminServer } = await import("./admin-server.ts");
+  const server = createAdminServer(cluster);
+  server.listen(socket);
+  await once(server, "listening");
+  return server;
+}
+
+/** The one loop: handles what came in, then moves the workers towards the plan. */
+async function run(cluster: Cluster): Promise<void> {
+  while (!cluster.stopping || cluster.workers.size > 0) {
+    const wait = cluster.stopping ? 100 : Math.min(1_000, cluster.plan.timeout * 100 || 1_000);
+    const before = performance.now();
+    const events = await cluster.events.take(wait);
+    ignoreOwnPause(cluster, performance.now() - before - wait);
+    for (const event of events) await event();
+    killOverdue(cluster);
+    await manage(cluster);
+    finishReload(cluster);
+    await markReady(cluster);
+  }
+}
+
+/** A primary that was paused itself (SIGSTOP, a debugger, a frozen container) must not blame its workers. */
+function ignoreOwnPause(cluster: Cluster, pausedMs: number): void {
+  if (pausedMs < PAUSE_MS) return;
+  for (const worker of cluster.workers) worker.lastBeatAt += pausedMs;
+}
+
+async function markReady(cluster: Cluster): Promise<void> {
+  if (cluster.started || cluster.stopping) return;
+  const isComplete = (pool: Pool): boolean => ready(cluster, pool).length >= pool.desired;
+  if (!Object.values(cluster.pools).every(isComplete)) return;
+  cluster.started = true;
+  // Load the metrics client now: earlier delays the first fork, later may load files of a newer build.
+  await import("./admin-metrics.ts");
+  cluster.log.info({ workers: cluster.pools.web.desired }, "service ready");
+  await callHook(cluster, "whenReady");
+}
+
+function listenForSignals(cluster: Cluster): void {
   const wasTerminal = isatty(0);
-  for (const signal of SIGNALS) {
+  const enqueue = (signal: NodeJS.Signals): void =>
+    cluster.events.add(() => handleSignal(cluster, signal));
+  for (const signal of [...STOP_SIGNALS, ...OTHER_SIGNALS]) {
     process.on(signal, () => {
       // A terminal that is closed sends HUP too, and then there is nothing to reload for.
       const hungUp = signal === "SIGHUP" && wasTerminal && !isatty(0);
-      inbox.put({ type: "signal", signal: hungUp ? "SIGINT" : signal });
+      enqueue(hungUp ? "SIGINT" : signal);
     });
   }
-  const stop = (): void => inbox.put({ type: "signal", signal: "SIGTERM" });
-  // Started by a watcher or a test: when that is gone, nobody is left to stop this process.
-  process.once("disconnect", stop);
-  if (process.env["npm_lifecycle_event"]) stopWithParent(stop);
+  // Started by a watcher or a test: when that is gone, nothing else stops this process.
+  process.once("disconnect", () => enqueue("SIGTERM"));
+  if (process.env["npm_lifecycle_event"]) stopWithParent(() => enqueue("SIGTERM"));
 }
 
-/** Between npm and this process stands a shell, and TERM to npm ends the shell only. */
+/** A shell between npm and this process may keep the TERM that npm forwards to itself. */
 function stopWithParent(stop: () => void): void {
   const parent = process.ppid;
   const timer = setInterval(() => {
@@ -99,43 +139,34 @@ function stopWithParent(stop: () => void): void {
   }, PARENT_CHECK_MS);
 }
 
-function createCluster(
-  { main, log, settings }: PrimaryOptions,
-  plan: ClusterPlan,
-  socket: BoundSocket,
-): Cluster {
-  return {
-    main,
-    version: settings.VERSION,
-    log,
-    inbox: createInbox<ClusterEvent>(),
-    counts: createCounts(),
-    history: [],
-    pools: createPools({ web: plan.workers, background: plan.background }),
-    workers: new Set<Worker>(),
-    socket,
-    plan,
-    started: false,
-    reload: undefined,
-    stopping: undefined,
-    exitCode: 0,
-  };
+async function handleSignal(cluster: Cluster, signal: NodeJS.Signals): Promise<void> {
+  const { log, stopping, pools } = cluster;
+  log.info({ signal }, "signal received");
+  if (STOP_SIGNALS.includes(signal)) halt(cluster, nextStopMode(stopping, signal));
+  else if (stopping) return;
+  else if (signal === "SIGHUP") await reload(cluster);
+  else if (signal === "SIGUSR2") beginRestart(cluster);
+  else if (signal === "SIGTTIN") pools.web.desired += 1;
+  else if (signal === "SIGTTOU") pools.web.desired = Math.max(1, pools.web.desired - 1);
 }
 
-/** Opens the metrics port. The workers are forked before: what this loads would hold them up. */
-async function openHub(cluster: Cluster, socket: BoundSocket): Promise<Server> {
-  await setImmediate();
-  const { createHub } = await import("./hub.ts");
-  const hub = createHub(cluster);
-  hub.listen(socket);
-  await once(hub, "listening");
-  return hub;
+/** A second TERM, INT or QUIT ends more quickly than the first. */
+function nextStopMode(current: StopMode | undefined, signal: NodeJS.Signals): StopMode {
+  if (current === undefined) return signal === "SIGTERM" ? "stop" : "quick";
+  return STOP_MODES[STOP_MODES.indexOf(current) + 1] ?? "kill";
 }
 
-function claimPidfile(path: string): void {
+async function reload(cluster: Cluster): Promise<void> {
+  let plan: ClusterPlan;
   try {
-    writePidfile(path);
+    plan = await planFor(cluster, await cluster.loadOptions());
   } catch (error) {
-    throw new StartError([(error as Error).message]);
+    increment(cluster.reloads, "failed");
+    const problems = error instanceof StartError ? error.problems : [];
+    const message = "reload abandoned: cluster.config is invalid; nothing has changed";
+    cluster.log.error({ error, problems }, message);
+    return;
   }
+  beginReload(cluster, plan);
+  await callHook(cluster, "onReload");
 }

@@ -1,34 +1,30 @@
-import { increment } from "./counts.ts";
-import type { ClusterPlan } from "./plan.ts";
-import { alive, type Cluster, fresh, type Reload } from "./state.ts";
+import type { ClusterPlan } from "./config.ts";
+import { alive, type Cluster, increment, type Reload, upToDate } from "./state.ts";
 
-const MARKS = { reload: "reload", restart: "restart" } as const;
-
-/** HUP: every worker there is now is to be replaced by those of `plan`, once a whole new set is ready. */
+/** HUP: replaces every worker by those of `plan`, once a whole new set is ready. */
 export function beginReload(cluster: Cluster, plan: ClusterPlan): void {
   const { web } = cluster.pools;
-  // One that begins before the last is over goes back to what was good before both.
+  // A reload during a reload goes back to what was good before both.
   const before = cluster.reload?.before ?? { plan: cluster.plan, workers: web.desired };
   cluster.plan = plan;
   web.desired = plan.workers;
   begin(cluster, { wholeSet: true, startedAt: performance.now(), before });
+  cluster.log.info("reload: starting a new set of workers");
 }
 
-/** USR2: the same workers anew, one after the other, so that memory holds one more at most. */
+/** USR2: replaces the workers one after the other, so that there is at most one more at a time. */
 export function beginRestart(cluster: Cluster): void {
   const before = cluster.reload?.before;
   begin(cluster, { wholeSet: false, startedAt: performance.now(), before });
+  cluster.log.info("rolling restart");
 }
 
 function begin(cluster: Cluster, reload: Reload): void {
   cluster.reload = reload;
-  const { wholeSet } = reload;
-  const mark = wholeSet ? MARKS.reload : MARKS.restart;
-  for (const worker of alive(cluster)) worker.outdated ??= mark;
-  cluster.log.info(wholeSet ? "reload: starting a new set of workers" : "rolling restart");
+  for (const worker of alive(cluster)) worker.outdated ??= reload.wholeSet ? "reload" : "restart";
 }
 
-/** A new worker did not come up: the old ones stay, as many as they were, which Gunicorn does not do. */
+/** A new worker did not start: the old ones stay, as many as they were, which Gunicorn does not do. */
 export function abandonReload(cluster: Cluster, reason: string): void {
   const { reload } = cluster;
   if (!reload) return;
@@ -37,31 +33,27 @@ export function abandonReload(cluster: Cluster, reason: string): void {
     cluster.plan = reload.before.plan;
     cluster.pools.web.desired = reload.before.workers;
   }
-  increment(cluster.counts.reloads, "failed");
+  increment(cluster.reloads, "failed");
   for (const worker of alive(cluster)) {
     const isOld = worker.bornAt < reload.startedAt;
-    if (isOld && (worker.outdated === MARKS.reload || worker.outdated === MARKS.restart)) {
-      worker.outdated = undefined;
+    if (isOld && (worker.outdated === "reload" || worker.outdated === "restart")) {
+      delete worker.outdated;
     } else if (!isOld && reload.wholeSet) worker.outdated ??= "rollback";
   }
-  cluster.log.error(
-    { reason },
-    "reload abandoned: a new worker failed to start; the old ones stay",
-  );
+  const message = "reload abandoned: a new worker failed to start; the old ones stay";
+  cluster.log.error({ reason }, message);
 }
 
-/** Ends the reload when all of the wanted workers are new and ready. */
+/** Ends the reload when all of the desired workers are new and ready. */
 export function finishReload(cluster: Cluster): void {
   if (!cluster.reload) return;
   const complete = Object.values(cluster.pools).every((pool) => {
-    const { length } = fresh(cluster, pool);
+    const { length } = upToDate(cluster, pool);
     return length >= pool.desired && length === alive(cluster, pool).length;
   });
   if (!complete) return;
-  cluster.log.info(
-    { duration_ms: Math.round(performance.now() - cluster.reload.startedAt) },
-    "reload done: all workers are new",
-  );
-  increment(cluster.counts.reloads, "ok");
+  const duration = Math.round(performance.now() - cluster.reload.startedAt);
+  cluster.log.info({ duration_ms: duration }, "reload done: all workers are new");
+  increment(cluster.reloads, "ok");
   cluster.reload = undefined;
 }

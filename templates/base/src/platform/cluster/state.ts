@@ -1,15 +1,18 @@
 import type { ChildProcess } from "node:child_process";
 import type { BoundSocket } from "node:net";
 import type { Logger } from "../logging.ts";
-import type { Counts } from "./counts.ts";
-import type { Inbox } from "./inbox.ts";
-import type { Beat, DrainMode, ToPrimary } from "./messages.ts";
-import type { Role } from "./orders.ts";
-import type { ClusterPlan } from "./plan.ts";
-import type { Pool } from "./pool.ts";
+import type { StandardSettings } from "../settings.ts";
+import type { ClusterHooks, ClusterOptions, ClusterPlan } from "./config.ts";
+import type { Beat, DrainMode, Role } from "./protocol.ts";
 
-/** booting → ready → draining → gone; killed: SIGKILL is on its way. */
-export type Phase = "booting" | "ready" | "draining" | "killed";
+/** The workers of one role. Crashes in one pool delay no replacement in the other. */
+export interface Pool {
+  readonly role: Role;
+  /** How many there should be; TTIN and TTOU change it for web. */
+  desired: number;
+  failures: number;
+  spawnAfter: number;
+}
 
 /** One worker process. Times are milliseconds of performance.now(). */
 export interface Worker {
@@ -17,90 +20,141 @@ export interface Worker {
   readonly slot: number;
   readonly pool: Pool;
   readonly child: ChildProcess;
-  /** Where its inspector listens once SIGUSR1 wakes it. */
+  /** Where its inspector listens after SIGUSR1. */
   readonly inspectPort: number;
   readonly bornAt: number;
-  phase: Phase;
+  /** killed: SIGKILL is on its way. */
+  phase: "booting" | "ready" | "draining" | "killed";
   wasReady: boolean;
   lastBeatAt: number;
-  beat: Beat | undefined;
-  snapshot: object[] | undefined;
-  /** Why it is to be replaced; undefined while it is good. */
-  outdated: string | undefined;
-  /** When patience ends. */
+  beat?: Beat;
+  snapshot?: object[];
+  /** Why it is being replaced. */
+  outdated?: string;
+  /** When it drains even if its replacement is not ready. */
+  drainAt: number;
+  /** Time of the SIGKILL. */
   killAt: number;
-  /** Why it was killed, for the log and the metrics. */
-  killReason: string | undefined;
+  killReason?: string;
 }
 
 export type StopMode = "stop" | "quick" | "kill";
 
-/** A rolling reload in progress. */
 export interface Reload {
   /** HUP: a whole new set is ready before the first old worker drains. USR2: one after the other. */
   wholeSet: boolean;
   startedAt: number;
-  /** What was in force before, to go back to; undefined while the plan is the same. */
+  /** To go back to when a HUP fails. */
   before: { plan: ClusterPlan; workers: number } | undefined;
 }
 
-/** What the loop takes out of its inbox. */
-export type ClusterEvent =
-  | { type: "signal"; signal: NodeJS.Signals }
-  | { type: "message"; worker: Worker; message: ToPrimary }
-  | { type: "exit"; worker: Worker; code: number | null; signal: NodeJS.Signals | null }
-  | { type: "wake" };
-
-/** Everything the primary knows. The verbs beside this file (spawn, reap, murder, manage, halt) work on it. */
-export interface Cluster {
+export interface PrimaryOptions {
   /** The module that workers run: the service's own main. */
-  readonly main: string;
-  /** Of the service, for /health. */
-  readonly version: string;
-  readonly log: Logger;
-  readonly inbox: Inbox<ClusterEvent>;
-  readonly counts: Counts;
-  /** The counters and histograms of workers that are gone, in the form of a worker's snapshot. */
-  history: object[];
-  readonly pools: Record<Role, Pool>;
-  readonly workers: Set<Worker>;
-  /** Bound here and inherited by every web worker, as in Gunicorn: it outlives any of them. */
-  readonly socket: BoundSocket;
-  plan: ClusterPlan;
-  /** The first set of workers has been ready. */
-  started: boolean;
-  reload: Reload | undefined;
-  stopping: StopMode | undefined;
-  exitCode: number;
+  main: string;
+  /** Whether there is background work: it gets a process of its own. */
+  background: boolean;
+  settings: StandardSettings;
+  log: Logger;
+  options: ClusterOptions;
+  /** Reads cluster.config.ts as it is now. */
+  loadOptions(): Promise<ClusterOptions>;
 }
 
-/** Asks a worker to go, and sets the time when it is made to. */
+export type Cluster = ReturnType<typeof createCluster>;
+
+/** Everything the primary knows. Web workers inherit its `socket`, as in Gunicorn: it outlives any of them. */
+export function createCluster(options: PrimaryOptions, plan: ClusterPlan, socket: BoundSocket) {
+  const web: Pool = { role: "web", desired: plan.workers, failures: 0, spawnAfter: 0 };
+  return {
+    ...options,
+    plan,
+    socket,
+    events: new EventQueue(),
+    pools: { web, background: { ...web, role: "background", desired: plan.background } as Pool },
+    workers: new Set<Worker>(),
+    /** The first set of workers has been ready. */
+    started: false,
+    reload: undefined as Reload | undefined,
+    stopping: undefined as StopMode | undefined,
+    exitCode: 0,
+    // For /metrics; the totals of workers that have exited are in the form of a worker's snapshot.
+    restarts: new Map<string, number>(),
+    reloads: new Map<"ok" | "failed", number>(),
+    hangs: 0,
+    exitedMetrics: [] as object[],
+  };
+}
+
+type ClusterEvent = () => void | Promise<void>;
+
+/** Event handlers only add events; one loop runs them, so that no two overlap. */
+export class EventQueue {
+  #events: ClusterEvent[] = [];
+  #wake = (): void => {};
+
+  add(event: ClusterEvent = () => {}): void {
+    this.#events.push(event);
+    this.#wake();
+  }
+
+  /** All events since the last call, in order; none when none came for `waitMs`. */
+  async take(waitMs: number): Promise<ClusterEvent[]> {
+    if (this.#events.length === 0) {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const timer = setTimeout(resolve, waitMs);
+      this.#wake = resolve;
+      await promise;
+      clearTimeout(timer);
+    }
+    return this.#events.splice(0);
+  }
+}
+
+export function increment<Key>(totals: Map<Key, number>, key: Key): void {
+  totals.set(key, (totals.get(key) ?? 0) + 1);
+}
+
+/** Asks a worker to exit, and sets the time of the SIGKILL. */
 export function drain(worker: Worker, mode: DrainMode, patienceSeconds: number): void {
   if (worker.phase === "killed") return;
   worker.phase = "draining";
   worker.killAt = Math.min(worker.killAt, performance.now() + patienceSeconds * 1_000);
-  // A worker that is going away by itself has no channel any more; its exit is on the way.
+  // Without a channel it is exiting already.
   if (worker.child.connected) worker.child.send({ type: "drain", mode }, () => {});
 }
 
-/** Ends a worker at once, whatever it is doing. */
+/** Ends a worker at once. @param reason for the log and the metrics. */
 export function kill(worker: Worker, reason: string): void {
   worker.phase = "killed";
   worker.killReason ??= reason;
   worker.child.kill("SIGKILL");
 }
 
-/** The workers that count as capacity, now or soon; of one pool, or of all. */
+/** The workers that serve, or soon will. */
 export function alive({ workers }: Cluster, only?: Pool): Worker[] {
-  return [...workers].filter(
-    ({ phase, pool }) =>
-      (phase === "booting" || phase === "ready") && (only === undefined || pool === only),
-  );
+  const candidates = [...workers].filter(({ pool }) => only === undefined || pool === only);
+  return candidates.filter(({ phase }) => phase === "booting" || phase === "ready");
 }
 
-/** Those of them that have been ready and are not to be replaced. */
-export function fresh(cluster: Cluster, pool: Pool): Worker[] {
-  return alive(cluster, pool).filter(
-    ({ outdated, wasReady }) => outdated === undefined && wasReady,
-  );
+export function ready(cluster: Cluster, only?: Pool): Worker[] {
+  return alive(cluster, only).filter(({ phase }) => phase === "ready");
+}
+
+/** Those that serve and stay. */
+export function upToDate(cluster: Cluster, pool: Pool): Worker[] {
+  return ready(cluster, pool).filter(({ outdated }) => !outdated);
+}
+
+/** Runs a hook of cluster.config.ts. An exception is logged: a hook must not stop the service. */
+export async function callHook<Name extends keyof ClusterHooks>(
+  { plan, log }: Cluster,
+  name: Name,
+  ...args: Parameters<NonNullable<ClusterHooks[Name]>>
+): Promise<void> {
+  const hook = plan.hooks[name] as ((...given: unknown[]) => unknown) | undefined;
+  try {
+    await hook?.(...args);
+  } catch (error) {
+    log.error({ error, hook: name }, `the hook ${name} failed`);
+  }
 }

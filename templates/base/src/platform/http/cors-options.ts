@@ -2,7 +2,7 @@
 export function corsOptions(settings: { CORS_ORIGINS: string[]; CORS_CREDENTIALS: boolean }): {
   origin: string | string[];
   methods: string[];
-  exposedHeaders: string[];
+  exposedHeaders: string;
   credentials: boolean;
   maxAge: number;
   strictPreflight: boolean;
@@ -12,7 +12,7 @@ export function corsOptions(settings: { CORS_ORIGINS: string[]; CORS_CREDENTIALS
   return {
     origin: origins.includes("*") ? "*" : origins,
     methods: ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"],
-    exposedHeaders: ["X-Request-ID", "X-Correlation-ID"],
+    exposedHeaders: "X-Request-ID, X-Correlation-ID",
     credentials,
     maxAge: 600,
     // Its refusal would be text, and no error body of the standard.

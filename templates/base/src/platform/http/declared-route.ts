@@ -259,7 +259,7 @@ function signalOf(res: ServerResponse): AbortSignal {
 /** What openapi.json says of a route: with the errors and security schemes of its dependencies. */
 export function operationOf(route: Route): Operation {
   const nested = [...withNested(route.depends)].map(({ definition }) => definition);
-  const errors = [route, ...nested].flatMap(({ errors: own }) => own ?? []);
+  const errors = [route, ...nested].flatMap(({ errors: own = [] }) => own);
   const responses = Object.entries(route.responses as Record<string, z.ZodType | Content>);
   return {
     ...route,

@@ -14,26 +14,13 @@ export type Shape = Record<string, z.ZodType>;
 // No schema can have an id that ends like this.
 const OUTPUT = "@output";
 
+// What JSON schema cannot express is documented as anything; it is still checked.
+const INEXPRESSIBLE = "custom function map nan pipe promise set symbol transform undefined void";
+
 /** How schemas become JSON schemas. */
 export const RENDERING: CreateDocumentOptions = {
   outputIdSuffix: OUTPUT,
-  // What JSON schema cannot express is documented as anything; it is still checked.
-  allowEmptySchema: Object.fromEntries(
-    [
-      "custom",
-      "function",
-      "map",
-      "nan",
-      "never",
-      "pipe",
-      "promise",
-      "set",
-      "symbol",
-      "transform",
-      "undefined",
-      "void",
-    ].map((type) => [type, true]),
-  ),
+  allowEmptySchema: Object.fromEntries(INEXPRESSIBLE.split(" ").map((type) => [type, true])),
   override({ zodSchema, jsonSchema, io }) {
     const { def } = zodSchema._zod;
     if (def.type === "date") jsonSchema.format = "date-time";

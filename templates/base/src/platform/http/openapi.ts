@@ -1,4 +1,3 @@
-import { STATUS_CODES } from "node:http";
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { createDocument, type oas31 } from "zod-openapi";
@@ -10,6 +9,7 @@ import type {
   ZodOpenApiResponseObject,
 } from "zod-openapi";
 import { ERROR_STATUS, type ErrorCode } from "../errors.ts";
+import { STATUS_CODES } from "./node-http.ts";
 import {
   checkIds,
   RENDERING,
@@ -19,7 +19,7 @@ import {
 } from "./openapi-schemas.ts";
 
 /** A body of a media type of its own: text, bytes, a stream, server-sent events, a form. */
-export interface Content {
+export interface ContentDescription {
   contentType?: string | undefined;
   contentTypes?: readonly string[] | undefined;
   schema?: z.ZodType | undefined;
@@ -28,12 +28,10 @@ export interface Content {
   limit?: number | undefined;
 }
 
-export type SecurityScheme = oas31.SecuritySchemeObject;
-
 /** A security scheme that an operation asks for; the document lists it under its name. */
 export interface Security {
   name: string;
-  scheme: SecurityScheme;
+  scheme: oas31.SecuritySchemeObject;
   scopes: string[];
 }
 
@@ -50,12 +48,14 @@ export interface Operation {
   params?: z.ZodType | undefined;
   query?: z.ZodType | undefined;
   headers?: z.ZodType | undefined;
-  body?: z.ZodType | Content | undefined;
+  body?: z.ZodType | ContentDescription | undefined;
   /** By status; a schema alone means JSON, and `z.undefined()` no content. */
-  responses?: Record<string, z.ZodType | Content> | undefined;
+  responses?: Record<string, z.ZodType | ContentDescription> | undefined;
   errors?: readonly ErrorCode[] | undefined;
   security?: readonly Security[] | undefined;
 }
+
+const JSON_TYPE = "application/json";
 
 const errorSchema = z
   .object({
@@ -156,42 +156,41 @@ function parametersOf({ path, params, query, headers }: Operation): ZodOpenApiPa
   };
 }
 
-function requestBodyOf(body: z.ZodType | Content): ZodOpenApiRequestBodyObject {
+function requestBodyOf(body: z.ZodType | ContentDescription): ZodOpenApiRequestBodyObject {
   const { description, limit, ...content } = contentOf(body);
   return {
-    required: !(body instanceof z.ZodType && body._zod.optin === "optional"),
+    required: !(body instanceof z.ZodType) || body._zod.optin === undefined,
     description: description ?? (limit === undefined ? undefined : `At most ${limit} bytes`),
     content: mediaTypes({ ...content, limit }),
   } as ZodOpenApiRequestBodyObject;
 }
 
-function responseOf(status: string, answer: z.ZodType | Content): ZodOpenApiResponseObject {
+function responseOf(
+  status: string,
+  answer: z.ZodType | ContentDescription,
+): ZodOpenApiResponseObject {
   const content = contentOf(answer);
   const { description = STATUS_CODES[status] ?? "Answer" } = content;
   const media = /^(1..|204|205|304)$/.test(status) ? {} : mediaTypes(content);
   return Object.keys(media).length === 0 ? { description } : { description, content: media };
 }
 
-function contentOf(declared: z.ZodType | Content): Content {
+function contentOf(declared: z.ZodType | ContentDescription): ContentDescription {
   if (!(declared instanceof z.ZodType)) return declared;
   const isEmpty = declared instanceof z.ZodUndefined || declared instanceof z.ZodVoid;
-  return isEmpty ? {} : { contentType: "application/json", schema: declared };
+  return isEmpty ? {} : { contentType: JSON_TYPE, schema: declared };
 }
 
-function mediaTypes({
-  contentType,
-  contentTypes,
-  schema,
-  limit,
-}: Content): ZodOpenApiContentObject {
-  const types =
-    contentTypes ?? [contentType ?? (schema === undefined ? [] : "application/json")].flat();
-  return Object.fromEntries(
-    types.map((type) => [type, { schema: schema ?? unknownContent(type, limit) }]),
-  );
+function mediaTypes(content: ContentDescription): ZodOpenApiContentObject {
+  const { contentType, schema, limit } = content;
+  const { contentTypes = contentType === undefined ? [] : [contentType] } = content;
+  const types = contentTypes.length === 0 && schema !== undefined ? [JSON_TYPE] : contentTypes;
+  // The type of a file is known when it is sent.
+  const plain = types.map((type) => (type === "" ? "*/*" : type.split(";", 1)[0]!.trim()));
+  return Object.fromEntries(plain.map((type) => [type, { schema: schema ?? anyOf(type, limit) }]));
 }
 
-function unknownContent(type: string, maxLength: number | undefined): oas31.SchemaObject {
+function anyOf(type: string, maxLength: number | undefined): oas31.SchemaObject {
   if (/[/+]json$/.test(type)) return {};
   if (type.startsWith("text/")) return { type: "string" };
   return { type: "string", format: "binary", ...(maxLength === undefined ? {} : { maxLength }) };
@@ -199,7 +198,7 @@ function unknownContent(type: string, maxLength: number | undefined): oas31.Sche
 
 function errorResponse(code: ErrorCode): ZodOpenApiResponseObject {
   const description = STATUS_CODES[ERROR_STATUS[code]] ?? code;
-  return { description, content: { "application/json": { schema: errorSchema } } };
+  return { description, content: { [JSON_TYPE]: { schema: errorSchema } } };
 }
 
 /** Every error that an operation can answer, those of the platform included, but for what it declares itself. */
@@ -219,8 +218,10 @@ function requirement(security: readonly Security[]): Record<string, string[]> {
   return scopes;
 }
 
-function securitySchemes(operations: readonly Operation[]): Record<string, SecurityScheme> {
-  const schemes: Record<string, SecurityScheme> = {};
+function securitySchemes(
+  operations: readonly Operation[],
+): Record<string, oas31.SecuritySchemeObject> {
+  const schemes: Record<string, oas31.SecuritySchemeObject> = {};
   for (const { name, scheme } of operations.flatMap(({ security = [] }) => security)) {
     if (isDeepStrictEqual((schemes[name] ??= { ...scheme }), scheme)) continue;
     throw new Error(`two security schemes have the name "${name}"`);

@@ -12,8 +12,9 @@ import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Span } from "@opentelemetry/api";
 import { type RequestContext, runInRequest, scopes } from "../context.ts";
-import { AppError, errorBody } from "../errors.ts";
+import { AppError, errorBody, logFailure } from "../errors.ts";
 import { isProbe } from "../health.ts";
+import type { Logger } from "../logging.ts";
 import type { Metrics } from "../metrics.ts";
 import type { AccessLog } from "../observability/access-log.ts";
 import { endServerSpan, startServerSpan } from "../observability/server-span.ts";
@@ -25,8 +26,8 @@ import { originForm } from "./request-target.ts";
 
 /** How long the rest of a refused body is read and dropped before its connection is closed. */
 const LINGER_MS = 2_000;
-/** A refused body that may be longer than this ends its connection. */
-const LINGER_BYTES = 65_536;
+/** A refused body that is longer than this ends its connection. */
+const LINGER_BYTES = 1_048_576;
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 /** nginx's code for a client that left before the answer; it never goes over the wire. */
 const CLIENT_LEFT = 499;
@@ -43,6 +44,12 @@ export interface RequestTracker {
   createServer(listener: RequestListener, prototypes?: Prototypes): Server;
   /** Follows a request that came another way, such as a test's `inject`; does nothing for one that is followed. */
   adopt(req: IncomingMessage, res: ServerResponse): void;
+  /**
+   * Answers at the level of node:http with the standard's error body, and logs it: before a framework has the request, or
+   * after it has given up.
+   * @param thrown what the error was made of.
+   */
+  refuse(req: IncomingMessage, res: ServerResponse, error: AppError, thrown?: unknown): void;
   /** Ids of the requests that are not answered yet, the oldest first. */
   inFlight(): string[];
   /** From now on every response ends its connection; event streams end and WebSockets are closed. */
@@ -99,6 +106,8 @@ export class Exchange implements RequestContext, TracePosition {
   route = "";
   /** What was thrown, when the answer is a 5xx. */
   error: unknown = undefined;
+  /** Bytes of the request's body as announced, Infinity in chunks; asked early, as Fastify may be told of none. */
+  readonly bodyLength: number;
   /** Bytes of the answer's body so far. */
   bytesSent = 0;
   /** Its url is a path with its query or `*`; undefined when the client sent something else. */
@@ -106,6 +115,8 @@ export class Exchange implements RequestContext, TracePosition {
   /** Asked for early: a socket that is closed does not know it any longer. */
   readonly #address: string;
   readonly #shared: Shared;
+  /** Whether a Connection header of the framework is left out: Fastify closes after each body that it refuses. */
+  ownsConnection = false;
   /** Its index among the open exchanges. */
   index = 0;
   #isOver = false;
@@ -116,6 +127,7 @@ export class Exchange implements RequestContext, TracePosition {
     (req as Tagged)[EXCHANGE] = this;
     this.#shared = shared;
     this.#address = addressOf(req.socket);
+    this.bodyLength = bodyLength(req);
     const target = req.url ?? "/";
     req.url = originForm(target);
     this.path = pathOf(req.url ?? target);
@@ -143,6 +155,11 @@ export class Exchange implements RequestContext, TracePosition {
     return this.#span;
   }
 
+  /** The caller's baggage, for OpenTelemetry's context. */
+  get baggage(): string | undefined {
+    return this.req.headers.baggage?.toString();
+  }
+
   /** The method, or `_OTHER` for one that is not in use here, so that a stranger cannot make up label values. */
   get method(): string {
     const method = this.req.method ?? "";
@@ -160,6 +177,13 @@ export class Exchange implements RequestContext, TracePosition {
     return this.#shared.closing;
   }
 
+  /** Counts a piece of the answer's body. */
+  countBytes(chunk: unknown): void {
+    if (this.req.method === "HEAD") return;
+    if (typeof chunk === "string") this.bytesSent += Buffer.byteLength(chunk);
+    else this.bytesSent += (chunk as Uint8Array | null | undefined)?.byteLength ?? 0;
+  }
+
   /** The request is over: logged, counted, and its span ended. Only the first call counts. */
   end(status: number): void {
     if (this.#isOver) return;
@@ -173,8 +197,10 @@ interface Tracked extends ServerResponse {
   exchange: Exchange | undefined;
 }
 
+type TrackedClasses = Pick<ServerOptions, "IncomingMessage" | "ServerResponse">;
+
 /** The classes of a server's requests and responses: new ones for each server, as a framework adds its methods to them. */
-function trackedClasses(): Pick<ServerOptions, "IncomingMessage" | "ServerResponse"> {
+function trackedClasses(): TrackedClasses {
   class TrackedRequest extends nodeHttp.IncomingMessage {
     /** The response, until it was told to send "100 Continue". */
     expecting: ServerResponse | undefined = undefined;
@@ -199,16 +225,16 @@ function trackedClasses(): Pick<ServerOptions, "IncomingMessage" | "ServerRespon
       if (!this.shouldKeepAlive) this.setHeader("Connection", "close");
       const own = exchange.headers;
       if (typeof reason === "string") {
-        return super.writeHead(status, reason, withOwn(own, given as OutgoingHttpHeaders));
+        return super.writeHead(status, reason, withOwn(exchange, given as OutgoingHttpHeaders));
       }
       const headers = (reason ?? given) as OutgoingHttpHeaders | undefined;
-      if (headers !== undefined) return super.writeHead(status, withOwn(own, headers));
+      if (headers !== undefined) return super.writeHead(status, withOwn(exchange, headers));
       for (let at = 0; at < own.length; at += 2) this.setHeader(own[at]!, own[at + 1]!);
       return super.writeHead(status);
     }
 
     override write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
-      if (this.exchange !== undefined) this.exchange.bytesSent += lengthOf(chunk);
+      this.exchange?.countBytes(chunk);
       return super.write(chunk, encoding as BufferEncoding, callback as () => void);
     }
 
@@ -218,7 +244,7 @@ function trackedClasses(): Pick<ServerOptions, "IncomingMessage" | "ServerRespon
       if (isStillSending(this.req)) {
         endAfterBody(this, chunk, encoding, callback, (done) => super.end(done));
       } else {
-        exchange.bytesSent += lengthOf(chunk);
+        exchange.countBytes(chunk);
         super.end(chunk, encoding as never, callback as never);
       }
       exchange.end(this.destroyed ? CLIENT_LEFT : this.statusCode);
@@ -233,41 +259,45 @@ function trackedClasses(): Pick<ServerOptions, "IncomingMessage" | "ServerRespon
       return super.destroy(error);
     }
   }
+  // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- it is not, to TypeScript
   return {
     IncomingMessage: TrackedRequest,
     ServerResponse: TrackedResponse,
-  } as unknown as ReturnType<typeof trackedClasses>;
+  } as unknown as TrackedClasses;
 }
 
 /** The headers of an answer after those that all answers have, which win. */
 function withOwn(
-  own: readonly string[],
+  { headers: own, ownsConnection }: Exchange,
   given: OutgoingHttpHeaders | HeaderList | undefined,
 ): OutgoingHttpHeader[] {
   const all: OutgoingHttpHeader[] = own.slice();
   if (Array.isArray(given)) {
-    const pairs = Array.isArray(given[0])
-      ? (given as unknown as OutgoingHttpHeader[][]).flat()
-      : given;
-    for (let at = 0; at < pairs.length; at += 2) add(all, String(pairs[at]), pairs[at + 1]);
+    const pairs = Array.isArray(given[0]) ? given.flat() : given;
+    for (let at = 0; at < pairs.length; at += 2)
+      add(all, String(pairs[at]), pairs[at + 1], ownsConnection);
   } else {
-    for (const name in given) add(all, name, (given as OutgoingHttpHeaders)[name]);
+    const headers = given as OutgoingHttpHeaders;
+    for (const name in headers) add(all, name, headers[name], ownsConnection);
   }
   return all;
 }
 
 const OWN_NAMES = new Set(["x-request-id", "x-correlation-id", "x-content-type-options"]);
 
-function add(all: OutgoingHttpHeader[], name: string, value: OutgoingHttpHeader | undefined): void {
+function add(
+  all: OutgoingHttpHeader[],
+  name: string,
+  value: OutgoingHttpHeader | undefined,
+  ownsConnection: boolean,
+): void {
   // All of them begin with an x, and few others do.
   if ((name[0] === "x" || name[0] === "X") && OWN_NAMES.has(name.toLowerCase())) return;
+  if (ownsConnection && name === "connection") return;
   all.push(name, value!);
 }
 
-/**
- * Answers at the level of node:http with the standard's error body: before a framework has the request, or without it.
- */
-export function sendError(res: ServerResponse, error: AppError): void {
+function sendError(res: ServerResponse, error: AppError): void {
   const body = JSON.stringify(errorBody(error));
   res.writeHead(error.status, {
     ...error.headers,
@@ -310,6 +340,7 @@ class OpenExchanges {
  * @param sampledRatio share of the traces that start here and are sampled, 0 to 1. Probes are never sampled.
  */
 export function createRequestTracker(
+  log: Logger,
   accessLog: AccessLog,
   metrics: Metrics,
   sampledRatio: number,
@@ -344,7 +375,7 @@ export function createRequestTracker(
     const scope = { request: exchange, telemetry: undefined };
     // The listeners after this one, and all that comes over the socket later, belong to the request too.
     scopes.enterWith(scope);
-    socket.emit = AsyncResource.bind(socket.emit.bind(socket)) as typeof socket.emit;
+    socket.emit = AsyncResource.bind<typeof socket.emit, unknown>(socket.emit.bind(socket));
     let status = CLIENT_LEFT;
     watchHandshake(socket, exchange, (found) => (status = found));
     upgraded.add(socket);
@@ -372,7 +403,7 @@ export function createRequestTracker(
       const serve: RequestListener = (req, res) => {
         const refusal = refusalOf(req);
         if (refusal === undefined) listener(req, res);
-        else sendError(res, refusal);
+        else tracker.refuse(req, res, refusal);
       };
       // Node would refuse a request without a host, and without a body: refusalOf looks at it.
       const server = nodeHttp.createServer({ ...classes, requireHostHeader: false }, track);
@@ -394,6 +425,14 @@ export function createRequestTracker(
       if (known !== undefined) return;
       res.once("close", () => exchange.end(CLIENT_LEFT));
       scopes.enterWith({ request: exchange, telemetry: undefined });
+    },
+    refuse(req, res, error, thrown = error) {
+      const exchange = exchangeOf(req);
+      if (exchange !== undefined) exchange.error = thrown;
+      logFailure(log, thrown, error, res.destroyed);
+      // What has begun cannot become an error: the client has to see that it broke off.
+      if (res.headersSent) res.destroy();
+      else sendError(res, error);
     },
     inFlight: () => open.oldestFirst().map(({ requestId }) => requestId),
     draining: draining.signal,
@@ -467,23 +506,27 @@ function refusalOf(req: IncomingMessage): AppError | undefined {
   });
 }
 
-function lengthOf(chunk: unknown): number {
-  if (typeof chunk === "string") return Buffer.byteLength(chunk);
-  return (chunk as Uint8Array | undefined)?.byteLength ?? 0;
-}
-
 /** Whether the client has not sent all of its body yet. */
 function isStillSending(req: IncomingMessage): boolean {
-  if (req.complete || req.readableEnded) return false;
-  const { "content-length": length = "0", "transfer-encoding": encoding } = req.headers;
-  return encoding !== undefined || length !== "0";
+  return !req.complete && !req.readableEnded && announcedLength(req) > 0;
+}
+
+function announcedLength(req: IncomingMessage): number {
+  return exchangeOf(req)?.bodyLength ?? bodyLength(req);
+}
+
+function bodyLength({ headers }: IncomingMessage): number {
+  return headers["transfer-encoding"] === undefined
+    ? Number(headers["content-length"] ?? 0)
+    : Infinity;
 }
 
 /** Whether so much of the body may be on its way that its connection is not worth keeping. */
 function endsConnection(req: IncomingMessage): boolean {
   if (!isStillSending(req)) return false;
   if ((req as { expecting?: unknown }).expecting !== undefined) return true;
-  return Number(req.headers["content-length"] ?? Infinity) > LINGER_BYTES;
+  const length = announcedLength(req);
+  return length > LINGER_BYTES && length !== Infinity;
 }
 
 /**

@@ -2,36 +2,74 @@ import { z } from "zod";
 import { AppError, type ErrorDetail } from "../errors.ts";
 import { queryCoercion } from "./query.ts";
 
-export type Checked = z.ZodSafeParseResult<unknown>;
+/** The parts of a request that have schemas, as error details name them. */
+export type Part = "params" | "query" | "headers" | "body";
 
-/** A schema as code that checks one value after the other. */
-export interface CompiledSchema {
-  /** The checked value or the issues; a promise of them only for a schema with asynchronous refinements. */
-  safeParse(value: unknown): Checked | Promise<Checked>;
+/**
+ * Compiles the check of one part of a request.
+ * @returns a function that gives the part as its schema makes it, and throws an AppError with what is wrong with it; of a
+ * schema with asynchronous refinements, a promise of that.
+ */
+export function checkerOf(part: Part, schema: z.ZodType): (given: unknown) => unknown {
+  const compiled = compileSchema(schema);
+  const isText = part === "query" || part === "params";
+  const coerce = isText ? queryCoercion(schema) : undefined;
+  const take = (checked: Checked, input: unknown): unknown => {
+    if (checked.success) return checked.data;
+    const details = describeIssues(part, checked.error.issues, input);
+    throw new AppError("VALIDATION_ERROR", "Request validation failed", { details });
+  };
+  return (given) => {
+    const input = coerce === undefined ? given : coerce(given as Record<string, unknown>);
+    const checked = compiled.safeParse(input);
+    if (checked instanceof Promise) return checked.then((later) => take(later, input));
+    return take(checked, input);
+  };
 }
 
 /**
- * Compiles `schema` to straight-line code, which makes checking about four times as fast.
- * Asynchronous refinements work; write them as `async` functions, so that they are known before the first request.
+ * Compiles the check of an answer.
+ * @returns a function that gives it as JSON text, and throws when it breaks the schema.
+ * @throws {Error} for a schema with asynchronous refinements: no framework waits for its serializer.
  */
-export function compileSchema(schema: z.ZodType): CompiledSchema {
-  let isAsync = hasAsyncFunctions(schema);
+export function encoderOf(schema: z.ZodType): (value: unknown) => string {
+  if (isAsync(schema)) throw new Error("the schema of an answer cannot be asynchronous");
   const compiled = z.compile(schema);
+  return (value) => {
+    const checked = compiled.safeParse(value);
+    if (checked.success) return JSON.stringify(checked.data);
+    throw new Error("the response breaks its declared schema", { cause: checked.error });
+  };
+}
+
+type Checked = z.ZodSafeParseResult<unknown>;
+
+/** A schema as code that checks one value after the other. */
+export interface CompiledSchema {
+  /** A promise only for a schema with asynchronous refinements. */
+  safeParse(value: unknown): Checked | Promise<Checked>;
+}
+
+/** Compiles `schema` to straight-line code, which makes checking about four times as fast. */
+export function compileSchema(schema: z.ZodType): CompiledSchema {
+  const compiled = z.compile(schema);
+  let mustWait = isAsync(schema);
   return {
     safeParse(value) {
       try {
-        if (!isAsync) return compiled.safeParse(value);
+        if (!mustWait) return compiled.safeParse(value);
       } catch (error) {
         // A plain function that returns a promise shows only when it is called.
         if (!(error instanceof z.core.$ZodAsyncError)) return refuseTooDeep(error);
-        isAsync = true;
+        mustWait = true;
       }
       return compiled.safeParseAsync(value).catch(refuseTooDeep);
     },
   };
 }
 
-function hasAsyncFunctions(schema: z.ZodType): boolean {
+/** Whether an `async` function is part of the schema. */
+function isAsync(schema: z.ZodType): boolean {
   try {
     z.compile(schema, { strict: true });
     return false;
@@ -48,37 +86,20 @@ function refuseTooDeep(error: unknown): Checked {
   return { success: false, error: new z.ZodError([{ code: "custom", path: [], message }]) };
 }
 
-/** A part of a request that its schema refused. */
-export interface Refused {
-  /** `params`, `query`, `headers` or `body`. */
-  part: string;
-  issues: z.core.$ZodIssue[];
-  input: unknown;
-}
-
-/** The 400 for the parts of a request that their schemas refused. */
-export function validationError(refused: Refused[]): AppError {
-  const details = refused.flatMap(({ part, issues, input }) => [...detailsOf(part, issues, input)]);
-  return new AppError("VALIDATION_ERROR", "Request validation failed", { details: limit(details) });
-}
-
-/** What is wrong with one part of a request, field by field. */
-export function describeIssues(
-  part: string,
-  issues: z.core.$ZodIssue[],
-  input: unknown,
-): ErrorDetail[] {
-  return limit([...detailsOf(part, issues, input)]);
-}
-
 const MOST_DETAILS = 20;
 const LONGEST_TEXT = 200;
 
-function limit(details: ErrorDetail[]): ErrorDetail[] {
-  if (details.length <= MOST_DETAILS) return details;
+/** What is wrong with one part of a request, field by field. */
+export function describeIssues(
+  part: Part,
+  issues: z.core.$ZodIssue[],
+  input: unknown,
+): ErrorDetail[] {
+  const details = [...detailsOf(part, issues, input)];
+  const hidden = Math.max(0, issues.length - MOST_DETAILS) + details.length - MOST_DETAILS;
+  if (hidden <= 0) return details;
   const shown = details.slice(0, MOST_DETAILS - 1);
-  const [part] = details[0]!.field.split(".", 1);
-  return [...shown, { field: part!, message: `and ${details.length - shown.length} more` }];
+  return [...shown, { field: part, message: `and ${hidden + 1} more` }];
 }
 
 // Schemas of a recursive union nest their issues as deep as the caller nests the body.
@@ -90,7 +111,8 @@ function* detailsOf(
   input: unknown,
   options: number[] = [],
 ): Generator<ErrorDetail> {
-  for (const issue of issues) {
+  // A body of a megabyte can have a million faults.
+  for (const issue of issues.slice(0, MOST_DETAILS)) {
     const place = [field, ...issue.path.map(String)].join(".");
     const value = issue.path.reduce<unknown>((at, key) => (at as Fields | undefined)?.[key], input);
     const isMissing = value === undefined && isZodText(issue);
@@ -131,29 +153,6 @@ function isZodText(issue: z.core.$ZodIssue): boolean {
 function cut(text: string): string {
   return text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT - 1).toWellFormed()}…`;
 }
-
-/** The parts of a request that have schemas, as error details name them. */
-export type Part = "params" | "query" | "headers" | "body";
-
-/**
- * Compiles the check of one part of a request.
- * @returns a function that gives the part as its schema makes it (a promise with asynchronous refinements), and throws an
- * AppError with what is wrong with it.
- */
-export function checkerOf(part: Part, schema: z.ZodType): (given: unknown) => unknown {
-  const compiled = compileSchema(schema);
-  const prepare = part === "query" ? queryCoercion(schema) : undefined;
-  return (given) => {
-    const input = prepare === undefined ? given : prepare(given as Record<string, unknown>);
-    const result = compiled.safeParse(input);
-    const take = (found: Checked): unknown => {
-      if (found.success) return found.data;
-      throw validationError([{ part, issues: found.error.issues, input }]);
-    };
-    return result instanceof Promise ? result.then(take) : take(result);
-  };
-}
-
 /** Checks of a request's parts. */
 export type PartChecks = readonly { part: Part; check: (given: unknown) => unknown }[];
 
@@ -186,20 +185,4 @@ export function checkParts(
     }
     parts[part] = checked;
   }
-}
-
-/**
- * Compiles the check of an answer.
- * @returns a function that gives it as JSON text, and throws when it breaks the schema.
- */
-export function encoderOf(schema: z.ZodType): (value: unknown) => string {
-  const compiled = compileSchema(schema);
-  return (value) => {
-    const result = compiled.safeParse(value);
-    if (result instanceof Promise) {
-      throw new TypeError("the schema of an answer cannot have asynchronous refinements");
-    }
-    if (result.success) return JSON.stringify(result.data);
-    throw new Error("the response breaks its declared schema", { cause: result.error });
-  };
 }

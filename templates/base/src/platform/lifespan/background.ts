@@ -1,4 +1,4 @@
-import type { WorkerService } from "../cluster/service.ts";
+import type { WorkerService } from "../cluster/protocol.ts";
 import { type ReadinessCheck, startReadiness } from "../health.ts";
 import type { ServiceDeps, ListedIntegration } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
@@ -18,8 +18,8 @@ export async function startBackground(
   const { createDeps } = await modules.deps();
   const { integrations } = await modules.integrations();
   await using stack = new AsyncDisposableStack();
-  stack.use(startTelemetry(settings));
   const { registry } = createMetrics();
+  stack.use(startTelemetry(settings, log, registry));
   const lifespan = stack.use(await createDeps(settings, log, registry));
   const work = stack.use(startBackgroundWork(integrations, lifespan.deps));
   const readiness = stack.use(await startReadiness([...lifespan.checks, ...work.checks], log));

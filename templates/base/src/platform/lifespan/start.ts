@@ -1,6 +1,6 @@
 import { type ClusterOptions, readConfig } from "../cluster/config.ts";
-import { isWorker } from "../cluster/orders.ts";
-import { printStartError, StartError } from "../cluster/start-error.ts";
+import { isWorker } from "../cluster/protocol.ts";
+import { printStartError, StartError } from "../cluster/startup.ts";
 import type { ServiceDeps } from "../lifespan.ts";
 import { createLogger } from "../logging.ts";
 import { SettingsError } from "../settings.ts";

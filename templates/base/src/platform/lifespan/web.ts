@@ -1,5 +1,5 @@
 import { type App, mount } from "../app.ts";
-import type { WorkerService } from "../cluster/service.ts";
+import type { WorkerService } from "../cluster/protocol.ts";
 import type { DependencyOverrides } from "../depends.ts";
 import { startReadiness } from "../health.ts";
 import type { Platform } from "../http/platform.ts";
@@ -53,13 +53,13 @@ export async function startWeb(
 ): Promise<WebService> {
   const [{ createDeps }, { createApp }] = await Promise.all([modules.deps(), modules.app()]);
   await using stack = new AsyncDisposableStack();
-  stack.use(startTelemetry(settings));
   const metrics = createMetrics();
+  stack.use(startTelemetry(settings, log, metrics.registry));
   const lifespan = stack.use(await createDeps(settings, log, metrics.registry, options.deps));
   const { deps, checks } = lifespan;
   const readiness = stack.use(await startReadiness(checks, log));
   const accessLog = stack.use(createAccessLog(settings, options.output));
-  const requests = createRequestTracker(accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
+  const requests = createRequestTracker(log, accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
   const closing = new Set<Promise<void>>();
   stack.defer(async () => void (await Promise.all(closing)));
   const { dependencyOverrides = new Map() } = options;

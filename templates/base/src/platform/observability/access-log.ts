@@ -1,13 +1,14 @@
 import { levels } from "pino";
 import { isProbe } from "../health.ts";
 import { logFields } from "../logging.ts";
-import type { Exchange } from "../http/requests.ts";
+import { escapeControls } from "./log-fields.ts";
+import type { TrackedRequest } from "./server-span.ts";
 import { type Output, stdout } from "./stdout.ts";
 
 /** Writes one line for every request, in the format of the service's log. */
 export interface AccessLog extends Disposable {
   /** @param seconds how long the answer took. */
-  write(exchange: Exchange, status: number, seconds: number): void;
+  write(request: TrackedRequest, status: number, seconds: number): void;
   /** Writes out the lines that still wait. */
   flush(): void;
 }
@@ -52,10 +53,10 @@ export function createAccessLog(
       process.off("exit", flush);
       flush();
     },
-    write(exchange, status, seconds) {
-      const probe = status < 400 && isProbe(exchange.route);
+    write(request, status, seconds) {
+      const probe = status < 400 && isProbe(request.route);
       if (!enabled || (probe && !probes)) return;
-      waiting += accessLine(exchange, status, seconds, fixed, probe ? "debug" : "info");
+      waiting += accessLine(request, status, seconds, fixed, probe ? "debug" : "info");
       if (waiting.length >= FLUSH_CHARS) flush();
       else timer ??= setTimeout(flush, FLUSH_MS).unref();
     },
@@ -64,19 +65,20 @@ export function createAccessLog(
 
 // The ids need no escaping: they are hex digits, or were checked on the way in.
 function accessLine(
-  exchange: Exchange,
+  request: TrackedRequest,
   status: number,
   seconds: number,
   fixed: string,
   level: string,
 ): string {
-  const { requestId, correlationId, traceId, spanId, req, path, route } = exchange;
+  const { requestId, correlationId, traceId, spanId, req, path, route, bytesSent } = request;
   const userAgent = req.headers["user-agent"];
   return (
     `{"level":"${level}","timestamp":"${now()}",${fixed},"request_id":"${requestId}",` +
     `"correlation_id":"${correlationId}","trace_id":"${traceId}","span_id":"${spanId}",` +
     `"method":"${req.method}","path":${quote(path, PATH_CHARS)},"route":${quote(route, PATH_CHARS)},"status":${status},` +
-    `"duration_ms":${(seconds * 1e3).toFixed(3)},"remote_ip":${quote(exchange.remoteAddress, ADDRESS_CHARS)},` +
+    `"duration_ms":${(seconds * 1e3).toFixed(3)},"remote_ip":${quote(request.remoteAddress, ADDRESS_CHARS)},` +
+    (bytesSent === undefined ? "" : `"bytes":${bytesSent},`) +
     (userAgent === undefined ? "" : `"user_agent":${quote(userAgent, AGENT_CHARS)},`) +
     `"worker_pid":${PID},"message":"request completed"}\n`
   );
@@ -86,8 +88,10 @@ function accessLine(
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 function quote(text: string, limit: number): string {
-  const kept = text.length > limit ? `${text.slice(0, limit)}…` : text;
-  return PLAIN.test(kept) ? `"${kept}"` : JSON.stringify(kept);
+  if (PLAIN.test(text)) return text.length <= limit ? `"${text}"` : `"${text.slice(0, limit)}…"`;
+  // Escaped, a character takes up to six bytes.
+  const kept = text.length > limit / 4 ? `${text.slice(0, limit / 4)}…` : text;
+  return escapeControls(JSON.stringify(kept));
 }
 
 let nowMs = 0;

@@ -1,7 +1,10 @@
 import { randomFillSync } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import {
+  type Context,
+  type ContextManager,
   createTraceState,
+  defaultTextMapGetter,
   ROOT_CONTEXT,
   type Span,
   type SpanContext,
@@ -10,8 +13,9 @@ import {
   TraceFlags,
   type Tracer,
 } from "@opentelemetry/api";
-import { parseTraceParent } from "@opentelemetry/core";
+import { parseTraceParent, W3CBaggagePropagator } from "@opentelemetry/core";
 import type { IdGenerator } from "@opentelemetry/sdk-trace";
+import { scopes } from "../context.ts";
 
 /** The place of a request in its trace. */
 export interface TracePosition {
@@ -20,6 +24,14 @@ export interface TracePosition {
   /** The caller's span; undefined when the trace starts here. */
   readonly parent: SpanContext | undefined;
   readonly isSampled: boolean;
+}
+
+/** What OpenTelemetry's context is made from: a request, or a record of Kafka's. */
+export interface Traced extends TracePosition {
+  /** There only when it is sampled. */
+  readonly span: Span | undefined;
+  /** The caller's `baggage` header, for the calls that follow. */
+  readonly baggage?: string | undefined;
 }
 
 /**
@@ -62,11 +74,55 @@ export function isDecided(): boolean {
   return starting !== undefined;
 }
 
-/** Ids of new spans, for the SDK: those of the position at hand, or random ones. */
+/** Ids of new spans, for the SDK: those of the position that is being started, or random ones. */
 export const idGenerator: IdGenerator = {
   generateTraceId: () => starting?.traceId ?? randomHex(16),
   generateSpanId: () => starting?.spanId ?? randomHex(8),
 };
+
+/**
+ * Keeps OpenTelemetry's context in the scope that a request has anyway. The SDK's own manager would open a second
+ * storage, and make a context for each request whether or not anybody looks at it.
+ */
+export const contextManager: ContextManager = {
+  active() {
+    const scope = scopes.getStore();
+    if (scope === undefined) return ROOT_CONTEXT;
+    scope.telemetry ??= contextOf(scope.request as Traced | undefined);
+    return scope.telemetry;
+  },
+  with(telemetry, work, thisArg, ...args) {
+    const request = scopes.getStore()?.request;
+    return scopes.run({ request, telemetry }, () => work.apply(thisArg!, args));
+  },
+  bind(telemetry, target) {
+    if (typeof target !== "function") return target;
+    const request = scopes.getStore()?.request;
+    const bound = (...args: unknown[]): unknown =>
+      scopes.run({ request, telemetry }, () => target(...args));
+    return bound as typeof target;
+  },
+  enable: () => contextManager,
+  disable: () => contextManager,
+};
+
+const baggagePropagator = new W3CBaggagePropagator();
+
+function contextOf(traced: Traced | undefined): Context {
+  if (traced === undefined) return ROOT_CONTEXT;
+  const { span, traceId, spanId, parent, baggage } = traced;
+  const start =
+    baggage === undefined
+      ? ROOT_CONTEXT
+      : baggagePropagator.extract(ROOT_CONTEXT, { baggage }, defaultTextMapGetter);
+  if (span !== undefined) return trace.setSpan(start, span);
+  const unsampled = { traceId, spanId, traceFlags: TraceFlags.NONE };
+  const traceState = parent?.traceState;
+  return trace.setSpanContext(
+    start,
+    traceState === undefined ? unsampled : { ...unsampled, traceState },
+  );
+}
 
 /** The span that `headers` name as the parent. */
 function parentOf(headers: IncomingHttpHeaders): SpanContext | undefined {

@@ -12,7 +12,7 @@ import express, {
 } from "express";
 import { parse as parseQuery } from "fast-querystring";
 import type { z } from "zod";
-import { asError, logFailure } from "./errors.ts";
+import { asError } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
 import { corsOptions } from "./http/cors-options.ts";
 import {
@@ -35,7 +35,7 @@ import { readJson } from "./http/json-body.ts";
 import { openApiDocument } from "./http/openapi.ts";
 import type { Platform } from "./http/platform.ts";
 import { MAX_PARAM_LENGTH, notFound, notFoundOr405, pathMalformed } from "./http/refusals.ts";
-import { exchangeOf, sendError } from "./http/requests.ts";
+import { exchangeOf } from "./http/requests.ts";
 import { checkerOf, checkParts, type Part, partChecks } from "./http/schemas.ts";
 import { normalTarget } from "./http/target.ts";
 import type { Method, Route } from "./route.ts";
@@ -69,7 +69,7 @@ export function createExpress(platform: Platform): App {
   entrance.handle = (req, res, next) => {
     requests.adopt(req, res);
     const target = normalTarget(req.url);
-    if (target === undefined) return sendError(res, pathMalformed());
+    if (target === undefined) return requests.refuse(req, res, pathMalformed());
     req.url = target;
     handle(req, res, next);
   };
@@ -78,9 +78,13 @@ export function createExpress(platform: Platform): App {
   registerRoutes(app, healthRoutes(settings, readiness), platform);
   if (settings.ENVIRONMENT !== "prod") {
     for (const page of documentationPages(() => openApiDocument(settings, documented))) {
+      // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 passes rejections on
       app.get(page.path, async (req, res) => {
         const { status, headers, body } = await page.answer(req.headers["if-none-match"]);
-        res.writeHead(status, headers).end(body);
+        res.statusCode = status;
+        for (const name in headers) res.setHeader(name, headers[name]!);
+        if (body !== undefined) res.setHeader("Content-Length", body.length);
+        res.end(body);
       });
     }
   }
@@ -128,6 +132,9 @@ export async function mount(app: App): Promise<Mounted> {
   if (platform === undefined) throw new Error("createApp must return the app of createExpress");
   // As a layer, because Express has an answer of its own to an OPTIONS that no layer takes.
   app.use((req) => {
+    const exchange = exchangeOf(req);
+    // A route that was tried, and left it to others.
+    if (exchange !== undefined) exchange.route = "";
     throw notFoundOr405(req.method, allowedMethods(app, req.path));
   });
   app.use(answerErrors(platform));
@@ -135,17 +142,11 @@ export async function mount(app: App): Promise<Mounted> {
 }
 
 /** The last error middleware: what those of the service's own leave to it. */
-function answerErrors({ deps }: Platform): ErrorRequestHandler {
+function answerErrors({ requests }: Platform): ErrorRequestHandler {
   // Express knows an error middleware by its four parameters.
   return (thrown: unknown, req, res, _next) => {
-    const exchange = exchangeOf(req);
-    const error = toExpressError(thrown);
-    if (exchange !== undefined) exchange.error = thrown;
-    logFailure(deps.log, thrown, error, res.destroyed);
-    // What has begun cannot become an error: the client has to see that it broke off.
-    if (res.headersSent) return void res.destroy();
-    for (const name of BODY_HEADERS) res.removeHeader(name);
-    sendError(res, error);
+    if (!res.headersSent) for (const name of BODY_HEADERS) res.removeHeader(name);
+    requests.refuse(req, res, toExpressError(thrown), thrown);
   };
 }
 
@@ -201,7 +202,7 @@ function isTooLong(param: string | string[]): boolean {
 function send(res: Response, answer: Answer, next: NextFunction): void {
   const { kind, value, headers, contentType } = answer;
   res.statusCode = answer.status;
-  for (const name in headers) res.append(name, headers[name]!);
+  for (const name in headers) res.append(name, headers[name]);
   if (kind === "file") return sendFile(res, answer, next);
   if (contentType !== "") res.setHeader("Content-Type", contentType);
   if (kind === "stream") return sendStream(res, value as Readable, next);

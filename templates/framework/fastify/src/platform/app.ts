@@ -101,13 +101,11 @@ export async function createFastify(platform: Platform): Promise<App> {
     const error = toFastifyError(thrown);
     if (exchange !== undefined) {
       exchange.error = thrown;
+      exchange.ownsConnection = true;
       exchange.route ||= routeNames.get(request.routeOptions.url ?? "") ?? "";
     }
     logFailure(log, thrown, error, reply.raw.destroyed);
-    // Fastify ends the connection of every refused body; here that is decided where the rest of the body is read.
-    for (const name of ["connection", ...BODY_HEADERS]) {
-      if (reply.hasHeader(name)) void reply.removeHeader(name);
-    }
+    for (const name of BODY_HEADERS) if (reply.hasHeader(name)) void reply.removeHeader(name);
     void reply
       .code(error.status)
       .headers(error.headers)
@@ -236,6 +234,7 @@ function toRoute(compiled: CompiledRoute): RouteOptions {
       ...(compiled.readsJson && { body }),
     },
     onRequest: [
+      ...(body === undefined ? [ignoreBody] : []),
       ...(route.path.includes("*") ? [dropStars] : []),
       ...(route.path.includes("{") ? [refuseEmptyParams] : []),
       ...(hasDependencies
@@ -263,6 +262,14 @@ function asIs(text: unknown): string {
 
 function dropStars(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
   request.params = withoutStars(request.params as object);
+  done();
+}
+
+/** Where a route declares no body, Fastify would refuse one of a type that it does not know. */
+function ignoreBody({ raw }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  delete raw.headers["content-type"];
+  delete raw.headers["content-length"];
+  delete raw.headers["transfer-encoding"];
   done();
 }
 
@@ -305,7 +312,7 @@ async function sendFile(reply: FastifyReply, path: string): Promise<void> {
 
 function registerPages(app: App, pages: readonly Page[]): void {
   for (const page of pages) {
-    app.get(page.path, { schema: { hide: true } as object }, async (request, reply) => {
+    app.get(page.path, async (request, reply) => {
       const { status, headers, body } = await page.answer(request.headers["if-none-match"]);
       return reply.code(status).headers(headers).send(body);
     });

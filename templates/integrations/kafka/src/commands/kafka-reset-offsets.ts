@@ -9,12 +9,12 @@ import {
 import { consumerGroup } from "../platform/kafka/connection.ts";
 import { loadSettings } from "../settings.ts";
 
-const HELP = `Puts the service's consumer group somewhere else in its topic, so that events are handled again, or skipped.
+const HELP = `Moves the service's consumer group in its topic, so that events are handled again, or skipped.
 Stop the service first. Refused when ENVIRONMENT is prod.
 
 usage: kafka:reset-offsets -- --to-earliest             everything that the topic still has
-       kafka:reset-offsets -- --to-latest               nothing but what comes from now on
-       kafka:reset-offsets -- --to-timestamp TIME       what is as young as TIME, such as 2026-01-31T12:00:00Z
+       kafka:reset-offsets -- --to-latest               only what comes from now on
+       kafka:reset-offsets -- --to-timestamp TIME       what came at TIME or later, such as 2026-01-31T12:00:00Z
 `;
 
 const OPTIONS = {
@@ -29,7 +29,7 @@ await runCommand(HELP, OPTIONS, async ({ positionals, values }) => {
     throw new UsageError("say where to, with one of the options");
   }
   const position = positionOf(chosen);
-  if (position === undefined) throw new UsageError(`no point in time: ${String(chosen[1])}`);
+  if (position === undefined) throw new UsageError(`not a point in time: ${String(chosen[1])}`);
   const settings = loadSettings();
   if (settings.ENVIRONMENT === "prod") {
     throw new UsageError("not in prod: replay its dead letters instead (kafka:dlq)");

@@ -19,17 +19,17 @@ interface ServiceError {
   $metadata?: { httpStatusCode?: number };
 }
 
-/** What a service answered, such as `ConditionalCheckFailedException`; empty for what it never got to answer. */
+/** The name of a service's error, such as `ConditionalCheckFailedException`; empty when there is none. */
 export function awsErrorName(error: unknown): string {
   return (error as ServiceError | undefined)?.name ?? "";
 }
 
-/** Beside those names: an answer without a body, as to a HEAD, has no name. */
+/** An answer without a body, as to a HEAD request, has no error name. */
 const BUSY_STATUSES = new Set([429, 503]);
 
 /**
- * What the caller of a route gets for a call to AWS that failed for good: 503 with Retry-After when AWS asked us to
- * slow down, else 502. The log has the cause.
+ * What the caller of a route gets when a call to AWS has failed after all its tries: 503 with Retry-After when AWS asked
+ * us to slow down, else 502. The log has the cause.
  */
 export function awsFailure(error: unknown): AppError {
   if (error instanceof AppError) return error;
@@ -37,7 +37,7 @@ export function awsFailure(error: unknown): AppError {
   if (THROTTLED.has(name) || BUSY_STATUSES.has($metadata?.httpStatusCode ?? 0)) {
     return new AppError("OVERLOADED", "The service is busy, try again", {
       cause: error,
-      // Spread out, so that callers that were refused together do not come back together.
+      // Random, so that callers that were refused together do not come back together.
       headers: { "Retry-After": String(1 + Math.floor(Math.random() * 3)) },
     });
   }

@@ -2,25 +2,26 @@ import { setTimeout as delay } from "node:timers/promises";
 import { awsErrorName } from "./aws-errors.ts";
 import { print } from "./command.ts";
 
-const WAIT_SECONDS = 30;
+const TRIES = 30;
 
 /**
- * Makes something on a local server, which may have been started just now: it is asked again for half a minute.
- * @param there names of the errors which say that it is made already.
- * @throws the last refusal.
+ * Creates a table, bucket or the like on a local server. The server may have been started just now, so this is tried
+ * once a second for half a minute.
+ * @param existsErrors names of the errors by which the server says that it already exists.
+ * @throws the last error.
  */
-export async function makeLocally(
+export async function createLocalResource(
   what: string,
-  there: readonly string[],
-  make: () => Promise<unknown>,
+  existsErrors: readonly string[],
+  create: () => Promise<unknown>,
 ): Promise<void> {
-  for (let second = 1; ; second += 1) {
+  for (let attempt = 1; ; attempt += 1) {
     try {
-      await make();
-      return print(`${what} is made`);
+      await create();
+      return print(`${what} created`);
     } catch (error) {
-      if (there.includes(awsErrorName(error))) return print(`${what} is there already`);
-      if (second === WAIT_SECONDS) throw error;
+      if (existsErrors.includes(awsErrorName(error))) return print(`${what} already exists`);
+      if (attempt === TRIES) throw error;
       await delay(1_000);
     }
   }

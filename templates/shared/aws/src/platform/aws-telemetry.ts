@@ -9,7 +9,7 @@ import {
 import { Histogram, type Registry } from "@prometheus-io/client";
 import type { InitializeHandlerOutput, InitializeMiddleware, Pluggable } from "@smithy/types";
 
-/** What one service's calls have beside that which all have, such as the table. */
+/** Attributes of one service's calls, such as the table, in addition to those that all calls have. */
 export type DescribeCall = (operation: string, input: Record<string, unknown>) => Attributes;
 
 interface AwsTelemetry {
@@ -26,9 +26,8 @@ interface Metadata {
 }
 
 /**
- * Follows each call of a client, its retries included: `client.middlewareStack.use(awsTelemetry({ … }))`. Its duration
- * is measured, and it has a span below whatever is being traced; a call that belongs to no trace, such as a readiness
- * check's, has none.
+ * Measures each call of a client, including its retries: `client.middlewareStack.use(awsTelemetry({ … }))`. Within a
+ * recorded trace the call also gets a span; a readiness check, which belongs to no trace, does not.
  */
 export function awsTelemetry<Input extends object, Output extends object>(
   options: AwsTelemetry,

@@ -9,8 +9,8 @@ const DEADLINE_MS = 10_000;
 let provider: Promise<AwsCredentialIdentityProvider> | undefined;
 
 /**
- * The credentials of this process, one source for every client and token in it: fetched when first needed, and again
- * five minutes before they expire. A source each would ask the container's agent so often that it refuses.
+ * The credentials of this process, shared by all its clients and tokens: fetched when first needed, and again five
+ * minutes before they expire. If each client fetched its own, the container's agent would throttle them.
  */
 export function awsCredentials(settings: AwsSettings): AwsCredentialIdentityProvider {
   return async (properties) => {
@@ -24,9 +24,7 @@ async function loadProvider(region: string): Promise<AwsCredentialIdentityProvid
   return defaultProvider({ clientConfig: { region }, timeout: 1_000, maxRetries: 2 });
 }
 
-/**
- * What every AWS client is made with. The SDK's own defaults wait without end, and let requests queue for 50 sockets.
- */
+/** What every AWS client is made with. The SDK's own defaults wait for ever, and queue requests for 50 sockets. */
 export function awsClientConfig(settings: AwsSettings) {
   return {
     region: settings.AWS_REGION,
@@ -35,9 +33,9 @@ export function awsClientConfig(settings: AwsSettings) {
     maxAttempts: 3,
     requestHandler: {
       connectionTimeout: 1_000,
-      // For one try, the wait for a free socket included.
+      // For one try, including the wait for a free socket.
       requestTimeout: 5_000,
-      // Otherwise a time-out is no more than a warning.
+      // Otherwise the SDK only warns.
       throwOnRequestTimeout: true,
       httpAgent: { maxSockets: 200 },
       httpsAgent: { maxSockets: 200 },
@@ -52,13 +50,14 @@ export interface CallOptions {
 }
 
 /**
- * The second argument of a client's call, which ends with all its tries after ten seconds, or with `signal`.
- * @param milliseconds another time, for each try as well: for a call that AWS needs longer for.
+ * The second argument of a client's call: all its tries end after ten seconds, or with `signal`.
+ * @param timeoutMs another limit, which then holds for each try as well: for a call that AWS needs longer for.
  */
-export function within(signal?: AbortSignal, milliseconds?: number): CallOptions {
-  const deadline = AbortSignal.timeout(milliseconds ?? DEADLINE_MS);
+export function callOptions(signal?: AbortSignal, timeoutMs?: number): CallOptions {
+  const deadline = AbortSignal.timeout(timeoutMs ?? DEADLINE_MS);
   const abortSignal = signal === undefined ? deadline : AbortSignal.any([signal, deadline]);
-  return milliseconds === undefined
-    ? { abortSignal }
-    : { abortSignal, requestTimeout: milliseconds };
+  return timeoutMs === undefined ? { abortSignal } : { abortSignal, requestTimeout: timeoutMs };
 }
+
+/** The name of `callOptions` until 0.2.0. */
+export { callOptions as within };

@@ -9,20 +9,17 @@ export interface CommandInput {
   values: Record<string, unknown>;
 }
 
-/** The command cannot be run as it was asked for. */
+/** Wrong arguments. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** Writes a line for whoever sits in front of it. */
+/** Writes a line to standard output. */
 export function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-/**
- * Runs one of the command line tools in src/commands. The process exits with 0; with 1 when it failed, or 2 when it was
- * asked for something that it does not do.
- */
+/** Runs one of the command line tools in src/commands. Exit codes: 0 done, 1 failed, 2 wrong arguments. */
 export async function runCommand(
   help: string,
   options: Options,
@@ -48,11 +45,11 @@ function readArguments(options: Options): CommandInput {
   }
 }
 
-/** Clients' errors say little, but those below them say what it was. */
+/** The messages of the error and of its causes: clients' own errors say little. */
 function explain(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   if (error instanceof SettingsError || error instanceof UsageError) return error.message;
-  const below: unknown[] = error instanceof AggregateError ? error.errors : [error.cause];
-  const reasons = below.filter((reason) => reason instanceof Error).map(explain);
+  const causes: unknown[] = error instanceof AggregateError ? error.errors : [error.cause];
+  const reasons = causes.filter((cause) => cause instanceof Error).map(explain);
   return [error.message.replace(/\.$/, ""), ...new Set(reasons)].join(": ");
 }

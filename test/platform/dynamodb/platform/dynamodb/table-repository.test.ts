@@ -3,13 +3,21 @@ import { InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-tr
 import { Registry } from "@prometheus-io/client";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { z } from "zod";
+import { createLogger } from "../../../src/platform/logging.ts";
 import { TableRepository } from "../../../src/platform/dynamodb/table-repository.ts";
 import { openTable, type Table } from "../../../src/platform/dynamodb/table.ts";
+import { AppError } from "../../../src/platform/errors.ts";
+import { createLogger } from "../../../src/platform/logging.ts";
 import { SettingsError } from "../../../src/platform/settings.ts";
 import { startTelemetry } from "../../../src/platform/observability/telemetry.ts";
 import { type Answer, type Call, startFakeServer } from "./fake-server.ts";
 
-const settings = { ENVIRONMENT: "dev", SERVICE_NAME: "svc", AWS_REGION: "eu-west-1" };
+const settings = {
+  ENVIRONMENT: "dev",
+  SERVICE_NAME: "svc",
+  VERSION: "1.2.3",
+  AWS_REGION: "eu-west-1",
+};
 const schema = z.object({ text: z.string() });
 
 beforeEach(() => {
@@ -22,12 +30,19 @@ afterEach(() => vi.unstubAllEnvs());
 async function withServer(answer: (call: Call, count: number) => Answer | Promise<Answer>) {
   const server = await startFakeServer(answer);
   const metrics = new Registry();
+  const logs: Record<string, unknown>[] = [];
+  const log = createLogger(
+    { ...settings, LOG_LEVEL: "debug" },
+    { write: (line) => void logs.push(JSON.parse(line)) },
+  );
   const table: Table = await openTable(
     { ...settings, AWS_ENDPOINT_URL_DYNAMODB: server.endpoint },
     metrics,
+    log,
   );
   return {
     calls: server.calls,
+    logs,
     metrics,
     table,
     memos: new TableRepository(table, { name: "memo", schema }),
@@ -95,6 +110,54 @@ describe("what goes wrong", () => {
     expect(world.calls).toHaveLength(1);
   });
 
+  test("a request that we made wrong is no failure of DynamoDB", async () => {
+    await using world = await withServer(() => ({ status: 400, error: "ValidationException" }));
+    const failure = await world.memos.get("a").catch((error: unknown) => error);
+    expect(failure).toMatchObject({ name: "ValidationException" });
+    expect(failure).not.toBeInstanceOf(AppError);
+  });
+
+  test("a value without a form in DynamoDB is refused with its place, and nothing is sent", async () => {
+    await using world = await withServer(() => ({}));
+    const dated = new TableRepository(world.table, {
+      name: "dated",
+      schema: z.object({ at: z.date(), tags: z.set(z.string()).optional() }),
+    });
+    await expect(dated.create("a", { at: new Date() })).rejects.toThrow("data.at is a Date");
+    expect(world.calls).toEqual([]);
+  });
+
+  test("a broken item is left out of its page, logged with its key and counted", async () => {
+    const item = (sk: string, data: object) => ({
+      pk: { S: "memo" },
+      sk: { S: sk },
+      version: { N: "1" },
+      data: { M: data },
+    });
+    const Items = [item("a", { text: { S: "x" } }), item("b", {}), item("c", { text: { S: "y" } })];
+    await using world = await withServer(() => ({ Items }));
+    const { items } = await world.memos.list({ limit: 10 });
+    expect(items.map(({ id }) => id)).toEqual(["a", "c"]);
+    expect(world.logs).toMatchObject([
+      { id: "b", entity: "memo", message: "a stored item breaks its schema: left out" },
+    ]);
+    const { values } = await world.metrics.getSingleMetric("dynamodb_broken_items_total")!.get();
+    expect(values).toMatchObject([{ value: 1, labels: { entity: "memo" } }]);
+  });
+
+  test("what a batch leaves out is sent again", async () => {
+    const rest = { "dev-svc": [{ DeleteRequest: { Key: { pk: { S: "memo" }, sk: { S: "b" } } } }] };
+    await using world = await withServer((_call, count) =>
+      count === 1 ? { UnprocessedItems: rest } : {},
+    );
+    await world.memos.removeMany(["a", "b"]);
+    expect(world.calls.map(({ operation }) => operation)).toEqual([
+      "BatchWriteItem",
+      "BatchWriteItem",
+    ]);
+    expect(world.calls[1]?.input).toMatchObject({ RequestItems: rest });
+  });
+
   test("an item that breaks the schema is not given out", async () => {
     const Item = { pk: { S: "memo" }, sk: { S: "a" }, version: { N: "1" }, data: { M: {} } };
     await using world = await withServer(() => ({ Item }));
@@ -120,11 +183,14 @@ test("deployed, cursors need a key of their own", async () => {
 });
 
 describe("telemetry", () => {
-  const whole = { ...settings, OTEL_TRACES_SAMPLER_ARG: 1 };
+  const whole = { ...settings, VERSION: "1.2.3", LOG_LEVEL: "info", OTEL_TRACES_SAMPLER_ARG: 1 };
+  const log = createLogger(whole, { write() {} });
 
   test("a call is a span of the trace at hand, with what the conventions ask for", async () => {
     const exporter = new InMemorySpanExporter();
-    await using _telemetry = startTelemetry(whole, [new SimpleSpanProcessor({ exporter })]);
+    await using _telemetry = startTelemetry(whole, log, new Registry(), [
+      new SimpleSpanProcessor({ exporter }),
+    ]);
     await using world = await withServer((_call, count) => (count === 1 ? "reset" : {}));
     const parent = trace.getTracer("test").startSpan("parent");
     await context.with(trace.setSpan(context.active(), parent), () => world.memos.get("a"));
@@ -149,7 +215,9 @@ describe("telemetry", () => {
 
   test("a call that fails says why", async () => {
     const exporter = new InMemorySpanExporter();
-    await using _telemetry = startTelemetry(whole, [new SimpleSpanProcessor({ exporter })]);
+    await using _telemetry = startTelemetry(whole, log, new Registry(), [
+      new SimpleSpanProcessor({ exporter }),
+    ]);
     await using world = await withServer(() => ({
       status: 400,
       error: "ResourceNotFoundException",
@@ -165,7 +233,9 @@ describe("telemetry", () => {
 
   test("a check has no span", async () => {
     const exporter = new InMemorySpanExporter();
-    await using _telemetry = startTelemetry(whole, [new SimpleSpanProcessor({ exporter })]);
+    await using _telemetry = startTelemetry(whole, log, new Registry(), [
+      new SimpleSpanProcessor({ exporter }),
+    ]);
     await using world = await withServer(() => ({}));
     await world.table.check();
     expect(exporter.getFinishedSpans()).toEqual([]);

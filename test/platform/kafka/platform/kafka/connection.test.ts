@@ -4,17 +4,42 @@ import { loadSettings } from "../../../src/settings.ts";
 
 const optionsFor = (env: Record<string, string>) => connectionOptions(loadSettings(env));
 
+const user = { KAFKA_USERNAME: "alice", KAFKA_PASSWORD: "secret" };
+const certificate = { KAFKA_TLS_CERT: "-----BEGIN CERTIFICATE-----", KAFKA_TLS_KEY: "a key" };
+
 test.each([
-  ["dev", undefined, "plaintext"],
-  ["dev", "true", "TLS and a token"],
-  ["stage", undefined, "TLS and a token"],
-  ["prod", "true", "TLS and a token"],
-  ["prod", "false", "TLS"],
-])("in %s with USE_MSK_IAM=%s it is %s", (ENVIRONMENT, USE_MSK_IAM, expected) => {
-  const { tls, sasl } = optionsFor({ ENVIRONMENT, ...(USE_MSK_IAM && { USE_MSK_IAM }) });
-  const kind = tls === undefined ? "plaintext" : sasl === undefined ? "TLS" : "TLS and a token";
-  expect(kind).toBe(expected);
-  expect(sasl?.mechanism ?? "OAUTHBEARER").toBe("OAUTHBEARER");
+  ["dev", {}, "plaintext"],
+  ["dev", { USE_MSK_IAM: "true" }, "TLS OAUTHBEARER"],
+  ["dev", { KAFKA_TLS: "true" }, "TLS"],
+  ["dev", user, "plaintext SCRAM-SHA-512"],
+  ["stage", {}, "TLS OAUTHBEARER"],
+  ["prod", { USE_MSK_IAM: "true" }, "TLS OAUTHBEARER"],
+  ["prod", { USE_MSK_IAM: "false" }, "TLS"],
+  ["prod", user, "TLS SCRAM-SHA-512"],
+  ["prod", certificate, "TLS with a certificate"],
+])("in %s with %j it is %s", (ENVIRONMENT, env, expected) => {
+  const { tls, sasl } = optionsFor({ ENVIRONMENT, ...env });
+  const kind = [
+    tls === undefined ? "plaintext" : "TLS",
+    ...(sasl === undefined ? [] : [sasl.mechanism]),
+    ...(tls?.cert === undefined ? [] : ["with a certificate"]),
+  ];
+  expect(kind.join(" ")).toBe(expected);
+});
+
+test.each([
+  [{ ENVIRONMENT: "prod", KAFKA_TLS: "false" }, "KAFKA_TLS: may be false only in dev"],
+  [{ KAFKA_USERNAME: "alice" }, "needs KAFKA_PASSWORD"],
+  [{ KAFKA_TLS_KEY: "a key" }, "needs KAFKA_TLS_KEY"],
+  [{ USE_MSK_IAM: "true", ...user }, "USE_MSK_IAM: excludes KAFKA_USERNAME"],
+])("%j contradicts itself", (env, problem) => {
+  expect(() => optionsFor(env)).toThrow(problem);
+});
+
+test("brokers may have IPv6 addresses", () => {
+  const { KAFKA_BROKERS } = loadSettings({ KAFKA_BROKERS: "[::1]:9092,kafka:9093" });
+  expect(KAFKA_BROKERS).toEqual(["[::1]:9092", "kafka:9093"]);
+  expect(() => loadSettings({ KAFKA_BROKERS: "::1:9092" })).toThrow("KAFKA_BROKERS");
 });
 
 test("the token is signed with the service's credentials for its region", async () => {

@@ -1,14 +1,13 @@
-import { Registry } from "@prometheus-io/client";
-import { expect, test, vi } from "vitest";
+import { describe, expect, test } from "vitest";
 import { deadLetterFields } from "../../../src/platform/kafka/dead-letters.ts";
-import { createDelivery, onEvent } from "../../../src/platform/kafka/delivery.ts";
-import { createKafkaMetrics } from "../../../src/platform/kafka/metrics.ts";
+import { onEvent } from "../../../src/platform/kafka/delivery.ts";
+import { type EventCodec, parseJson } from "../../../src/platform/kafka/events.ts";
 import { textHeaders } from "../../../src/platform/kafka/record-context.ts";
 import { eventually } from "./eventually.ts";
-import { MemoryBroker } from "./memory-broker.ts";
 import {
   counted,
   eventOf,
+  newBroker,
   raw,
   type RunningConsumer,
   startConsumer,
@@ -130,7 +129,7 @@ test("after three repetitions the event is a dead letter, with the error", async
   const warnings = consumer.logs.filter(({ level }) => level === "warn");
   expect(warnings).toMatchObject([{ message: "event handler failed; it is called again" }]);
   await eventually(() => expect(consumer.broker.committed.size).toBe(1));
-  expect(consumer.logs.at(-1)).toMatchObject({
+  expect(consumer.logs.find(({ level }) => level === "error")).toMatchObject({
     level: "error",
     message: "event is a dead letter",
     reason: "handler_failed",
@@ -139,24 +138,83 @@ test("after three repetitions the event is a dead letter, with the error", async
   });
 });
 
-test("the wait for another call ends with the signal, and the event is not done", async () => {
-  await using consumer = await startConsumer();
-  const write = vi.fn<() => Promise<void>>();
-  const deliver = createDelivery({
-    handlers: [onEvent(counted, () => Promise.reject(new Error("not yet")))],
-    deps: consumer.deps,
-    group: "group",
-    metrics: createKafkaMetrics(new Registry()),
-    write,
-    retryMs: 3_600_000,
+test("a letter that its topic does not accept goes without its value", async () => {
+  const broker = newBroker({ maxValueBytes: 1_000 });
+  await using consumer = await startConsumer({ broker });
+  broker.append(raw("{".repeat(2_000)));
+  const [letter] = await deadLetters(consumer, 1);
+  expect(letter!.value).toBeUndefined();
+  expect(deadLetterFields(letter!)).toMatchObject({ "omitted-bytes": "2000", offset: "0" });
+  expect(textHeaders(letter!)["x-request-id"]).toBe("from-elsewhere");
+  await eventually(() => expect(broker.committed.size).toBe(1));
+});
+
+describe("the time of an event", () => {
+  test.each([
+    "2026-01-02T03:04:05Z",
+    "2026-01-02T03:04:05.678901+00:00",
+    "2026-01-02T03:04:05.5-07:30",
+    "2026-01-02T03:04+02:00",
+    "2026-01-02 03:04:05+02:00",
+    "2026-01-02t03:04:05z",
+    "2016-12-31T23:59:60Z",
+  ])("may be %s", async (time) => {
+    const times: string[] = [];
+    const handle = (event: { time: string }): void => void times.push(event.time);
+    await using consumer = await startConsumer({ handle });
+    consumer.broker.append(raw(eventOf({ key: "a", count: 1 }, { time })));
+    await eventually(() => expect(times).toEqual([time]));
   });
-  const elsewhere = new MemoryBroker();
-  elsewhere.append(raw(eventOf({ key: "a", count: 1 })));
-  const stopping = AbortSignal.abort(new Error("stopping"));
-  await expect(deliver(elsewhere.records[0]!, stopping)).rejects.toMatchObject({
-    name: "AbortError",
+
+  test.each(["yesterday", "2026-01-02", "2026-01-02T03:04:05", "2026-13-02T03:04:05Z", 5])(
+    "may not be %s",
+    async (time) => {
+      await using consumer = await startConsumer();
+      consumer.broker.append(raw(eventOf({ key: "a", count: 1 }, { time })));
+      const [letter] = await deadLetters(consumer, 1);
+      expect(deadLetterFields(letter!)).toMatchObject({ reason: "malformed" });
+    },
+  );
+});
+
+test("id and time come from headers, or from the record, when the envelope lacks them", async () => {
+  const seen: { id: string; time: string }[] = [];
+  const handle = ({ id, time }: { id: string; time: string }): void => void seen.push({ id, time });
+  await using consumer = await startConsumer({ handle });
+  const bare = { id: undefined, time: undefined };
+  const timestamp = 1_767_323_045_678n;
+  const named = raw(eventOf({ key: "a", count: 1 }, bare));
+  named.headers.push(["event-id", "n-1"], ["event-time", "2026-01-02T03:04:05Z"]);
+  consumer.broker.append(named);
+  consumer.broker.append({ ...raw(eventOf({ key: "a", count: 2 }, bare)), timestamp });
+  await eventually(() => expect(seen).toHaveLength(2));
+  expect(seen).toEqual([
+    { id: "n-1", time: "2026-01-02T03:04:05Z" },
+    { id: "events/1/1", time: "2026-01-02T03:04:05.678Z" },
+  ]);
+});
+
+test("a codec reads a topic that is written in another way", async () => {
+  const seen: unknown[] = [];
+  const codec: EventCodec = {
+    decode: ({ headers, value }) => ({
+      type: headers["ce_type"] ?? "",
+      id: headers["ce_id"],
+      data: parseJson(value),
+    }),
+    encode: (event) => ({ value: Buffer.from(JSON.stringify(event.data)) }),
+  };
+  const handlers = [onEvent(counted, ({ id, data }) => void seen.push([id, data]))];
+  await using consumer = await startConsumer({
+    subscriptions: [{ topic: TOPIC, handlers, codec }],
   });
-  expect(write).not.toHaveBeenCalled();
+  const record = raw('{"key":"a","count":1}');
+  record.headers.push(["ce_type", "counted"], ["ce_id", "7"]);
+  consumer.broker.append(record);
+  await eventually(() => expect(seen).toEqual([["7", { key: "a", count: 1 }]]));
+  consumer.broker.append(raw("{"));
+  const [letter] = await deadLetters(consumer, 1);
+  expect(deadLetterFields(letter!)).toMatchObject({ reason: "malformed" });
 });
 
 test("a handler's log lines carry the ids that came in the headers", async () => {

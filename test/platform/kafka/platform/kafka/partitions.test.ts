@@ -1,8 +1,8 @@
 import { compatibilityPartitioner } from "@platformatic/kafka";
 import { expect, test } from "vitest";
-import { takingTurns } from "../../../src/platform/kafka/platformatic.ts";
+import { roundRobin } from "../../../src/platform/kafka/platformatic.ts";
 
-const partition = takingTurns(compatibilityPartitioner);
+const partition = roundRobin(compatibilityPartitioner);
 
 test("records without a key take turns", () => {
   const chosen = [1, 2, 3, 4, 5, 6].map(() => partition({ topic: "t" }, undefined) % 6);

@@ -43,6 +43,6 @@ test("no more is sent at once than a broker accepts, and each part is remembered
   const broker = brokerWithLetters(...values);
   expect(await replayDeadLetters(broker, all)).toBe(4);
   expect(broker.sends).toEqual([2, 2]);
-  expect(broker.calls).toEqual(["commit 1", "commit 3", "leave"]);
+  expect(broker.calls).toEqual(["commit 1:2", "commit 1:4", "leave"]);
   expect(broker.of(TOPIC).map(({ value }) => value?.toString())).toEqual(values);
 });

@@ -7,13 +7,21 @@ import {
   onEvent,
 } from "../../../src/platform/kafka/delivery.ts";
 import { type Event, defineEvent } from "../../../src/platform/kafka/events.ts";
-import { createKafka, type Kafka, type KafkaOptions } from "../../../src/platform/kafka/kafka.ts";
+import {
+  createKafka,
+  type Kafka,
+  type KafkaOptions,
+  type Subscription,
+} from "../../../src/platform/kafka/kafka.ts";
 import type { OutgoingRecord } from "../../../src/platform/kafka/port.ts";
 import type { Background } from "../../../src/platform/lifespan.ts";
 import { createLogger } from "../../../src/platform/logging.ts";
 import { loadSettings } from "../../../src/settings.ts";
 import { createFakes } from "../../integrations/index.ts";
-import { MemoryBroker } from "./memory-broker.ts";
+import {
+  MemoryBroker,
+  type MemoryBrokerOptions,
+} from "../../../src/platform/kafka/memory-broker.ts";
 
 export const TOPIC = "events";
 
@@ -43,15 +51,25 @@ export interface RunningConsumer extends AsyncDisposable {
   metric(name: string, labels?: Record<string, string>): Promise<number>;
 }
 
-interface Options extends Pick<KafkaOptions, "retryMs" | "batchMs" | "stopMs" | "commitMs"> {
+/** Keys that begin with a digit are in partition 0, all others in partition 1. */
+export function newBroker(options: MemoryBrokerOptions = {}): MemoryBroker {
+  return new MemoryBroker({ partitionOf: (key) => (/^\d/.test(key) ? 0 : 1), ...options });
+}
+
+type Times = Pick<KafkaOptions, "retryMs" | "batchMs" | "stopMs" | "commitMs" | "eventTimeoutMs">;
+
+interface Options extends Times {
   broker?: MemoryBroker;
+  /** Instead of the handler of counted events. */
+  subscriptions?: Subscription[];
   handle?: (event: Event<Counted>, context: HandlerContext) => Promise<void> | void;
 }
 
 /** Starts a consumer of `counted` events on a broker in memory. */
 export async function startConsumer({
-  broker = new MemoryBroker(),
+  broker = newBroker(),
   handle = () => {},
+  subscriptions,
   ...times
 }: Options = {}): Promise<RunningConsumer> {
   const metrics = new Registry();
@@ -68,7 +86,7 @@ export async function startConsumer({
       await handle(event, context);
     }),
   ];
-  const work = kafka.consume(handlers, deps);
+  const work = kafka.consume(subscriptions ?? handlers, deps);
   return {
     broker,
     kafka,
@@ -93,8 +111,14 @@ export async function startConsumer({
 }
 
 /** The JSON of an event. */
-export function eventOf(data: object): string {
-  return JSON.stringify({ id: "1", type: "counted", time: new Date().toISOString(), data });
+export function eventOf(data: object, more: object = {}): string {
+  return JSON.stringify({
+    id: "1",
+    type: "counted",
+    time: new Date().toISOString(),
+    data,
+    ...more,
+  });
 }
 
 /** A record as any program may have written it. */

@@ -1,5 +1,7 @@
 import { InMemorySpanExporter, SimpleSpanProcessor } from "@opentelemetry/sdk-trace";
+import { Registry } from "@prometheus-io/client";
 import { expect, test } from "vitest";
+import { createLogger } from "../../../src/platform/logging.ts";
 import { startTelemetry } from "../../../src/platform/observability/telemetry.ts";
 import { loadSettings } from "../../../src/settings.ts";
 import { eventually } from "./eventually.ts";
@@ -8,7 +10,9 @@ import { counted, raw, startConsumer } from "./running-consumer.ts";
 async function traced(ratio: string, run: () => Promise<void>) {
   const exporter = new InMemorySpanExporter();
   const settings = loadSettings({ OTEL_TRACES_SAMPLER_ARG: ratio });
-  await using _telemetry = startTelemetry(settings, [new SimpleSpanProcessor({ exporter })]);
+  const log = createLogger(settings, { write() {} });
+  const processors = [new SimpleSpanProcessor({ exporter })];
+  await using _telemetry = startTelemetry(settings, log, new Registry(), processors);
   await run();
   return exporter.getFinishedSpans();
 }
@@ -55,7 +59,9 @@ test("the publisher's decision not to sample is kept", async () => {
     record.headers.push(["traceparent", trace]);
     consumer.broker.append(record);
     await eventually(() => expect(consumer.broker.committed.size).toBe(1));
-    expect(consumer.logs.at(-1)).toMatchObject({ trace_id: trace.slice(3, 35) });
+    expect(consumer.logs.find(({ level }) => level === "error")).toMatchObject({
+      trace_id: trace.slice(3, 35),
+    });
   });
   expect(spans.map(({ name }) => name)).not.toContain("process events");
 });

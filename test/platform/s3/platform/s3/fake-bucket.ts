@@ -8,8 +8,10 @@ type Input = Record<string, unknown> & { Key: string };
 export class FakeBucket implements Bucket {
   readonly name = "images";
   readonly s3: S3;
+  readonly uploads: S3;
+  readonly encryption = {};
   readonly objects = new Map<string, Buffer>();
-  readonly uploads = new Map<string, Buffer[]>();
+  readonly unfinished = new Map<string, Buffer[]>();
   /** The operations so far. */
   readonly calls: string[] = [];
   /** What an operation does instead, when it throws. */
@@ -19,6 +21,12 @@ export class FakeBucket implements Bucket {
     this.s3 = new Proxy({} as S3, {
       get: (_target, operation: string) => (input: Input) => this.#call(operation, input),
     });
+    // As much of a client as the SDK's Upload uses.
+    this.uploads = {
+      config: { requestChecksumCalculation: async () => "WHEN_SUPPORTED", requestHandler: {} },
+      send: ({ constructor, input }: { constructor: { name: string }; input: Input }) =>
+        this.#call(operationOf(constructor.name), input),
+    } as unknown as S3;
   }
 
   async presign(key: string) {
@@ -50,26 +58,31 @@ export class FakeBucket implements Bucket {
       return { CopyObjectResult: { ChecksumSHA256: hashOf(bytes) } };
     },
     createMultipartUpload: ({ Key }) => {
-      this.uploads.set(Key, []);
+      this.unfinished.set(Key, []);
       return { UploadId: Key };
     },
     uploadPart: ({ UploadId, PartNumber, Body }) => {
-      this.uploads.get(String(UploadId))![Number(PartNumber) - 1] = Buffer.from(Body as Buffer);
+      this.unfinished.get(String(UploadId))![Number(PartNumber) - 1] = Buffer.from(Body as Buffer);
       return { ETag: `part ${Number(PartNumber)}` };
     },
     completeMultipartUpload: ({ Key }) => {
-      const parts = this.uploads.get(Key);
+      const parts = this.unfinished.get(Key);
       if (parts === undefined) throw awsError("NoSuchUpload");
-      this.uploads.delete(Key);
+      this.unfinished.delete(Key);
       this.objects.set(Key, Buffer.concat(parts));
     },
-    abortMultipartUpload: ({ Key }) => void this.uploads.delete(Key),
+    abortMultipartUpload: ({ Key }) => void this.unfinished.delete(Key),
   };
 
   #keep(key: string, bytes: Buffer): void {
     if (this.objects.has(key)) throw awsError("PreconditionFailed");
     this.objects.set(key, bytes);
   }
+}
+
+/** `uploadPart` of an UploadPartCommand. */
+function operationOf(command: string): string {
+  return command.charAt(0).toLowerCase() + command.slice(1).replace(/Command$/, "");
 }
 
 /** An error as the SDK throws it. */

@@ -20,7 +20,7 @@ const { document } = fc.letrec<{ document: Data; value: unknown }>((tie) => ({
   ),
 }));
 
-/** Three documents, two of which are the first one with some of its keys changed. */
+/** ThreeWay documents, two of which are the first one with some of its keys changed. */
 const three = fc
   .record({ base: document, mine: document, theirs: document, keeps: fc.array(fc.boolean()) })
   .map(({ base, mine, theirs, keeps }) => ({

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 
 import { mergeJson, mergePackageJson } from "../../../../../src/plan/merge/three-way/json.ts";
-import { parseJson } from "../../../../../src/plan/merge/three-way/json-reader.ts";
+import { parseJson } from "../../../../../src/plan/merge/three-way/json.ts";
 
 const json = (value: unknown, indent: number | string = 2) =>
   `${JSON.stringify(value, null, indent)}\n`;
@@ -103,8 +103,8 @@ describe("JSON", () => {
 
 const withVersion = (b: string) => json({ dependencies: { b } });
 
-function versions(mine: string, theirs: string) {
-  const texts = [withVersion("1.0.0"), withVersion(mine), withVersion(theirs)] as const;
+function versions(mine: string, theirs: string, base = "1.0.0") {
+  const texts = [withVersion(base), withVersion(mine), withVersion(theirs)] as const;
   const merged = mergePackageJson(...texts);
   return [JSON.parse(merged?.text ?? "").dependencies.b, ...(merged?.notes ?? [])];
 }
@@ -113,7 +113,7 @@ describe("package.json", () => {
   it.each([
     ["1.2.0", "1.3.0", "1.3.0", "version"],
     ["1.4.0", "1.3.0", "1.4.0", "version"],
-    ["^1.2.0", "1.3.0", "1.3.0", "version"],
+    ["^1.2.0", "1.3.0", "^1.3.0", "version"],
     ["2.0.0", "1.3.0", "2.0.0", "version"],
     ["1.4.0", "2.0.0", "1.4.0", "version"],
     ["^1.4.0", "^2.0.0", "^1.4.0", "version"],
@@ -125,6 +125,29 @@ describe("package.json", () => {
     ["workspace:*", "1.3.0", "workspace:*", "value"],
   ])("with %s and %s has %s", (mine, theirs, expected, kind) => {
     expect(versions(mine, theirs)).toMatchObject([expected, { kind }]);
+  });
+
+  it.each([
+    ["1.0.0", "^1.0.0", "1.3.0", "^1.3.0"],
+    ["1.0.0", "~1.0.0", "1.3.0", "~1.3.0"],
+    ["^1.0.0", "1.0.0", "^1.3.0", "1.3.0"],
+    ["^1.0.0", "^1.1.0", "1.3.0", "1.3.0"],
+    ["1.0.0", ">=1.0.0", "1.3.0", "1.3.0"],
+  ])(
+    "of %s, %s and %s takes the version, and keeps the operator: %s",
+    (base, mine, theirs, now) => {
+      expect(versions(mine, theirs, base)).toMatchObject([now, { kind: "version" }]);
+    },
+  );
+
+  it.each([
+    ["4.6.0", "4.5.2", "4.7.0"],
+    ["^4.6.0", "~4.5.0", "^4.7.0"],
+    ["4.6.0", "3.0.0", "4.7.0"],
+  ])("of %s keeps the downgrade to %s before %s, and says so", (base, mine, theirs) => {
+    const [version, note] = versions(mine, theirs, base);
+    expect(version).toBe(mine);
+    expect(note.message).toContain("yours stays, since you lowered it");
   });
 
   it("has no opinion on versions that only one changed", () => {

@@ -1,9 +1,6 @@
 import { describe, expect, it } from "vitest";
 
-import {
-  keepProse,
-  keepUnorderedCode,
-} from "../../../../../src/plan/merge/three-way/insertions.ts";
+import { keepProse, keepUnorderedCode } from "../../../../../src/plan/merge/three-way/text.ts";
 import { mergeText, type Resolve } from "../../../../../src/plan/merge/three-way/text.ts";
 
 const LABELS = { mine: "yours", theirs: "template 2" };

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import { mergeFile } from "../../../../../src/plan/merge/three-way/merge-file.ts";
 import { mergeYaml } from "../../../../../src/plan/merge/three-way/yaml.ts";
-import { parseYaml } from "../../../../../src/plan/merge/three-way/yaml-syntax.ts";
+import { parseYaml } from "../../../../../src/plan/merge/three-way/yaml.ts";
 import { render } from "../../../../../src/plan/render.ts";
 import { answersWith, templates } from "../../../../support/templates.ts";
 
@@ -76,7 +76,8 @@ describe("YAML", () => {
     expect(text).toContain("name: shared\n  - type: kafka_topic\n    name: demo\n");
     expect(text).toContain("permissions: read # only\n");
     expect(text).toContain("actions: [Connect, Alter, ReadData, WriteData]");
-    expect(notes).toEqual([]);
+    expect(notes).toMatchObject([{ kind: "list" }]);
+    expect(notes?.[0]?.message).toContain("both of you changed this list");
   });
 
   it("takes away what an integration brought, but for what was edited", () => {
@@ -120,7 +121,7 @@ describe("YAML", () => {
 
   it.each([
     ["it does not parse", `${BASE}  - x: [\n`],
-    ["it has anchors", `${BASE}a: &x 1\nb: *x\n`],
+    ["an alias has no anchor", `${BASE}b: *x\n`],
     ["it has keys of their own kind", `${BASE}? a\n: 1\n`],
     ["it is a scalar", "text\n"],
     ["it is empty", ""],
@@ -129,9 +130,79 @@ describe("YAML", () => {
   });
 });
 
+describe("YAML with anchors, aliases, merge keys and tags", () => {
+  const base = `services:
+  app:
+    image: app
+    environment:
+      LOG_LEVEL: info
+    ports:
+      - 8000:8000
+`;
+  const mine = `x-common: &common
+  restart: always
+  labels: &labels [team=owls]
+
+services:
+  app:
+    <<: *common
+    image: !reset null
+    environment: &env
+      LOG_LEVEL: debug
+    ports: !override
+      - 8000:8000
+  worker:
+    <<: [*common]
+    environment: *env
+    labels: *labels
+`;
+  const theirs = base
+    .replace("LOG_LEVEL: info\n", "LOG_LEVEL: info\n      NEW: 1\n")
+    .replace("      - 8000:8000\n", "      - 8000:8000\n      - 8080:8080\n");
+
+  it("is merged by its keys", () => {
+    const { text, notes } = mergeYaml(base, mine, theirs) ?? {};
+    expect(text).toBe(
+      mine
+        .replace("LOG_LEVEL: debug\n", "LOG_LEVEL: debug\n      NEW: 1\n")
+        .replace("      - 8000:8000\n", "      - 8000:8000\n      - 8080:8080\n"),
+    );
+    expect(notes).toEqual([]);
+  });
+
+  it("keeps an entry of which the user changed the tag alone, and says so", () => {
+    const own = base.replace("image: app", "image: !reset app");
+    const { text, notes } = mergeYaml(base, own, base.replace("    image: app\n", "")) ?? {};
+    expect(text).toBe(own);
+    expect(notes).toMatchObject([{ kind: "kept-edited" }]);
+  });
+
+  it("takes an anchor of the template's, with what refers to it", () => {
+    const wanted = base
+      .replace("environment:\n", "environment: &env\n")
+      .replace(/$/, "  worker:\n    environment: *env\n");
+    const own = base.replace("LOG_LEVEL: info", "LOG_LEVEL: debug");
+    expect(mergeYaml(base, own, wanted)?.text).toBe(wanted.replace("info", "debug"));
+  });
+
+  it("is not merged by key where an alias would lose its anchor", () => {
+    const wanted = base.replace("image: app", "image: &image app").concat("  b: *image\n");
+    const own = base.replace("    image: app\n", "");
+    expect(mergeYaml(base, own, wanted)).toBeUndefined();
+  });
+
+  it("is read without losing a character", () => {
+    const texts = ["a: &x\n  - !t &y b\n  - *y\nc: {d: &z 1, e: *z}\nf: !!str 1\n", mine];
+    for (const source of texts) {
+      const { root, after } = parseYaml(source);
+      expect(partsOf(root) + after).toBe(source);
+    }
+  });
+});
+
 describe("YAML that is merged by its lines", () => {
-  // Anchors are not merged by key.
-  const base = "x: &x 1\n\nenv:\n  A: 1\n\nend: *x\n";
+  // Keys of this kind are not merged by key.
+  const base = "? x\n: 1\n\nenv:\n  A: 1\n\nend: 1\n";
   const merge = (mine: string, theirs: string) => {
     const bytes = { base: Buffer.from(base), mine: Buffer.from(mine), theirs: Buffer.from(theirs) };
     const merged = mergeFile("a.yml", bytes, { mine: "yours", theirs: "template" });

@@ -12,7 +12,8 @@ export function normalTarget(target: string): string | undefined {
   const end = target.slice(1).search(/[?#]/) + 1;
   if (end === 0) return normalPath(target);
   const path = normalPath(target.slice(0, end));
-  const query = target.slice(end + 1);
+  // Not a fragment: those stay with the client; RFC 9110, 7.1.
+  const query = target.slice(end + 1).replaceAll("#", "%23");
   if (path === undefined || query === "") return path;
   return `${path}?${query}`;
 }

@@ -8,7 +8,6 @@ import {
   type FastifyServerOptions,
   type FastifyTypeProvider,
   LogController,
-  type preValidationAsyncHookHandler,
   type RouteOptions,
 } from "fastify";
 import { z } from "zod";
@@ -51,14 +50,13 @@ type Compilers = NonNullable<
 /** Zod schemas are checked by `addChecks` and written here; JSON schemas, as plugins use them, as Fastify does by itself. */
 export const schemaCompilers: Compilers = {
   buildValidator(schemas, options) {
-    const fallback = ajvCompiler()(schemas as never, options as never);
+    const fallback = ajvCompiler()(schemas, options);
     return ((route: { schema: unknown }) =>
       isZod(route.schema) ? () => true : fallback(route as never)) as never;
   },
   buildSerializer(schemas, options) {
-    const fallback = stringifyCompiler()(schemas as never, options as never);
-    return ((route: { schema: unknown }) =>
-      isZod(route.schema) ? encoderOf(route.schema) : fallback(route as never)) as never;
+    const fallback = stringifyCompiler()(schemas, options);
+    return (route) => (isZod(route.schema) ? encoderOf(route.schema) : fallback(route));
   },
 };
 
@@ -71,15 +69,27 @@ export function addChecks(options: RouteOptions): void {
   const { params, querystring: query, headers, body } = schema;
   const checks = partChecks({ params, query, headers, body });
   if (checks.length === 0) return;
-  const hook: preValidationAsyncHookHandler = async (request) => {
-    try {
-      await checkParts(checks, request as never);
-    } catch (error) {
-      if (!attachValidation) throw error;
-      request.validationError = error as never;
-    }
-  };
-  options.preValidation = [preValidation, hook].flat();
+  options.preValidation = [
+    ...[preValidation].flat(),
+    (request: FastifyRequest, _reply: FastifyReply, done: (error?: Error) => void) => {
+      const end = (error?: unknown): void => {
+        if (attachValidation && error !== undefined) request.validationError = error as never;
+        done(attachValidation ? undefined : (error as Error | undefined));
+      };
+      let checking: void | Promise<void>;
+      try {
+        checking = checkParts(checks, request);
+      } catch (error) {
+        return end(error);
+      }
+      if (checking === undefined) return end();
+      // Outside of the promise, so that what a later hook throws is not taken for a refusal.
+      checking.then(
+        () => setImmediate(end),
+        (error) => setImmediate(end, error),
+      );
+    },
+  ] as never;
 }
 
 function isZod(schema: unknown): schema is z.ZodType {

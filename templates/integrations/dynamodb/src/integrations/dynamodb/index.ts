@@ -12,8 +12,8 @@ export interface DynamoDb {
 }
 
 export const dynamodb: Integration<DynamoDb, TableSettings> = {
-  async open(settings, _log, metrics) {
-    const table = await openTable(settings, metrics);
+  async open(settings, log, metrics) {
+    const table = await openTable(settings, metrics, log);
     return {
       receipts: new TableRepository(table, receiptEntity),
       check: table.check,

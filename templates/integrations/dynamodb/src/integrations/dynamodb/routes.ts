@@ -4,7 +4,8 @@ import type { Stored } from "../../platform/dynamodb/repository.ts";
 import { defineRoute, reply, type Route } from "../../platform/route.ts";
 import { type Receipt, receiptSchema } from "./receipt.ts";
 
-const params = z.object({ id: z.uuid() });
+// Ids are compared as text: the same one may come in capitals.
+const params = z.object({ id: z.uuid().toLowerCase() });
 const path = "/api/v1/receipts/{id}";
 const tags = ["receipts"];
 

@@ -1,22 +1,12 @@
-import type { CreateTableCommandInput } from "@aws-sdk/client-dynamodb";
 import type { DynamoDBDocument } from "@aws-sdk/lib-dynamodb";
-import type { Registry } from "@prometheus-io/client";
+import { Counter, type Registry } from "@prometheus-io/client";
 import { awsTelemetry } from "../aws-telemetry.ts";
-import { awsClientConfig, within } from "../aws.ts";
+import { awsClientConfig, callOptions } from "../aws.ts";
+import type { Logger } from "../logging.ts";
 import { SettingsError } from "../settings.ts";
+import { toNumber } from "./storable.ts";
 
-/** The one table of the service: its key has the kind of a thing and the thing's id. */
-export const TABLE_SCHEMA: Omit<CreateTableCommandInput, "TableName"> = {
-  KeySchema: [
-    { AttributeName: "pk", KeyType: "HASH" },
-    { AttributeName: "sk", KeyType: "RANGE" },
-  ],
-  AttributeDefinitions: [
-    { AttributeName: "pk", AttributeType: "S" },
-    { AttributeName: "sk", AttributeType: "S" },
-  ],
-  BillingMode: "PAY_PER_REQUEST",
-};
+export { TABLE_SCHEMA } from "./indexes.ts";
 
 const CHECK_TIMEOUT_MS = 1_500;
 
@@ -27,6 +17,7 @@ export interface TableSettings {
   DYNAMODB_TABLE?: string | undefined;
   PAGE_CURSOR_KEY?: string | undefined;
   AWS_ENDPOINT_URL_DYNAMODB?: string | undefined;
+  AWS_ENDPOINT_URL?: string | undefined;
 }
 
 /** The table as the repositories use it. */
@@ -35,6 +26,8 @@ export interface Table {
   document: DynamoDBDocument;
   /** Signs the cursors of lists. */
   cursorKey: string;
+  /** An item breaks its schema, and is left out of a page: this is logged and counted. */
+  reportBroken(entity: string, id: string, error: Error): void;
   /** Rejects when the table cannot be read. */
   check(): Promise<void>;
   close(): void;
@@ -45,20 +38,26 @@ export function tableName({ DYNAMODB_TABLE, ENVIRONMENT, SERVICE_NAME }: TableSe
   return DYNAMODB_TABLE ?? `${ENVIRONMENT}-${SERVICE_NAME}`;
 }
 
+/** What a client of DynamoDB is made with, in the service or in a command. */
+export function dynamoDbClientConfig(settings: TableSettings) {
+  const endpoint = settings.AWS_ENDPOINT_URL_DYNAMODB ?? settings.AWS_ENDPOINT_URL;
+  return { ...awsClientConfig(settings), ...(endpoint !== undefined && { endpoint }) };
+}
+
 /**
- * The client of this process. It connects when it is first used, and lets go of what is not there.
+ * Opens the client of this process. It connects when it is first used.
  * @throws {SettingsError} when deployed without a key for cursors.
  */
-export async function openTable(settings: TableSettings, metrics: Registry): Promise<Table> {
+export async function openTable(
+  settings: TableSettings,
+  metrics: Registry,
+  log?: Logger,
+): Promise<Table> {
   const name = tableName(settings);
   const cursorKey = cursorKeyOf(settings);
   const { DynamoDBClient } = await import("@aws-sdk/client-dynamodb");
   const { DynamoDBDocument: Documents } = await import("@aws-sdk/lib-dynamodb");
-  const endpoint = settings.AWS_ENDPOINT_URL_DYNAMODB;
-  const client = new DynamoDBClient({
-    ...awsClientConfig(settings),
-    ...(endpoint === undefined ? {} : { endpoint }),
-  });
+  const client = new DynamoDBClient(dynamoDbClientConfig(settings));
   client.middlewareStack.use(
     awsTelemetry({
       service: "DynamoDB",
@@ -71,17 +70,39 @@ export async function openTable(settings: TableSettings, metrics: Registry): Pro
       }),
     }),
   );
-  const document = Documents.from(client, { marshallOptions: { removeUndefinedValues: true } });
+  const document = Documents.from(client, {
+    // DynamoDB keeps 38 digits. What a number in JavaScript has less is not imprecise, and `storable.ts` checks the rest.
+    marshallOptions: { removeUndefinedValues: true, allowImpreciseNumbers: true },
+    unmarshallOptions: { wrapNumbers: toNumber },
+  });
+  const broken = brokenItems(metrics);
   return {
     name,
     document,
     cursorKey,
+    reportBroken(entity, id, error) {
+      broken.inc({ entity });
+      log?.error({ error, entity, id, table: name }, "a stored item breaks its schema: left out");
+    },
     async check() {
       const nothing = { TableName: name, Key: { pk: "check", sk: "check" } };
-      await document.get(nothing, within(undefined, CHECK_TIMEOUT_MS));
+      await document.get(nothing, callOptions(undefined, CHECK_TIMEOUT_MS));
     },
     close: () => client.destroy(),
   };
+}
+
+/** One metric for all tables of a process. */
+function brokenItems(metrics: Registry): Counter<"entity"> {
+  const name = "dynamodb_broken_items_total";
+  const known = metrics.getSingleMetric(name);
+  if (known !== undefined) return known as ReturnType<typeof brokenItems>;
+  return new Counter({
+    name,
+    help: "Items that were left out of a page because they break their schema.",
+    labelNames: ["entity"],
+    registers: [metrics],
+  });
 }
 
 function cursorKeyOf({ PAGE_CURSOR_KEY, ENVIRONMENT, SERVICE_NAME }: TableSettings): string {

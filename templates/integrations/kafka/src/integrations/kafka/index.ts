@@ -3,7 +3,7 @@ import { createKafka, type Kafka } from "../../platform/kafka/kafka.ts";
 import { connectKafka } from "../../platform/kafka/platformatic.ts";
 import type { Integration } from "../../platform/lifespan.ts";
 import type { Settings } from "../../settings.ts";
-import { handlers } from "./handlers.ts";
+import { subscriptions } from "./handlers.ts";
 
 export const kafka: Integration<Kafka, Settings> = {
   open: (settings, _log, metrics) =>
@@ -11,8 +11,9 @@ export const kafka: Integration<Kafka, Settings> = {
       topic: settings.KAFKA_TOPIC,
       group: consumerGroup(settings),
       metrics,
+      eventTimeoutMs: settings.KAFKA_EVENT_TIMEOUT * 1_000,
     }),
   check: (client) => client.check(),
   close: (client) => client.close(),
-  background: (client, deps) => client.consume(handlers, deps),
+  background: (client, deps) => client.consume(subscriptions(deps.settings), deps),
 };

@@ -1,13 +1,13 @@
 import type { Admin } from "@platformatic/kafka";
 import { connectionOptions, type KafkaSettings } from "./connection.ts";
 
-/** Where a group may be put: the beginning, the end, or the first record not older than a moment. */
+/** Where a group can be moved: the beginning, the end, or the first record of a time or later. */
 export type Position = "earliest" | "latest" | Date;
 
 const TIMEOUT_MS = 5_000;
 const SPECIAL = { latest: -1n, earliest: -2n } as const;
 
-/** Runs `work` with an administrator's connection. It gives up soon: somebody sits in front of it. */
+/** Runs `work` with an administrator's connection, which gives up soon: a person is waiting. */
 export async function withAdmin<Result>(
   settings: KafkaSettings,
   work: (admin: Admin) => Promise<Result>,
@@ -31,7 +31,7 @@ export async function offsetsAt(
   const { topics } = await admin.metadata({ topics: [topic] });
   const count = topics.get(topic)?.partitionsCount ?? 0;
   const found = await list(admin, topic, count, position);
-  // No record is as young as that: the end.
+  // Without a record of that time or later: the end.
   if (![...found.values()].some((offset) => offset < 0n)) return found;
   const ends = await list(admin, topic, count, "latest");
   return new Map(Array.from(found, ([at, offset]) => [at, offset < 0n ? ends.get(at)! : offset]));
@@ -52,7 +52,7 @@ async function list(
   return new Map(listed?.partitions.map(({ partitionIndex, offset }) => [partitionIndex, offset]));
 }
 
-/** What a group has committed in each partition; nothing where it has not. */
+/** What a group has committed, by partition. */
 export async function committedOffsets(
   admin: Admin,
   group: string,
@@ -68,8 +68,8 @@ export async function committedOffsets(
 }
 
 /**
- * Commits for a group that has no members.
- * @throws when it has: they would go on where they are, and commit over it.
+ * Commits for a group without members.
+ * @throws when it has members: they would continue where they are, and commit over it.
  */
 export async function moveGroup(
   admin: Admin,

@@ -1,70 +1,76 @@
-import { addAbortListener } from "node:events";
 import { setTimeout as delay } from "node:timers/promises";
 import type { Background } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
-import type { Deliver } from "./delivery.ts";
+import { abortable, backoff } from "../timing.ts";
+import { deadLetterTopic } from "./dead-letters.ts";
+import type { Delivery } from "./delivery.ts";
 import type { KafkaMetrics } from "./metrics.ts";
-import { unlessAborted } from "./patience.ts";
-import type { KafkaPort, KafkaRecord, Membership } from "./port.ts";
+import { PartitionWorker, type WorkerEvents } from "./partition-worker.ts";
+import type { GroupReader, KafkaPort, Membership, Rebalance, KafkaRecord } from "./port.ts";
 
 export interface ConsumerOptions {
   port: KafkaPort;
   topic: string;
   group: string;
-  deliver: Deliver;
+  delivery: Delivery;
   metrics: KafkaMetrics;
   log: Logger;
-  /** Records of a batch at most; 500 when left out. */
+  /** How long a handler may take for an event. */
+  eventTimeoutMs: number;
+  /** What is done is committed at the latest after so many records, or after so long; 500 and 3,000 when left out. */
   batchSize?: number;
-  /** How long a batch waits to be full, counted from its first record; 5,000 when left out. */
   batchMs?: number;
   /**
-   * When the service stops, records are begun for so long, and waited for twice as long; 8,000 when left out. All of it
-   * has to fit into the time after which the process is killed.
+   * When the service stops, failed events are retried for so long, and handlers are waited for twice as long; 8,000 when
+   * left out. All of it has to fit into the time after which the process is killed.
    */
   stopMs?: number;
   /** When the service stops, offsets get so long to be committed; 2,000 when left out. */
   commitMs?: number;
 }
 
-const IDLE_MS = 1_000;
+/** Nothing came for so long: what is done is committed. */
+const IDLE_MS = 20;
+const MONITOR_INTERVAL_MS = 1_000;
 const LAG_INTERVAL_MS = 5_000;
-const FIRST_RESTART_MS = 250;
-const LONGEST_RESTART_MS = 5_000;
-/** Longer than the group waits for its slowest member: a commit that takes even longer never ends. */
-const LONGEST_COMMIT_MS = 240_000;
+const COMMIT_RETRY_MS = 1_000;
+/** Commits are refused during a rebalance, which takes a minute at most. */
+const COMMITS_STALLED_MS = 90_000;
 
-/** Reads a topic in batches from now on: in order within a partition, partitions side by side, at least once. */
+/** Reads a topic from now on: in order within a partition, partitions independently, each record at least once. */
 export function startConsumer(options: ConsumerOptions): Background {
-  return new BatchConsumer(options);
+  return new TopicConsumer(options);
 }
 
-class BatchConsumer implements Background {
+class TopicConsumer implements Background, GroupReader {
   readonly #options: Required<ConsumerOptions>;
-  readonly #stop = new AbortController();
-  /** No record is begun any more, nor one called for again that has failed. */
+  readonly #stopping = new AbortController();
+  /** No retry is waited for any more. */
   readonly #ending = new AbortController();
-  /** No record is waited for any more. */
+  /** No handler is waited for any more. */
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
+  readonly #workers = new Map<number, PartitionWorker>();
   #membership: Membership | undefined;
-  #failure: unknown;
-  /** Why a partition goes no further, by partition. */
-  readonly #stuck = new Map<number, unknown>();
+  #commits: Committer | undefined;
+  /** Why there is no membership. */
+  #joinFailure: unknown;
+  /** What was logged last, until it is over. */
+  #reported: unknown;
 
   constructor(options: ConsumerOptions) {
-    const times = { batchMs: 5_000, stopMs: 8_000, commitMs: 2_000 };
+    const times = { batchMs: 3_000, stopMs: 8_000, commitMs: 2_000 };
     this.#options = { batchSize: 500, ...times, ...options };
     this.#running = this.#run();
   }
 
   async check(): Promise<void> {
-    if (this.#failure !== undefined) throw this.#failure;
+    const failure = this.#failure();
+    if (failure !== undefined) throw failure;
   }
 
   async stop(): Promise<void> {
-    this.#stop.abort();
-    this.#membership?.wake();
+    this.#stopping.abort();
     const { stopMs } = this.#options;
     const ending = setTimeout(() => this.#ending.abort(), stopMs);
     const ended = setTimeout(() => this.#ended.abort(), 2 * stopMs);
@@ -73,143 +79,246 @@ class BatchConsumer implements Background {
     clearTimeout(ended);
   }
 
-  get #stopping(): boolean {
-    return this.#stop.signal.aborted;
+  onRebalance({ assigned, revoked, owned }: Rebalance): void {
+    const { topic, group, metrics, log } = this.#options;
+    for (const partition of revoked) this.#workers.get(partition)?.close();
+    for (const partition of revoked) this.#workers.delete(partition);
+    for (const partition of assigned) this.#workers.set(partition, this.#newWorker(partition));
+    metrics.rebalances.inc({ topic });
+    metrics.assigned.set({ topic }, owned.length);
+    log.info({ topic, group, assigned, revoked, owned }, `partitions of ${topic} assigned`);
+  }
+
+  onRecords(partition: number, records: readonly KafkaRecord[], next: bigint): void {
+    this.#workers.get(partition)?.add(records, next);
+  }
+
+  onGap(partition: number, from: bigint, to: bigint): void {
+    const { topic, metrics, log } = this.#options;
+    const records = to > from ? Number(to - from) : 0;
+    metrics.skipped.inc({ topic }, records);
+    log.error(
+      { topic, partition, from: Number(from), to: Number(to), records },
+      "records were deleted before they were read",
+    );
+  }
+
+  #newWorker(partition: number): PartitionWorker {
+    const events: WorkerEvents = {
+      onDone: (count) => this.#commits?.onDone(count),
+      onIdle: () => this.#commits?.onIdle(),
+      onFull: () => this.#membership?.pause(partition),
+      onRoom: () => this.#membership?.resume(partition),
+    };
+    return new PartitionWorker(this.#options.delivery, events, {
+      stopping: this.#stopping.signal,
+      ending: this.#ending.signal,
+    });
   }
 
   async #run(): Promise<void> {
-    for (let failures = 0; !this.#stopping;) {
+    await this.#checkDeadLetterTopic();
+    const monitor = setInterval(() => this.#report(), MONITOR_INTERVAL_MS);
+    for (let failures = 0; !this.#stopping.signal.aborted;) {
       try {
-        await this.#takePart(() => (failures = 0));
+        await this.#runMembership(() => (failures = 0));
       } catch (error) {
-        if (!this.#stopping) this.#report(error);
-        await this.#pause(failures);
+        if (this.#stopping.signal.aborted) break;
         failures += 1;
+        // The first one may be over in a moment, as when a broker has just started.
+        if (failures > 1) this.#joinFailure = error;
+        this.#report();
+        const { signal } = this.#stopping;
+        await delay(backoff(failures), undefined, { signal }).catch(() => {});
       }
     }
+    clearInterval(monitor);
   }
 
-  /** One membership of the group, from the first to the last batch. */
-  async #takePart(onProgress: () => void): Promise<void> {
-    const { port, group, topic } = this.#options;
-    const membership = await port.join(group, topic, this.#stop.signal);
-    this.#membership = membership;
-    this.#stuck.clear();
-    const lag = setInterval(() => void this.#measureLag(membership), LAG_INTERVAL_MS);
+  /** One membership of the group, from joining to leaving. */
+  async #runMembership(onJoined: () => void): Promise<void> {
+    const { port, group, topic, commitMs } = this.#options;
+    const { signal } = this.#stopping;
+    const commits = new Committer(this.#options, this.#workers, () => this.#membership);
+    this.#commits = commits;
+    let lag: NodeJS.Timeout | undefined;
     try {
-      while (!this.#stopping) {
-        const batch = await this.#collect(membership);
-        await this.#process(membership, batch);
-        onProgress();
-      }
+      const membership = await port.join({ group, topic, signal }, this);
+      this.#membership = membership;
+      this.#joinFailure = undefined;
+      this.#report();
+      onJoined();
+      lag = setInterval(() => void this.#measureLag(membership), LAG_INTERVAL_MS);
+      await abortable(membership.ended, signal).catch((error: unknown) => {
+        if (!signal.aborted) throw error;
+      });
+      const finished = Array.from(this.#workers.values(), (worker) => worker.finished());
+      // A handler that is still running then is left to itself: its event comes again.
+      await abortable(Promise.all(finished), this.#ended.signal).catch(() => {});
+      await commits.finish(commitMs);
     } finally {
       clearInterval(lag);
+      commits.cancel();
+      for (const worker of this.#workers.values()) worker.close();
+      this.#workers.clear();
+      const membership = this.#membership;
       this.#membership = undefined;
-      await membership.leave();
-      this.#options.metrics.lag.reset();
+      await membership?.leave();
+      this.#options.metrics.forget(topic);
     }
   }
 
-  /** A full batch, or what has come when its time is up or the service stops. */
-  async #collect(membership: Membership): Promise<KafkaRecord[]> {
-    const { batchSize, batchMs } = this.#options;
-    let batch: KafkaRecord[] = [];
-    let due = Infinity;
-    while (batch.length < batchSize && !this.#stopping) {
-      const waitMs = Math.min(due - performance.now(), IDLE_MS);
-      if (waitMs <= 0) break;
-      const records = await membership.read(batchSize - batch.length, waitMs);
-      const [failure] = this.#stuck.values();
-      this.#report(failure);
-      if (records === "rebalanced") {
-        // None of it was processed: it comes again, here or at its partition's new owner.
-        batch = [];
-        due = Infinity;
-        this.#stuck.clear();
-      } else if (records.length > 0) {
-        if (batch.length === 0) due = performance.now() + batchMs;
-        batch = batch.length === 0 ? records : batch.concat(records);
-      }
-    }
-    return batch;
-  }
-
-  async #process(membership: Membership, batch: KafkaRecord[]): Promise<void> {
-    if (batch.length === 0) return;
-    const { metrics, topic } = this.#options;
-    const end = metrics.batchDuration.startTimer({ topic });
-    const partitions = Map.groupBy(batch, ({ partition }) => partition);
-    /** The last record of each partition that is done. */
-    const done = new Map<number, KafkaRecord>();
-    const work = Array.from(partitions.values(), (records) => this.#inOrder(records, done));
-    // A handler that is still at it then is left to itself: its event comes again.
-    await unlessAborted(Promise.all(work), this.#ended.signal).catch(() => {});
-    await this.#commit(membership, [...done.values()]);
-    end();
-    metrics.batchSize.observe({ topic }, batch.length);
-    if (this.#stuck.size === 0 || this.#stopping) return;
-    // Such a partition goes no further, the others do: all begin again where they are committed.
-    await this.#pause(0);
-    if (await membership.rewind()) this.#stuck.clear();
-  }
-
-  async #inOrder(records: KafkaRecord[], done: Map<number, KafkaRecord>): Promise<void> {
-    const { signal } = this.#ending;
-    const { partition } = records[0]!;
+  /** What keeps the topic, or a partition of it, from going on. */
+  #failure(): unknown {
+    if (this.#joinFailure !== undefined) return this.#joinFailure;
     try {
-      for (const record of records) {
-        if (signal.aborted) return;
-        await this.#options.deliver(record, signal);
-        done.set(partition, record);
+      this.#membership?.check();
+    } catch (error) {
+      return error;
+    }
+    const { topic, eventTimeoutMs } = this.#options;
+    const now = performance.now();
+    for (const [partition, { failure, busySince = now }] of this.#workers) {
+      if (failure !== undefined) return failure;
+      if (now - busySince > eventTimeoutMs) {
+        const seconds = Math.round((now - busySince) / 1_000);
+        return new Error(`a record of ${topic}/${partition} is being handled for ${seconds} s`);
       }
-      this.#stuck.delete(partition);
-    } catch (failure) {
-      if (!signal.aborted) this.#stuck.set(partition, failure);
+    }
+    return this.#commits?.failure;
+  }
+
+  /** A change is logged once, not at every try. */
+  #report(): void {
+    const { log, topic, group } = this.#options;
+    const failure = this.#failure();
+    const was = this.#reported;
+    this.#reported = failure;
+    if (failure !== undefined && was === undefined) {
+      log.error({ error: failure, topic, group }, `the consumer of ${topic} stalled`);
+    } else if (failure === undefined && was !== undefined) {
+      log.info({ topic, group }, `the consumer of ${topic} recovered`);
     }
   }
 
-  async #commit(membership: Membership, last: readonly KafkaRecord[]): Promise<void> {
-    const giveUp = new AbortController();
-    const giveUpAfter = (ms: number): NodeJS.Timeout =>
-      setTimeout(() => giveUp.abort(new Error("the offsets were not committed in time")), ms);
-    let timer = giveUpAfter(LONGEST_COMMIT_MS);
-    using _listener = addAbortListener(this.#stop.signal, () => {
-      clearTimeout(timer);
-      timer = giveUpAfter(this.#options.commitMs);
+  /** Says so at the start when there is no place for dead letters, and not only when there is one. */
+  async #checkDeadLetterTopic(): Promise<void> {
+    const { port, topic, log } = this.#options;
+    const name = deadLetterTopic(topic);
+    try {
+      await port.check(topic);
+    } catch {
+      return; // The consumer itself says what is wrong.
+    }
+    await port.check(name).catch((error: unknown) => {
+      log.error({ error, topic: name }, "the dead letter topic cannot be used");
     });
-    try {
-      await membership.commit(last, giveUp.signal);
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
   async #measureLag(membership: Membership): Promise<void> {
     const { metrics, topic } = this.#options;
     try {
       const lags = await membership.lag();
-      metrics.lag.reset();
-      for (const [partition, records] of lags) metrics.lag.set({ topic, partition }, records);
+      if (membership === this.#membership) metrics.setLag(topic, lags);
     } catch {
-      // The readiness check says that the broker is gone; the last value stays.
+      // The last value stays; the readiness check says when the broker is gone.
     }
   }
+}
 
-  /** A change is logged once, not at every try. */
-  #report(failure: unknown): void {
-    const { log, topic, group } = this.#options;
-    const was = this.#failure;
-    this.#failure = failure;
-    if (failure !== undefined && was === undefined) {
-      log.error({ error: failure, topic, group }, `the consumer of ${topic} is held up`);
-    } else if (failure === undefined && was !== undefined) {
-      log.info({ topic, group }, `the consumer of ${topic} goes on`);
-    }
+/** Commits what the workers have done: after so many records, after a while, or when nothing is left to do. */
+class Committer {
+  failure: unknown;
+  readonly #options: Required<ConsumerOptions>;
+  readonly #workers: ReadonlyMap<number, PartitionWorker>;
+  readonly #membership: () => Membership | undefined;
+  readonly #giveUp = new AbortController();
+  #done = 0;
+  #startedAt: number | undefined;
+  #failingSince: number | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #dueAt = Infinity;
+  #committing: Promise<void> | undefined;
+
+  constructor(
+    options: Required<ConsumerOptions>,
+    workers: ReadonlyMap<number, PartitionWorker>,
+    membership: () => Membership | undefined,
+  ) {
+    this.#options = options;
+    this.#workers = workers;
+    this.#membership = membership;
   }
 
-  async #pause(failures: number): Promise<void> {
-    const ms = Math.min(FIRST_RESTART_MS * 2 ** failures, LONGEST_RESTART_MS);
-    const { signal } = this.#stop;
-    await delay(ms * (0.5 + Math.random() / 2), undefined, { signal }).catch(() => {});
+  onDone(count: number): void {
+    this.#done += count;
+    this.#startedAt ??= performance.now();
+    const isFull = this.#done >= this.#options.batchSize && this.#failingSince === undefined;
+    this.#schedule(isFull ? 0 : this.#options.batchMs);
+  }
+
+  onIdle(): void {
+    if (this.#failingSince !== undefined) return;
+    if (this.#workers.values().every((worker) => worker.isIdle)) this.#schedule(IDLE_MS);
+  }
+
+  /** Commits the rest. */
+  async finish(limitMs: number): Promise<void> {
+    const timer = setTimeout(
+      () => this.#giveUp.abort(new Error("the offsets were not committed in time")),
+      limitMs,
+    );
+    clearTimeout(this.#timer);
+    await this.#committing;
+    await this.#commit();
+    clearTimeout(timer);
+  }
+
+  cancel(): void {
+    clearTimeout(this.#timer);
+    this.#giveUp.abort(new Error("the membership has ended"));
+  }
+
+  #schedule(ms: number): void {
+    const dueAt = performance.now() + ms;
+    if (dueAt >= this.#dueAt || this.#giveUp.signal.aborted) return;
+    clearTimeout(this.#timer);
+    this.#dueAt = dueAt;
+    this.#timer = setTimeout(() => {
+      this.#dueAt = Infinity;
+      this.#committing ??= this.#commit().finally(() => (this.#committing = undefined));
+    }, ms);
+  }
+
+  async #commit(): Promise<void> {
+    const { metrics, topic, log } = this.#options;
+    const offsets = new Map<number, bigint>();
+    for (const [partition, worker] of this.#workers) {
+      if (worker.committable > worker.committed) offsets.set(partition, worker.committable);
+    }
+    if (offsets.size === 0) return;
+    const records = this.#done;
+    const startedAt = this.#startedAt ?? performance.now();
+    this.#done = 0;
+    this.#startedAt = undefined;
+    try {
+      await this.#membership()?.commit(offsets, this.#giveUp.signal);
+      for (const [partition, offset] of offsets) {
+        const worker = this.#workers.get(partition);
+        if (worker !== undefined) worker.committed = offset;
+      }
+      this.#failingSince = undefined;
+      this.failure = undefined;
+      if (records === 0) return;
+      metrics.batchSize.observe({ topic }, records);
+      metrics.batchDuration.observe({ topic }, (performance.now() - startedAt) / 1_000);
+    } catch (error) {
+      this.#done += records;
+      if (this.#giveUp.signal.aborted) return;
+      log.debug({ error, topic }, "offsets could not be committed; they are committed again");
+      this.#failingSince ??= performance.now();
+      if (performance.now() - this.#failingSince > COMMITS_STALLED_MS) this.failure = error;
+      setTimeout(() => this.#schedule(0), COMMIT_RETRY_MS).unref();
+    }
   }
 }

@@ -2,43 +2,94 @@ import { setTimeout as delay } from "node:timers/promises";
 import { inspect } from "node:util";
 import { SpanStatusCode } from "@opentelemetry/api";
 import type { z } from "zod";
-import type { ServiceDeps } from "../lifespan.ts";
 import { runInRequest } from "../context.ts";
+import type { ServiceDeps } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
-import { toDeadLetter, type Verdict } from "./dead-letters.ts";
+import { backoff } from "../timing.ts";
+import { type DeadLetterReason, type Kept, toDeadLetter } from "./dead-letters.ts";
+import { HandlerCall, type HandlerDeadlines } from "./deadlines.ts";
 import {
   compileEvent,
+  completeEvent,
+  type EncodedEvent,
   type Event,
+  type EventCodec,
   type EventDefinition,
+  jsonCodec,
   PoisonError,
-  readEnvelope,
 } from "./events.ts";
 import type { KafkaMetrics } from "./metrics.ts";
-import type { KafkaRecord, OutgoingRecord } from "./port.ts";
-import { contextOf, type RecordContext } from "./record-context.ts";
+import { type KafkaRecord, type OutgoingRecord, RecordTooLargeError } from "./port.ts";
+import { contextOf, contextOfBatch, type RecordContext, textHeaders } from "./record-context.ts";
 
-/** What a handler may use beside the event. */
+/** What a handler may use besides the event. */
 export interface HandlerContext {
   deps: ServiceDeps;
   log: Logger;
+  /** Aborted when the handler has run for too long: its event is then tried again, or is a dead letter. */
+  signal: AbortSignal;
 }
 
 /** A type of events and what is done with each of them. */
-export interface EventHandler {
+export interface SingleHandler {
   definition: EventDefinition;
   handle(event: Event<never>, context: HandlerContext): Promise<void> | void;
 }
 
+/** A type of events and what is done with many of them at once. */
+export interface BatchHandler {
+  definition: EventDefinition;
+  handleBatch(events: Event<never>[], context: HandlerContext): Promise<void> | void;
+  maxEvents: number;
+  maxWaitMs: number;
+}
+
+export type EventHandler = SingleHandler | BatchHandler;
+
 /**
  * Declares what is done with the events of a type. It may be called again with the same event, after a failure or a
- * crash, and must bear that. What it throws is retried three times; then the event is a dead letter.
+ * crash, and must bear that. When it throws or does not end in time, it is retried three times; then the event is a dead
+ * letter.
  */
 export function onEvent<Schema extends z.ZodType>(
   definition: EventDefinition<Schema>,
   handle: (event: Event<z.output<Schema>>, context: HandlerContext) => Promise<void> | void,
-): EventHandler {
+): SingleHandler {
   return { definition, handle };
 }
+
+/** How events are gathered for a batch handler. */
+export interface BatchOptions {
+  /** 500 when left out. */
+  maxEvents?: number;
+  /** From the first event on; 3,000 when left out. */
+  maxWaitMs?: number;
+}
+
+/**
+ * As `onEvent`, for work that is cheaper in bulk: it gets events of one partition that follow each other, in order. A
+ * batch that has failed four times is handed over again event by event, and only what fails alone is a dead letter.
+ */
+export function onBatch<Schema extends z.ZodType>(
+  definition: EventDefinition<Schema>,
+  handleBatch: (events: Event<z.output<Schema>>[], context: HandlerContext) => Promise<void> | void,
+  { maxEvents = 500, maxWaitMs = 3_000 }: BatchOptions = {},
+): BatchHandler {
+  return { definition, handleBatch, maxEvents, maxWaitMs };
+}
+
+/** What becomes of events that no handler is there for. */
+export type UnknownTypes = "ignore" | "deadLetter";
+
+/** What a record turned out to be. */
+export type Task = { record: KafkaRecord } & (
+  | { kind: "skip"; outcome: "tombstone" | "ignored" }
+  | { kind: "poison"; reason: DeadLetterReason }
+  | { kind: "event"; handler: EventHandler; event: Event<never> }
+);
+
+/** A record with an event in it. */
+export type EventTask = Extract<Task, { kind: "event" }>;
 
 /** What the processing of records needs. */
 export interface DeliveryOptions {
@@ -46,138 +97,185 @@ export interface DeliveryOptions {
   deps: ServiceDeps;
   group: string;
   metrics: KafkaMetrics;
+  deadlines: HandlerDeadlines;
   /** Writes to the dead letter topic. */
   write(record: OutgoingRecord): Promise<void>;
-  /** Before the first repetition; it doubles with each. */
+  codec?: EventCodec;
+  unknownTypes?: UnknownTypes;
+  /** Before the first retry; it doubles with each. */
   retryMs?: number;
 }
 
-/**
- * Processes one record to its end. Throws only when its dead letter cannot be written, or when `signal` ended the wait
- * for another call of its handler: then it is not done.
- */
-export type Deliver = (record: KafkaRecord, signal?: AbortSignal) => Promise<void>;
+/** How records are processed. Each promise rejects when `signal` ended a wait, or a dead letter cannot be written. */
+export interface Delivery {
+  /** Decodes and checks a record. */
+  read(record: KafkaRecord): Task;
+  /** Processes one to its end. @param retries after the first call; 0 when its dead letter could not be written. */
+  deliver(task: Task, signal: AbortSignal, retries?: number): Promise<void>;
+  /** The same for events of one batch handler. */
+  deliverBatch(tasks: readonly EventTask[], signal: AbortSignal): Promise<void>;
+}
 
-type Call = () => Promise<void> | void;
+type Call = (context: HandlerContext) => Promise<void> | void;
 
-const RETRIES = 3;
+export const RETRIES = 3;
 const FIRST_RETRY_MS = 250;
+const KEPT: Kept[] = ["everything", "headers", "nothing"];
 
-/** Checks, hands over to the handler of its type, repeats, and buries a record. */
+/** Decodes, checks, hands over to the handler of its type, retries, and writes dead letters. */
 export function createDelivery({
   handlers,
   deps,
   group,
   metrics,
+  deadlines,
   write,
+  codec = jsonCodec,
+  unknownTypes = "deadLetter",
   retryMs = FIRST_RETRY_MS,
-}: DeliveryOptions): Deliver {
+}: DeliveryOptions): Delivery {
   const { log, settings } = deps;
-  const context = { deps, log };
   const ratio = settings.OTEL_TRACES_SAMPLER_ARG;
   const byType = new Map(
-    handlers.map(({ definition, handle }) => [
-      definition.type,
-      { handle, schema: compileEvent(definition) },
+    handlers.map((handler) => [
+      handler.definition.type,
+      { handler, schema: compileEvent(handler.definition) },
     ]),
   );
 
-  /** The last offset whose handler has failed, by partition. */
-  const failing = new Map<number, bigint>();
-
-  function check(value: Buffer): Call {
-    const envelope = readEnvelope(value);
-    const known = byType.get(envelope.type);
-    if (known === undefined) {
-      throw new PoisonError("unknown_type", `no handler for events of the type ${envelope.type}`);
+  function read(record: KafkaRecord): Task {
+    if (record.value === undefined) return { record, kind: "skip", outcome: "tombstone" };
+    try {
+      const encoded: EncodedEvent = {
+        ...record,
+        value: record.value,
+        headers: textHeaders(record),
+      };
+      const decoded = codec.decode(encoded);
+      const known = byType.get(decoded.type);
+      if (known === undefined) {
+        if (unknownTypes === "ignore") return { record, kind: "skip", outcome: "ignored" };
+        throw new PoisonError("unknown_type", `no handler for events of the type ${decoded.type}`);
+      }
+      const checked = known.schema.safeParse(completeEvent(decoded, encoded));
+      if (!checked.success) {
+        const { error: cause } = checked;
+        throw new PoisonError("malformed", "the event breaks its schema", { cause });
+      }
+      return { record, kind: "event", handler: known.handler, event: checked.data as Event<never> };
+    } catch (error) {
+      return { record, kind: "poison", reason: malformed(error) };
     }
-    const checked = known.schema.safeParse(envelope);
-    if (checked.success) return () => known.handle(checked.data as Event<never>, context);
-    throw new PoisonError("malformed", "the event breaks its schema", { cause: checked.error });
   }
 
-  /** Calls a handler that has failed three times more. @returns why the record has to be given up, if so. */
-  async function repeat(
-    handle: Call,
+  /** Calls a handler until it succeeds. @returns why it never did. */
+  async function attempt(
+    call: Call,
     record: KafkaRecord,
-    thrown: unknown,
-    signal: AbortSignal | undefined,
-  ): Promise<Verdict | undefined> {
-    let error = asError(thrown);
-    for (let attempts = 1; attempts <= RETRIES; attempts += 1) {
-      const level = isNews(record) ? "warn" : "debug";
-      log[level]({ error, attempts }, "event handler failed; it is called again");
-      metrics.retries.inc({ topic: record.topic });
-      // Half of it by chance, so that those that failed together do not come back together.
-      const waitMs = retryMs * 2 ** (attempts - 1) * (0.5 + Math.random() / 2);
-      await delay(waitMs, undefined, signal && { signal });
+    retries: number,
+    signal: AbortSignal,
+  ): Promise<DeadLetterReason | undefined> {
+    for (let attempts = 1; ; attempts += 1) {
       try {
-        await handle();
+        const context = new HandlerCall(deps, log);
+        const result = call(context);
+        if (result !== undefined) await deadlines.limit(result, context);
         return undefined;
-      } catch (again) {
-        error = asError(again);
+      } catch (thrown) {
+        const error = asError(thrown);
+        if (attempts > retries) return { reason: "handler_failed", error, attempts };
+        log[attempts === 1 ? "warn" : "debug"](
+          { error, attempts },
+          "event handler failed; it is called again",
+        );
+        metrics.retries.inc({ topic: record.topic });
+        await delay(backoff(attempts, { firstMs: retryMs }), undefined, { signal });
       }
     }
-    return { reason: "handler_failed", error, attempts: RETRIES + 1 };
   }
 
-  /** Whether it fails for the first time, here at least: it comes again while its dead letter cannot be written. */
-  function isNews({ partition, offset }: KafkaRecord): boolean {
-    const known = failing.get(partition) === offset;
-    failing.set(partition, offset);
-    return !known;
-  }
-
-  async function bury(record: KafkaRecord, verdict: Verdict): Promise<void> {
+  async function writeLetter(record: KafkaRecord, reason: DeadLetterReason): Promise<void> {
+    for (const [index, kept] of KEPT.entries()) {
+      try {
+        await write(toDeadLetter(record, reason, kept));
+        break;
+      } catch (error) {
+        if (!(error instanceof RecordTooLargeError) || index === KEPT.length - 1) throw error;
+        log.warn({ error, kept }, "dead letter is too large; it is written with less");
+      }
+    }
     const { topic, partition, offset } = record;
-    const { reason, error, attempts } = verdict;
-    await write(toDeadLetter(record, verdict));
-    metrics.deadLetters.inc({ topic, reason });
+    metrics.deadLetters.inc({ topic, reason: reason.reason });
     metrics.consumed.inc({ topic, outcome: "dead_letter" });
-    log.error(
-      { error, reason, attempts, topic, partition, offset: Number(offset) },
-      "event is a dead letter",
-    );
+    log.error({ ...reason, topic, partition, offset: Number(offset) }, "event is a dead letter");
   }
 
   async function process(
-    record: KafkaRecord,
-    value: Buffer,
-    surroundings: RecordContext,
-    signal: AbortSignal | undefined,
+    task: Task,
+    context: RecordContext,
+    retries: number,
+    signal: AbortSignal,
   ): Promise<void> {
-    let verdict: Verdict | undefined;
-    let handle: Call | undefined;
+    const { record } = task;
+    let reason: DeadLetterReason | undefined;
     try {
-      handle = check(value);
-      await handle();
-    } catch (error) {
-      verdict = handle ? await repeat(handle, record, error, signal) : unreadable(error);
+      if (task.kind === "poison") ({ reason } = task);
+      if (task.kind === "event") {
+        const { handler, event } = task;
+        const call: Call =
+          "handle" in handler
+            ? (given) => handler.handle(event, given)
+            : (given) => handler.handleBatch([event], given);
+        reason = await attempt(call, record, retries, signal);
+      }
+    } finally {
+      endSpan(context, reason);
     }
-    endSpan(surroundings, verdict);
-    if (verdict === undefined) metrics.consumed.inc({ topic: record.topic, outcome: "processed" });
-    else await bury(record, verdict);
+    if (reason === undefined) metrics.consumed.inc({ topic: record.topic, outcome: "processed" });
+    else await writeLetter(record, reason);
   }
 
-  return async (record, signal) => {
-    const { topic, value } = record;
-    if (value === undefined) return metrics.consumed.inc({ topic, outcome: "tombstone" });
-    const surroundings = contextOf(record, group, ratio);
-    return runInRequest(surroundings, process, record, value, surroundings, signal);
-  };
+  function deliver(task: Task, signal: AbortSignal, retries = RETRIES): Promise<void> {
+    const { record } = task;
+    if (task.kind === "skip") {
+      metrics.consumed.inc({ topic: record.topic, outcome: task.outcome });
+      return Promise.resolve();
+    }
+    const context = contextOf(record, group, ratio);
+    return runInRequest(context, process, task, context, retries, signal);
+  }
+
+  async function deliverBatch(tasks: readonly EventTask[], signal: AbortSignal): Promise<void> {
+    const [{ handler, record }] = tasks as [EventTask];
+    if (!("handleBatch" in handler)) throw new Error("not the tasks of a batch handler");
+    const records = tasks.map((task) => task.record);
+    const context = contextOfBatch(records, group, ratio);
+    const events = tasks.map(({ event }) => event);
+    const call: Call = (given) => handler.handleBatch(events, given);
+    const reason = await runInRequest(context, attempt, call, record, RETRIES, signal);
+    endSpan(context, reason);
+    if (reason === undefined) {
+      metrics.consumed.inc({ topic: record.topic, outcome: "processed" }, tasks.length);
+    } else {
+      log.warn({ ...reason, events: tasks.length }, "a batch failed; its events are tried alone");
+      for (const task of tasks) await deliver(task, signal, 0);
+    }
+  }
+
+  return { read, deliver, deliverBatch };
 }
 
-function endSpan({ span }: RecordContext, verdict: Verdict | undefined): void {
+function endSpan({ span }: RecordContext, reason: DeadLetterReason | undefined): void {
   if (span === undefined) return;
-  if (verdict !== undefined) {
-    span.recordException(verdict.error);
-    span.setStatus({ code: SpanStatusCode.ERROR, message: verdict.error.message });
+  if (reason !== undefined) {
+    span.recordException(reason.error);
+    span.setStatus({ code: SpanStatusCode.ERROR, message: reason.error.message });
   }
   span.end();
 }
 
-/** What a schema of ours throws over a record, instead of refusing it, no repetition makes better either. */
-function unreadable(thrown: unknown): Verdict {
+/** An exception from a codec or a schema counts as malformed, too: a retry cannot help. */
+function malformed(thrown: unknown): DeadLetterReason {
   const error = asError(thrown);
   return { reason: error instanceof PoisonError ? error.reason : "malformed", error, attempts: 0 };
 }

@@ -16,7 +16,7 @@ export interface Event<Data = unknown> {
   /** The same when it comes a second time, which after a crash it may. */
   id: string;
   type: string;
-  /** When it was published: ISO 8601. */
+  /** When it was published: RFC 3339, as its publisher wrote it. */
   time: string;
   data: Data;
 }
@@ -28,7 +28,7 @@ export function defineEvent<Schema extends z.ZodType>(
   return definition;
 }
 
-/** A record that no repetition would make better. */
+/** A record that cannot become an event, however often it is tried. A codec may throw it, too. */
 export class PoisonError extends Error {
   override readonly name = "PoisonError";
   readonly reason: "malformed" | "unknown_type";
@@ -39,16 +39,73 @@ export class PoisonError extends Error {
   }
 }
 
-/** Compiles the check of an event's data; `parse` throws where it breaks the schema. */
+/** A record of a topic, for a codec to read. */
+export interface EncodedEvent {
+  topic: string;
+  partition: number;
+  offset: bigint;
+  /** Milliseconds since 1970. */
+  timestamp: bigint;
+  key: Buffer | undefined;
+  value: Buffer;
+  /** By name in lower case; of a name that comes several times the last one. */
+  headers: Readonly<Record<string, string>>;
+}
+
+/** What a codec finds in a record. */
+export interface DecodedEvent {
+  type: string;
+  data: unknown;
+  /** When left out: the header `event-id`, or else `<topic>/<partition>/<offset>`. */
+  id?: unknown;
+  /** When left out: the header `event-time`, or else the record's own time. */
+  time?: unknown;
+}
+
+/** How the events of a topic are written into records. */
+export interface EventCodec {
+  /** Whatever it throws makes the record malformed. */
+  decode(record: EncodedEvent): DecodedEvent;
+  encode(event: Event): { value: Buffer; headers?: Record<string, string> };
+}
+
+/** The codec of topics that name no other: the JSON `{"id", "type", "time", "data"}`. */
+export const jsonCodec: EventCodec = {
+  decode({ value }) {
+    const envelope = parseJson(value);
+    if (isTyped(envelope)) return envelope;
+    throw new PoisonError("malformed", "the value is not an event: it has no type");
+  },
+  encode: (event) => ({ value: Buffer.from(JSON.stringify(event)) }),
+};
+
+/** The JSON in a record's value. @throws {PoisonError} */
+export function parseJson(value: Buffer): unknown {
+  if (!isUtf8(value)) throw new PoisonError("malformed", "the value is not UTF-8");
+  try {
+    return JSON.parse(value.toString("utf8"));
+  } catch (cause) {
+    throw new PoisonError("malformed", "the value is not JSON", { cause });
+  }
+}
+
+// With a space or without seconds, as some languages print it, and with any offset from UTC.
+const TIME =
+  /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}(:(?<second>\d{2})([.,]\d+)?)?([Zz]|[+-]\d{2}:?\d{2})$/;
+
+const time = z.string().refine(isTime, "must be a time with its offset, as in RFC 3339");
+
+function isTime(text: string): boolean {
+  const parts = TIME.exec(text);
+  if (parts === null) return false;
+  // A leap second is one in RFC 3339, and none in JavaScript.
+  const seconds = parts.groups?.["second"] === "60" ? text.replace(":60", ":59") : text;
+  return !Number.isNaN(Date.parse(seconds.replace(",", ".")));
+}
+
+/** Compiles the check of an event; `parse` throws where it breaks the schema. */
 export function compileEvent<Schema extends z.ZodType>({ type, schema }: EventDefinition<Schema>) {
-  return z.compile(
-    z.object({
-      id: z.string().min(1),
-      type: z.literal(type),
-      time: z.iso.datetime(),
-      data: schema,
-    }),
-  );
+  return z.compile(z.object({ id: z.string().min(1), type: z.literal(type), time, data: schema }));
 }
 
 /** A new event of a type. */
@@ -56,24 +113,24 @@ export function createEvent<Data>(type: string, data: Data): Event<Data> {
   return { id: randomUUID(), type, time: new Date().toISOString(), data };
 }
 
-/** The JSON in a record's value, with its type, and no more checked than that. */
-export function readEnvelope(value: Buffer): { type: string } {
-  if (!isUtf8(value)) throw new PoisonError("malformed", "the value is not UTF-8");
-  const envelope = parse(value.toString("utf8"));
-  if (!isTyped(envelope)) {
-    throw new PoisonError("malformed", "the value is no event: it has no type");
-  }
-  return envelope;
+/** Fills in the id and the time of an event that brings none: first from the headers, then from its record. */
+export function completeEvent(decoded: DecodedEvent, record: EncodedEvent): DecodedEvent {
+  const { topic, partition, offset, timestamp, headers } = record;
+  const { id, time: written } = decoded;
+  return {
+    type: decoded.type,
+    data: decoded.data,
+    id: id ?? (headers["event-id"] || `${topic}/${partition}/${offset}`),
+    time: written ?? (headers["event-time"] || timeText(timestamp)),
+  };
 }
 
-function isTyped(value: unknown): value is { type: string } {
+/** A record's time. Publishers choose it, and not all of them mean milliseconds. */
+export function timeText(timestamp: bigint): string {
+  const date = new Date(Number(timestamp));
+  return Number.isNaN(date.getTime()) ? String(timestamp) : date.toISOString();
+}
+
+function isTyped(value: unknown): value is DecodedEvent {
   return typeof (value as { type?: unknown } | null)?.type === "string";
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch (cause) {
-    throw new PoisonError("malformed", "the value is not JSON", { cause });
-  }
 }

@@ -1,8 +1,29 @@
-import type { KafkaPort, KafkaRecord, Membership, OutgoingRecord } from "./port.ts";
+import { abortable } from "../timing.ts";
+import {
+  type GroupReader,
+  type JoinOptions,
+  type KafkaPort,
+  type KafkaRecord,
+  type Membership,
+  type OutgoingRecord,
+  RecordTooLargeError,
+} from "./port.ts";
 
-/** A broker in memory, with two partitions a topic: keys that begin with a digit go to the one, all others to the other. */
+export interface MemoryBrokerOptions {
+  /** Of each topic; 2 when left out. */
+  partitions?: number;
+  /** The partition of a key; by its hash when left out. */
+  partitionOf?: (key: string) => number;
+  /** The largest value that a topic accepts; 1,048,576 bytes when left out. */
+  maxValueBytes?: number;
+}
+
+/**
+ * A broker in memory, for tests and for development without a server: topics with partitions and offsets, and consumer
+ * groups that share the partitions among their members and remember what they have committed.
+ */
 export class MemoryBroker implements KafkaPort {
-  /** Every record of every topic, in order. */
+  /** Every record of every topic, in the order of arrival. */
   readonly records: KafkaRecord[] = [];
   /** What each group has committed, as `group/topic/partition`: the offset of the next record. */
   readonly committed = new Map<string, bigint>();
@@ -12,20 +33,36 @@ export class MemoryBroker implements KafkaPort {
   readonly calls: string[] = [];
   /** Topics that refuse records; `*` is the broker itself, which then refuses everything. */
   readonly down = new Set<string>();
-  /** Topics that say nothing to records. */
+  /** Topics that never answer. */
   readonly silent = new Set<string>();
-  /** How many records were read. */
-  given = 0;
   /** What a commit waits for. */
-  onCommit: (abandon: AbortSignal) => Promise<void> = async () => {};
-  readonly #members = new Set<MemoryMembership>();
+  onCommit: (signal: AbortSignal) => Promise<void> = async () => {};
+  readonly #partitions: number;
+  readonly #partitionOf: (key: string) => number;
+  readonly #maxValueBytes: number;
+  readonly #logs = new Map<string, KafkaRecord[]>();
+  readonly #members: MemoryMember[] = [];
+  #turn = 0;
+
+  constructor({
+    partitions = 2,
+    partitionOf = hash,
+    maxValueBytes = 1_048_576,
+  }: MemoryBrokerOptions = {}) {
+    this.#partitions = partitions;
+    this.#partitionOf = partitionOf;
+    this.#maxValueBytes = maxValueBytes;
+  }
 
   async send(records: readonly OutgoingRecord[]): Promise<void> {
     this.sends.push(records.length);
-    for (const { topic } of records) {
+    for (const { topic, value } of records) {
       this.refuseWhenDown(topic);
       if (topic !== records[0]!.topic) throw new Error("a batch is for one topic");
       if (this.silent.has(topic)) await new Promise(() => {});
+      if ((value?.length ?? 0) > this.#maxValueBytes) {
+        throw new RecordTooLargeError(`larger than what ${topic} accepts`);
+      }
     }
     for (const record of records) this.append(record);
   }
@@ -33,11 +70,13 @@ export class MemoryBroker implements KafkaPort {
   /** Puts a record into a topic, whatever is in it. */
   append(record: OutgoingRecord & { timestamp?: bigint }): void {
     const { topic, key, value, headers, timestamp = BigInt(Date.now()) } = record;
-    const partition = /^\d/.test(key?.toString() ?? "") ? 0 : 1;
-    this.records.push({
+    const chosen = key === undefined ? (this.#turn += 1) : this.#partitionOf(key.toString());
+    const partition = chosen % this.#partitions;
+    const log = this.of(topic, partition);
+    const kept: KafkaRecord = {
       topic,
       partition,
-      offset: BigInt(this.of(topic, partition).length),
+      offset: BigInt(log.length),
       timestamp,
       key,
       value,
@@ -45,28 +84,36 @@ export class MemoryBroker implements KafkaPort {
         Buffer.from(name as string),
         text === undefined ? undefined : Buffer.from(text as string),
       ]),
-    });
+    };
+    log.push(kept);
+    this.records.push(kept);
     for (const member of this.#members) member.wake();
   }
 
+  /** The records of a topic, or of one of its partitions. */
   of(topic: string, partition?: number): KafkaRecord[] {
-    return this.records.filter(
-      (record) =>
-        record.topic === topic && (partition === undefined || record.partition === partition),
-    );
+    if (partition === undefined) return this.records.filter((record) => record.topic === topic);
+    const name = `${topic}/${partition}`;
+    const log = this.#logs.get(name) ?? [];
+    this.#logs.set(name, log);
+    return log;
   }
 
-  async join(group: string, topic: string, signal: AbortSignal): Promise<Membership> {
+  async join({ group, topic, signal }: JoinOptions, reader: GroupReader): Promise<Membership> {
     signal.throwIfAborted();
     this.refuseWhenDown();
-    const member = new MemoryMembership(this, group, topic);
-    this.#members.add(member);
+    const member = new MemoryMember(this, group, topic, reader);
+    this.#members.push(member);
+    this.#share(group, topic);
     return member;
   }
 
-  /** As when another member comes or goes. @param owned what the members have from now on. */
-  rebalance(owned = [0, 1]): void {
-    for (const member of this.#members) member.rebalance(owned);
+  /** As when members come or go. @param owned what each member has from now on; a fair share when left out. */
+  rebalance(owned?: readonly number[]): void {
+    for (const member of this.#members) {
+      if (owned === undefined) this.#share(member.group, member.topic);
+      else member.assign(owned);
+    }
   }
 
   async check(topic: string): Promise<void> {
@@ -79,105 +126,134 @@ export class MemoryBroker implements KafkaPort {
     if (this.down.has("*") || this.down.has(topic)) throw new Error(`${topic} is down`);
   }
 
-  forget(member: MemoryMembership): void {
-    this.#members.delete(member);
+  /** The partitions of each topic. */
+  get partitions(): number[] {
+    return Array.from({ length: this.#partitions }, (_, partition) => partition);
+  }
+
+  remove(member: MemoryMember): void {
+    this.#members.splice(this.#members.indexOf(member), 1);
+    this.#share(member.group, member.topic);
+  }
+
+  /** Gives every member of a group its share of the topic's partitions. */
+  #share(group: string, topic: string): void {
+    const members = this.#members.filter((one) => one.group === group && one.topic === topic);
+    for (const [index, member] of members.entries()) {
+      member.assign(this.partitions.filter((partition) => partition % members.length === index));
+    }
   }
 }
 
-class MemoryMembership implements Membership {
+/** How many records a member gets at a time. */
+const FETCH_RECORDS = 100;
+
+class MemoryMember implements Membership {
+  readonly group: string;
+  readonly topic: string;
+  readonly ended: Promise<never> = new Promise(() => {});
   readonly #broker: MemoryBroker;
-  readonly #group: string;
-  readonly #topic: string;
-  #owned = [0, 1];
-  #positions: bigint[] = [];
-  #rebalanced = false;
-  #wake: () => void = () => {};
+  readonly #reader: GroupReader;
+  readonly #positions = new Map<number, bigint>();
+  readonly #paused = new Set<number>();
+  #isScheduled = false;
+  #left = false;
 
-  constructor(broker: MemoryBroker, group: string, topic: string) {
+  constructor(broker: MemoryBroker, group: string, topic: string, reader: GroupReader) {
     this.#broker = broker;
-    this.#group = group;
-    this.#topic = topic;
-    this.#seek();
+    this.group = group;
+    this.topic = topic;
+    this.#reader = reader;
   }
 
-  async read(max: number, waitMs: number): Promise<KafkaRecord[] | "rebalanced"> {
-    if (this.#waiting().length === 0 && !this.#rebalanced) await this.#change(waitMs);
-    this.#broker.refuseWhenDown();
-    if (this.#rebalanced) {
-      this.#rebalanced = false;
-      this.#seek();
-      return "rebalanced";
+  /** Changes the owned partitions. What is new begins at what the group has committed. */
+  assign(owned: readonly number[]): void {
+    const before = [...this.#positions.keys()];
+    const revoked = before.filter((partition) => !owned.includes(partition));
+    const assigned = owned.filter((partition) => !this.#positions.has(partition));
+    for (const partition of revoked) this.#positions.delete(partition);
+    for (const partition of assigned) {
+      this.#positions.set(partition, this.#committed(partition));
+      this.#paused.delete(partition);
     }
-    const records = this.#waiting().slice(0, max);
-    this.#broker.given += records.length;
-    for (const { partition, offset } of records) this.#positions[partition] = offset + 1n;
-    return records;
+    this.#reader.onRebalance({ assigned, revoked, owned });
+    this.wake();
   }
 
+  /** Hands over what is new, soon. */
   wake(): void {
-    this.#wake();
+    if (this.#isScheduled || this.#left) return;
+    this.#isScheduled = true;
+    setImmediate(() => {
+      this.#isScheduled = false;
+      this.#read();
+    });
   }
 
-  rebalance(owned: number[]): void {
-    this.#owned = owned;
-    this.#rebalanced = true;
-    this.#wake();
+  pause(partition: number): void {
+    this.#paused.add(partition);
   }
 
-  async commit(last: readonly KafkaRecord[], abandon: AbortSignal): Promise<void> {
-    abandon.throwIfAborted();
-    await this.#broker.onCommit(abandon);
-    const owned = last.filter(({ partition }) => this.#owned.includes(partition));
-    this.#broker.calls.push(`commit ${owned.map(({ offset }) => offset).join(" ")}`);
-    for (const { partition, offset } of owned) {
-      this.#broker.committed.set(this.#place(partition), offset + 1n);
+  resume(partition: number): void {
+    this.#paused.delete(partition);
+    this.wake();
+  }
+
+  async commit(offsets: ReadonlyMap<number, bigint>, signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    await abortable(this.#broker.onCommit(signal), signal);
+    this.#broker.refuseWhenDown();
+    const owned = Array.from(offsets).filter(([partition]) => this.#positions.has(partition));
+    this.#broker.calls.push(`commit ${owned.map((entry) => entry.join(":")).join(" ")}`);
+    for (const [partition, offset] of owned) {
+      this.#broker.committed.set(this.#place(partition), offset);
     }
   }
 
-  async rewind(): Promise<boolean> {
-    this.#broker.calls.push("rewind");
-    this.#seek();
-    const moved = this.#rebalanced;
-    this.#rebalanced = false;
-    return moved;
-  }
-
-  async lag(): Promise<Map<number, number>> {
+  async lag(): Promise<ReadonlyMap<number, number>> {
     return new Map(
-      [0, 1].map((partition) => {
-        const committed = this.#broker.committed.get(this.#place(partition)) ?? 0n;
-        return [partition, this.#broker.of(this.#topic, partition).length - Number(committed)];
+      this.#broker.partitions.map((partition) => {
+        const end = this.#broker.of(this.topic, partition).length;
+        return [partition, end - Number(this.#committed(partition))];
       }),
     );
   }
 
+  check(): void {
+    this.#broker.refuseWhenDown();
+  }
+
   async leave(): Promise<void> {
+    this.#left = true;
     this.#broker.calls.push("leave");
-    this.#broker.forget(this);
+    this.#broker.remove(this);
+  }
+
+  #read(): void {
+    if (this.#left || this.#broker.down.has("*")) return;
+    for (const [partition, position] of this.#positions) {
+      if (this.#paused.has(partition)) continue;
+      const log = this.#broker.of(this.topic, partition);
+      const records = log.slice(Number(position), Number(position) + FETCH_RECORDS);
+      if (records.length === 0) continue;
+      const next = position + BigInt(records.length);
+      this.#positions.set(partition, next);
+      this.#reader.onRecords(partition, records, next);
+      if (next < BigInt(log.length)) this.wake();
+    }
+  }
+
+  #committed(partition: number): bigint {
+    return this.#broker.committed.get(this.#place(partition)) ?? 0n;
   }
 
   #place(partition: number): string {
-    return `${this.#group}/${this.#topic}/${partition}`;
+    return `${this.group}/${this.topic}/${partition}`;
   }
+}
 
-  #seek(): void {
-    this.#positions = [0, 1].map((at) => this.#broker.committed.get(this.#place(at)) ?? 0n);
-  }
-
-  #waiting(): KafkaRecord[] {
-    return this.#broker
-      .of(this.#topic)
-      .filter(
-        ({ partition, offset }) =>
-          this.#owned.includes(partition) && offset >= this.#positions[partition]!,
-      );
-  }
-
-  async #change(waitMs: number): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#wake = resolve;
-    const timer = setTimeout(resolve, waitMs);
-    await promise;
-    clearTimeout(timer);
-  }
+function hash(key: string): number {
+  let value = 0;
+  for (const byte of Buffer.from(key)) value = (value * 31 + byte) >>> 0;
+  return value;
 }

@@ -1,8 +1,8 @@
-/** Joins single items to batches, because a request for each would cost a hundred times as much. */
+/** Joins single items into batches, because a request for each would cost a hundred times as much. */
 export interface MicroBatcher<Item> {
   /** Resolves when the item's batch is sent; rejects when that fails or takes too long. */
   add(item: Item, bytes: number): Promise<void>;
-  /** Sends what waits, and resolves when all of it has been sent or has failed. */
+  /** Resolves when everything that waits has been sent or has failed. */
   drain(): Promise<void>;
 }
 
@@ -15,54 +15,64 @@ interface Waiting<Item> {
   reject: (error: unknown) => void;
 }
 
-/** The wait for company; after that, whatever came while the last batch was under way goes next. */
+/** How long the first item waits for others; afterwards, what came while a batch was being sent is the next one. */
 const LINGER_MS = 5;
 const MAX_ITEMS = 1_000;
-/** Together below what a broker accepts at once, which is 1 MiB unless its topic says otherwise. */
+/** Below what a broker accepts in one batch: 1 MiB, unless the topic says otherwise. */
 const MAX_BYTES = 900_000;
-/** What waits is bounded, or an outage would fill the memory. */
+/** Without a limit, an outage would fill the memory. */
 const MAX_WAITING = 10_000;
 
 const GUARD_MS = 250;
 
-/** The queue is full: what is to be sent comes faster than it goes. */
+/** Items come faster than they can be sent. */
 export class QueueFullError extends Error {
   override readonly name = "QueueFullError";
 }
 
 /**
- * One batch is under way at a time, so that nothing overtakes.
- * @param deadlineMs after which an item fails; it may all the same arrive, when it was under way.
+ * Sends one batch at a time, so that the order is kept.
+ * @param deadlineMs after which an item fails; when it is being sent then, it may arrive all the same.
+ * @param isForOne whether an error concerns one item only: then each of the batch is sent alone.
  */
 export function createMicroBatcher<Item>(
   send: (items: Item[]) => Promise<void>,
   deadlineMs: number,
+  isForOne: (error: unknown) => boolean = () => false,
 ): MicroBatcher<Item> {
   const queue: Waiting<Item>[] = [];
-  let underWay: Waiting<Item>[] = [];
+  let sending: Waiting<Item>[] = [];
   let running: Promise<void> | undefined;
 
   async function run(): Promise<void> {
     const guard = setInterval(expire, GUARD_MS);
     await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
     while (queue.length > 0) {
-      underWay = takeBatch(queue);
-      try {
-        await send(underWay.map(({ item }) => item));
-        for (const { resolve } of underWay) resolve();
-      } catch (error) {
-        for (const { reject } of underWay) reject(error);
-      }
-      underWay = [];
+      sending = takeBatch(queue);
+      await sendOut(sending);
+      sending = [];
     }
     clearInterval(guard);
     running = undefined;
   }
 
-  /** What is under way stays there, but nobody waits for it any more. */
+  async function sendOut(batch: Waiting<Item>[]): Promise<void> {
+    try {
+      await send(batch.map(({ item }) => item));
+      for (const { resolve } of batch) resolve();
+    } catch (error) {
+      if (batch.length > 1 && isForOne(error)) {
+        for (const one of batch) await sendOut([one]);
+      } else {
+        for (const { reject } of batch) reject(error);
+      }
+    }
+  }
+
+  /** Ends the wait for items that are late. Those that are being sent are not taken back. */
   function expire(): void {
     const now = performance.now();
-    for (const { deadline, reject } of underWay) if (deadline <= now) reject(late());
+    for (const { deadline, reject } of sending) if (deadline <= now) reject(late());
     while (queue[0] !== undefined && queue[0].deadline <= now) queue.shift()!.reject(late());
   }
 
@@ -79,7 +89,7 @@ export function createMicroBatcher<Item>(
   };
 }
 
-/** Takes as many from the front as may be sent at once; one that is too large for that alone goes alone. */
+/** Takes as many from the front as may be sent together; an item that is too large for a batch goes alone. */
 export function takeBatch<Item extends { bytes: number }>(queue: Item[]): Item[] {
   let count = 0;
   let bytes = 0;

@@ -18,48 +18,75 @@ export interface OutgoingRecord {
   key: Buffer | undefined;
   value: Buffer | undefined;
   headers: OutgoingHeader[];
-  /** Whether it is compressed on its way: for what another client may have compressed, and fitted only so. */
+  /** Send it compressed: for a record that another client may have compressed, and that fits only so. */
   compressed?: boolean;
 }
 
 export type OutgoingHeader = readonly [name: Buffer | string, value: Buffer | string | undefined];
 
-/** A place in a consumer group, with the partitions that come with it. */
+/** The topic accepts no record of this size. */
+export class RecordTooLargeError extends Error {
+  override readonly name = "RecordTooLargeError";
+}
+
+/** How the partitions of a member have changed. */
+export interface Rebalance {
+  /** New here: they are read from what the group has committed, or else from the earliest record. */
+  assigned: readonly number[];
+  /** Given to other members: their records are no longer this member's business. */
+  revoked: readonly number[];
+  /** All that the member has now. */
+  owned: readonly number[];
+}
+
+/** What a member of a group tells while it reads. */
+export interface GroupReader {
+  onRebalance(change: Rebalance): void;
+  /**
+   * Records of a partition, in order.
+   * @param next the offset after them, and after what readers do not get, such as the marker of a transaction.
+   */
+  onRecords(partition: number, records: readonly KafkaRecord[], next: bigint): void;
+  /** Records were deleted by the topic's retention before they were read. */
+  onGap(partition: number, from: bigint, to: bigint): void;
+}
+
+/** A place in a consumer group that reads one topic. */
 export interface Membership {
+  /** Rejects when the membership has ended by itself; then nothing more is read. */
+  readonly ended: Promise<never>;
+  /** Stops and resumes reading a partition. */
+  pause(partition: number): void;
+  resume(partition: number): void;
   /**
-   * The next records, in order per partition: as many as there are, at most `max`; none when none came for `waitMs` or
-   * after `wake`. "rebalanced": what was read and is not committed comes again, to whoever owns the partition now.
-   * @throws when the broker cannot be read from; then the membership is of no more use.
+   * Commits, by partition, the offset of the next record to read. Partitions that are no longer owned are left out.
+   * @param signal ends the wait for a group that is rebalancing.
    */
-  read(max: number, waitMs: number): Promise<KafkaRecord[] | "rebalanced">;
-  /** Ends a `read` that waits. */
-  wake(): void;
-  /**
-   * All records of a partition up to the one given are done. Partitions that are no longer owned are left out.
-   * @param abandon ends the wait for a group that is not complete.
-   * @throws when it failed or was given up; then the membership is of no more use.
-   */
-  commit(last: readonly KafkaRecord[], abandon: AbortSignal): Promise<void>;
-  /**
-   * From now on `read` gives again what was not committed.
-   * @returns whether the partitions were given out anew meanwhile.
-   */
-  rewind(): Promise<boolean>;
-  /** Records that are not committed yet, by the partitions that are owned. */
-  lag(): Promise<Map<number, number>>;
+  commit(offsets: ReadonlyMap<number, bigint>, signal: AbortSignal): Promise<void>;
+  /** Records that the group has not committed, of every partition of the topic. */
+  lag(): Promise<ReadonlyMap<number, number>>;
+  /** @throws when the topic has not been readable for several seconds. */
+  check(): void;
   leave(): Promise<void>;
 }
 
-/** What this service needs of a Kafka client. The real one and the one for tests both have this shape. */
+export interface JoinOptions {
+  group: string;
+  topic: string;
+  /** Ends the wait for a broker, which can take long. */
+  signal: AbortSignal;
+}
+
+/** What this service needs of a Kafka client. The real one and the one in memory both have this shape. */
 export interface KafkaPort {
-  /** Resolves when every in-sync replica has all records, which are for one topic. */
-  send(records: readonly OutgoingRecord[]): Promise<void>;
   /**
-   * Enters a consumer group; what the group has not committed is read from the earliest on.
-   * @param signal ends the wait for a broker, which can take long.
+   * Resolves when every in-sync replica has all records, which are for one topic.
+   * @throws {RecordTooLargeError}
    */
-  join(group: string, topic: string, signal: AbortSignal): Promise<Membership>;
-  /** Rejects when the topic cannot be reached. */
+  send(records: readonly OutgoingRecord[]): Promise<void>;
+  /** Enters a consumer group and begins to read. */
+  join(options: JoinOptions, reader: GroupReader): Promise<Membership>;
+  /** Rejects when the topic does not exist or cannot be reached. */
   check(topic: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,19 +1,32 @@
 import { z } from "zod";
 import { AppError } from "../errors.ts";
-import { compileEvent, createEvent, type EventDefinition } from "./events.ts";
+import {
+  compileEvent,
+  createEvent,
+  type EventCodec,
+  type EventDefinition,
+  jsonCodec,
+} from "./events.ts";
 import type { KafkaMetrics } from "./metrics.ts";
 import { createMicroBatcher, type MicroBatcher, QueueFullError } from "./micro-batcher.ts";
-import type { KafkaPort, OutgoingRecord } from "./port.ts";
+import { type KafkaPort, type OutgoingRecord, RecordTooLargeError } from "./port.ts";
 import { sendInSpan } from "./record-context.ts";
 
-/** Writes records, single ones joined to batches. */
+/** Where events are published, and how they are written there. */
+export interface PublishTopic {
+  topic: string;
+  /** JSON when left out. */
+  codec?: EventCodec | undefined;
+}
+
+/** Writes records; single ones are joined into batches. */
 export interface Publisher {
   /**
-   * Checks an event and writes it to `topic`, in the form that its schema reads: one that transforms needs a z.codec.
+   * Checks an event and writes it in the form that its schema reads: a schema that transforms has to be a z.codec.
    * @returns the event's id.
    */
   publish<Schema extends z.ZodType>(
-    topic: string,
+    to: PublishTopic,
     definition: EventDefinition<Schema>,
     data: z.input<Schema>,
   ): Promise<string>;
@@ -33,7 +46,7 @@ export function createPublisher(
   metrics: KafkaMetrics,
   deadlineMs = DEADLINE_MS,
 ): Publisher {
-  /** One for each topic: what is wrong with one topic holds up no other. */
+  /** One for each topic, so that a topic's trouble holds up no other. */
   const batchers = new Map<string, MicroBatcher<OutgoingRecord>>();
   const checks = new WeakMap<EventDefinition, ReturnType<typeof compileEvent>>();
 
@@ -46,7 +59,11 @@ export function createPublisher(
   function batcherOf(topic: string): MicroBatcher<OutgoingRecord> {
     let batcher = batchers.get(topic);
     if (batcher === undefined) {
-      batcher = createMicroBatcher((records) => port.send(records), deadlineMs);
+      batcher = createMicroBatcher(
+        (records) => port.send(records),
+        deadlineMs,
+        (error) => error instanceof RecordTooLargeError,
+      );
       batchers.set(topic, batcher);
     }
     return batcher;
@@ -67,24 +84,23 @@ export function createPublisher(
   }
 
   return {
-    async publish(topic, definition, data) {
+    async publish({ topic, codec = jsonCodec }, definition, data) {
       const check = checkOf(definition);
       const checked = check.safeParse(createEvent(definition.type, data));
-      // Whoever publishes has checked what came from outside: this is a mistake of ours.
+      // The publisher has checked its input before: this is a mistake of ours.
       if (!checked.success) {
         throw new Error(`an event ${definition.type} breaks its schema`, { cause: checked.error });
       }
       const event = checked.data;
       const key = definition.key?.(event.data as never);
+      const { value, headers = {} } = codec.encode(z.encode(check, event));
       const record: OutgoingRecord = {
         topic,
         key: key === undefined ? undefined : Buffer.from(key),
-        value: Buffer.from(JSON.stringify(z.encode(check, event))),
-        headers: [],
+        value,
+        headers: Object.entries(headers),
       };
-      if (sizeOf(record) > MAX_RECORD_BYTES) {
-        throw new AppError("PAYLOAD_TOO_LARGE", "The event is too large");
-      }
+      if (sizeOf(record) > MAX_RECORD_BYTES) throw tooLarge();
       await sendInSpan(record, event.id, () => write(record)).catch(explain);
       return event.id;
     },
@@ -95,15 +111,20 @@ export function createPublisher(
   };
 }
 
-/** About so many bytes. */
+/** Approximately, in bytes. */
 export function sizeOf({ key, value, headers }: OutgoingRecord): number {
   let bytes = (key?.length ?? 0) + (value?.length ?? 0);
   for (const [name, text] of headers) bytes += name.length + (text?.length ?? 0);
   return bytes;
 }
 
+function tooLarge(cause?: unknown): AppError {
+  return new AppError("PAYLOAD_TOO_LARGE", "The event is too large", { cause });
+}
+
 /** What the caller of a route is told. */
 function explain(cause: unknown): never {
+  if (cause instanceof RecordTooLargeError) throw tooLarge(cause);
   if (cause instanceof QueueFullError) {
     throw new AppError("OVERLOADED", "Too many events at once", {
       cause,

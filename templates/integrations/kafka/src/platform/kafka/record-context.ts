@@ -1,7 +1,9 @@
 import {
   type Attributes,
   context,
+  type Link,
   propagation,
+  ROOT_CONTEXT,
   type Span,
   SpanKind,
   SpanStatusCode,
@@ -13,16 +15,16 @@ import { requestIds } from "../http/request-ids.ts";
 import { placeInTrace, startSpanAt, type TracePosition } from "../observability/tracing.ts";
 import type { KafkaRecord, OutgoingRecord } from "./port.ts";
 
-/** The surroundings of a record's processing, in the form that a request's have. */
+/** The context in which a record is processed: the same that a request has. */
 export type RecordContext = RequestContext & TracePosition & { span: Span | undefined };
 
-/** Asked for each time, because telemetry may be started anew. */
+/** Asked for each time, because telemetry may be restarted. */
 const tracer = (): Tracer => trace.getTracer("kafka");
 
 /**
- * Sends a record within a span of its own, and writes into its headers whatever the consumer needs to go on: the ids
- * of the request at hand, and the place in the trace.
- * @param id stands for the request id where there is no request.
+ * Sends a record within a span of its own. Its headers get what the consumer continues: the ids of the current request
+ * and the trace context.
+ * @param id used as the request id outside of a request.
  */
 export async function sendInSpan(
   record: OutgoingRecord,
@@ -59,8 +61,8 @@ export function textHeaders({ headerEntries }: KafkaRecord): Record<string, stri
 }
 
 /**
- * Where the processing of a record belongs: to the request and the trace of whoever published it.
- * @param ratio share of the traces that are kept where the record brings no decision.
+ * The context of a record's processing: the request and the trace of its publisher.
+ * @param ratio share of the traces that are kept when the record's headers do not say.
  */
 export function contextOf(record: KafkaRecord, group: string, ratio: number): RecordContext {
   const headers = textHeaders(record);
@@ -73,6 +75,36 @@ export function contextOf(record: KafkaRecord, group: string, ratio: number): Re
       })
     : undefined;
   return { requestId, correlationId, ...position, span };
+}
+
+/** The context for records that are processed together: a trace of its own, with links to those of the publishers. */
+export function contextOfBatch(
+  records: readonly KafkaRecord[],
+  group: string,
+  ratio: number,
+): RecordContext {
+  const [{ topic, partition }] = records as [KafkaRecord];
+  const position = placeInTrace({}, ratio);
+  const span = position.isSampled
+    ? startSpanAt(position, tracer(), `process ${topic}`, {
+        kind: SpanKind.CONSUMER,
+        attributes: {
+          ...destination(topic),
+          ...operation("process"),
+          "messaging.consumer.group.name": group,
+          "messaging.destination.partition.id": String(partition),
+          "messaging.batch.message_count": records.length,
+        },
+        links: records.flatMap(linkTo),
+      })
+    : undefined;
+  return { ...requestIds({}), ...position, span };
+}
+
+function linkTo(record: KafkaRecord): Link[] {
+  const headers = textHeaders(record);
+  const parent = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, headers));
+  return parent === undefined ? [] : [{ context: parent }];
 }
 
 function attributesOf(record: KafkaRecord, group: string): Attributes {

@@ -1,138 +1,158 @@
 import { createHash, randomUUID } from "node:crypto";
+import { Readable } from "node:stream";
 import { awsErrorName, awsFailure } from "../aws-errors.ts";
-import { within } from "../aws.ts";
+import { callOptions } from "../aws.ts";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
+import { backoff } from "../timing.ts";
 import type { Bucket } from "./bucket.ts";
-import { BufferPool } from "./buffer-pool.ts";
 import type { Content, ContentBody, ContentStore, PresignedUrl } from "./content-store.ts";
-import { MultipartUpload } from "./multipart.ts";
-import { type Part, PART_BYTES, partsOf } from "./parts.ts";
 
-/** Of a process: together they may hold 160 MiB. */
-const UPLOADS_AT_ONCE = 32;
+/** The smallest part of an upload that S3 accepts, apart from the last one. */
+export const PART_BYTES = 5_242_880;
+/** Each holds two parts in memory at most. */
+const MAX_UPLOADS = 32;
 const PUT_TIMEOUT_MS = 10_000;
 const COPY_TIMEOUT_MS = 60_000;
 const CONFLICT_TRIES = 3;
 
-/** What is known of a body once it was read. */
-interface Digest {
-  sha256: Buffer;
-  bytes: number;
-}
-
 /**
- * Keeps bytes in a bucket. A body of one part is put under its hash at once. A larger one is uploaded under a name of
- * its own, since its hash is known only at its end, and copied inside S3; bodies above 5 GiB cannot be copied so.
+ * Keeps bytes in a bucket. A body of one part is stored under its hash at once. The hash of a larger one is known only
+ * at its end: it is uploaded under a temporary name and then copied inside S3, which works up to 5 GiB.
  */
 export class BucketStore implements ContentStore {
   readonly #bucket: Bucket;
   readonly #log: Logger;
-  readonly #pool = new BufferPool(PART_BYTES, UPLOADS_AT_ONCE);
+  #uploads = 0;
 
   constructor(bucket: Bucket, log: Logger) {
     this.#bucket = bucket;
     this.#log = log;
   }
 
-  async put(body: ContentBody, signal?: AbortSignal): Promise<Content> {
-    const hash = createHash("sha256");
-    let bytes = 0;
-    const digest = (): Digest => ({ sha256: hash.digest(), bytes });
-    async function* hashed(): AsyncGenerator<Buffer> {
-      for await (const chunk of body) {
-        hash.update(chunk);
-        bytes += chunk.length;
-        yield chunk;
-      }
+  async put(body: ContentBody): Promise<Content> {
+    if (this.#uploads === MAX_UPLOADS) {
+      throw new AppError("OVERLOADED", "Too many uploads at once", {
+        headers: { "Retry-After": "1" },
+      });
     }
-    using loan = this.#pool.lend();
-    const parts = partsOf(hashed(), loan.buffer);
+    this.#uploads += 1;
+    const source = new HashedSource(body);
     try {
-      const first = await parts.next();
-      if (first.done === true) throw new AppError("VALIDATION_ERROR", "The body is empty");
-      return first.value.last
-        ? await this.#putSmall(first.value.bytes, body.contentType, digest())
-        : await this.#putLarge(chain(first.value, parts), body.contentType, digest, signal);
+      const start = await source.readPart();
+      if (source.bytes === 0) throw new AppError("VALIDATION_ERROR", "The body is empty");
+      return source.ended
+        ? await this.#putSmall(Buffer.concat(start), body.contentType, source)
+        : await this.#putLarge(Readable.from(source.all(start)), body.contentType, source);
+    } catch (error) {
+      throw source.failure ?? error;
     } finally {
-      await parts.return(undefined);
+      this.#uploads -= 1;
+      await source.close();
     }
   }
 
   async presign(sha256: string, signal?: AbortSignal): Promise<PresignedUrl | undefined> {
-    return (await this.#has(sha256, signal)) ? this.#bucket.presign(sha256) : undefined;
+    if (await this.#has(sha256, signal)) return this.#bucket.presign(sha256);
+    // The answer is the same when the whole bucket is missing, which is not the caller's mistake.
+    await this.#bucket.check().catch(throwFailure);
+    return undefined;
   }
 
-  async #putSmall(part: Buffer, type: string, { sha256, bytes }: Digest): Promise<Content> {
-    const key = sha256.toString("hex");
-    if (await this.#has(key)) return { sha256: key, bytes, created: false };
+  async #putSmall(bytes: Buffer, type: string, source: HashedSource): Promise<Content> {
+    const digest = source.digest();
+    const key = digest.toString("hex");
+    const content = { sha256: key, bytes: bytes.length };
+    if (await this.#has(key)) return { ...content, created: false };
     const input = {
       Bucket: this.#bucket.name,
       Key: key,
-      Body: part,
+      Body: bytes,
       ContentType: type,
-      ChecksumSHA256: sha256.toString("base64"),
+      ChecksumSHA256: digest.toString("base64"),
       IfNoneMatch: "*",
+      ...this.#bucket.encryption,
     };
+    const options = callOptions(undefined, PUT_TIMEOUT_MS);
     try {
-      const put = () => this.#bucket.s3.putObject(input, within(undefined, PUT_TIMEOUT_MS));
-      return { sha256: key, bytes, created: await unlessThere(put) };
+      const created = await createUnlessExists(() => this.#bucket.s3.putObject(input, options));
+      return { ...content, created };
     } catch (error) {
-      // S3 may refuse before it has read all, and its refusal get lost with the connection.
+      // S3 may refuse before it has read everything, and its answer may get lost with the connection.
       if (!(await this.#has(key))) throw error;
-      return { sha256: key, bytes, created: false };
+      return { ...content, created: false };
     }
   }
 
-  async #putLarge(
-    parts: AsyncIterable<Part>,
-    type: string,
-    digest: () => Digest,
-    signal: AbortSignal | undefined,
-  ): Promise<Content> {
+  async #putLarge(stream: Readable, type: string, source: HashedSource): Promise<Content> {
     const key = `uploads/${randomUUID()}`;
-    const upload = await MultipartUpload.begin(this.#bucket, key, type);
-    const stage = { completing: false, completed: false };
+    await this.#upload(stream, key, type);
+    const digest = source.digest();
+    const content = { sha256: digest.toString("hex"), bytes: source.bytes };
     try {
-      await upload.send(parts, signal);
-      const { sha256, bytes } = digest();
-      const content = { sha256: sha256.toString("hex"), bytes };
       if (await this.#has(content.sha256)) return { ...content, created: false };
-      stage.completing = true;
-      await upload.complete();
-      stage.completed = true;
-      return { ...content, created: await this.#copy(key, sha256) };
+      return { ...content, created: await this.#copy(key, digest) };
     } finally {
-      await this.#clean(upload, stage);
+      await this.#removeTemporary(key);
     }
   }
 
-  /** Gives an upload its name. @returns false when it is there already. */
-  async #copy(from: string, sha256: Buffer): Promise<boolean> {
+  /** Uploads in parts, one after the other. S3 checks each against the checksum that the SDK computes. */
+  async #upload(stream: Readable, key: string, type: string): Promise<void> {
+    const { Upload } = await import("@aws-sdk/lib-storage");
+    const upload = new Upload({
+      client: this.#bucket.uploads,
+      params: {
+        Bucket: this.#bucket.name,
+        Key: key,
+        Body: stream,
+        ContentType: type,
+        ChecksumAlgorithm: "CRC32",
+        ...this.#bucket.encryption,
+      },
+      partSize: PART_BYTES,
+      queueSize: 1,
+    });
+    try {
+      await upload.done();
+    } catch (error) {
+      // An earlier try of the last request has completed it, and only its answer got lost.
+      if (awsErrorName(error) === "NoSuchUpload") return;
+      // It may have been completed although the last request failed.
+      await this.#removeTemporary(key);
+      throw awsFailure(error);
+    } finally {
+      stream.destroy();
+    }
+  }
+
+  /** Stores an upload under its hash. @returns false when that exists already. */
+  async #copy(from: string, digest: Buffer): Promise<boolean> {
     const Bucket = this.#bucket.name;
-    const Key = sha256.toString("hex");
+    const Key = digest.toString("hex");
+    const input = {
+      Bucket,
+      Key,
+      CopySource: `${Bucket}/${from}`,
+      ChecksumAlgorithm: "SHA256" as const,
+      IfNoneMatch: "*",
+      ...this.#bucket.encryption,
+    };
     let checksum: string | undefined;
-    const created = await unlessThere(async () => {
-      const { CopyObjectResult } = await this.#bucket.s3.copyObject(
-        {
-          Bucket,
-          Key,
-          CopySource: `${Bucket}/${from}`,
-          ChecksumAlgorithm: "SHA256",
-          IfNoneMatch: "*",
-        },
-        within(undefined, COPY_TIMEOUT_MS),
-      );
+    const created = await createUnlessExists(async () => {
+      const options = callOptions(undefined, COPY_TIMEOUT_MS);
+      const { CopyObjectResult } = await this.#bucket.s3.copyObject(input, options);
       checksum = CopyObjectResult?.ChecksumSHA256;
     });
-    if (checksum === undefined || checksum === sha256.toString("base64")) return created;
-    await this.#bucket.s3.deleteObject({ Bucket, Key }, within());
+    if (checksum === undefined || checksum === digest.toString("base64")) return created;
+    await this.#bucket.s3.deleteObject({ Bucket, Key }, callOptions());
     throw new Error(`S3 has stored other bytes than ${Key}: ${checksum}`);
   }
 
   async #has(key: string, signal?: AbortSignal): Promise<boolean> {
+    const object = { Bucket: this.#bucket.name, Key: key };
     try {
-      await this.#bucket.s3.headObject({ Bucket: this.#bucket.name, Key: key }, within(signal));
+      await this.#bucket.s3.headObject(object, callOptions(signal));
       return true;
     } catch (error) {
       if (awsErrorName(error) === "NotFound") return false;
@@ -140,37 +160,90 @@ export class BucketStore implements ContentStore {
     }
   }
 
-  /** Removes what an upload has left under its own name; what it was for is done or has failed by now. */
-  async #clean(
-    upload: MultipartUpload,
-    { completing, completed }: { completing: boolean; completed: boolean },
-  ): Promise<void> {
-    const object = { Bucket: this.#bucket.name, Key: upload.key };
-    const leftBehind = (error: unknown): void =>
-      this.#log.warn({ error, key: upload.key }, "an upload is left for the bucket's lifecycle");
-    if (!completed) await upload.abort().catch(leftBehind);
-    // A completion that failed may have been done all the same.
-    if (completing) await this.#bucket.s3.deleteObject(object, within()).catch(leftBehind);
-  }
-}
-
-/** Stores something under a name that nothing has yet. @returns false when something has it. */
-async function unlessThere(store: () => Promise<unknown>): Promise<boolean> {
-  for (let tries = 1; ; tries += 1) {
+  async #removeTemporary(key: string): Promise<void> {
     try {
-      await store();
-      return true;
+      await this.#bucket.s3.deleteObject({ Bucket: this.#bucket.name, Key: key }, callOptions());
     } catch (error) {
-      const name = awsErrorName(error);
-      if (name === "PreconditionFailed") return false;
-      // Somebody is storing the same right now.
-      if (name !== "ConditionalRequestConflict" || tries === CONFLICT_TRIES)
-        throw awsFailure(error);
+      this.#log.warn({ error, key }, "a temporary upload is left for the bucket's lifecycle rule");
     }
   }
 }
 
-async function* chain(first: Part, rest: AsyncIterable<Part>): AsyncGenerator<Part> {
-  yield first;
-  yield* rest;
+/** Reads a body once, and counts and hashes its bytes on the way. */
+class HashedSource {
+  bytes = 0;
+  ended = false;
+  /** What the body broke off with, which is not a failure of S3. */
+  failure: unknown;
+  readonly #hash = createHash("sha256");
+  readonly #chunks: AsyncIterator<Buffer>;
+
+  constructor(body: AsyncIterable<Buffer>) {
+    this.#chunks = body[Symbol.asyncIterator]();
+  }
+
+  /** Chunks of one part, or a little more; all there are when the body ends before. */
+  async readPart(): Promise<Buffer[]> {
+    const chunks: Buffer[] = [];
+    while (this.bytes <= PART_BYTES) {
+      const chunk = await this.#next();
+      if (chunk === undefined) break;
+      chunks.push(chunk);
+    }
+    return chunks;
+  }
+
+  async *all(start: Buffer[]): AsyncGenerator<Buffer> {
+    yield* start;
+    for (let chunk = await this.#next(); chunk !== undefined; chunk = await this.#next()) {
+      yield chunk;
+    }
+  }
+
+  digest(): Buffer {
+    return this.#hash.digest();
+  }
+
+  /** Tells the body that nothing more is read of it. */
+  async close(): Promise<void> {
+    if (!this.ended) await this.#chunks.return?.();
+  }
+
+  async #next(): Promise<Buffer | undefined> {
+    try {
+      const { done, value } = await this.#chunks.next();
+      if (done === true) {
+        this.ended = true;
+        return undefined;
+      }
+      this.#hash.update(value);
+      this.bytes += value.length;
+      return value;
+    } catch (error) {
+      this.ended = true;
+      this.failure = error;
+      throw error;
+    }
+  }
+}
+
+/** Creates an object with a condition that it is new. @returns false when it exists already. */
+async function createUnlessExists(create: () => Promise<unknown>): Promise<boolean> {
+  for (let attempt = 1; ; attempt += 1) {
+    try {
+      await create();
+      return true;
+    } catch (error) {
+      const name = awsErrorName(error);
+      if (name === "PreconditionFailed") return false;
+      // Another request is storing the same object right now.
+      if (name !== "ConditionalRequestConflict" || attempt === CONFLICT_TRIES)
+        throw awsFailure(error);
+      await new Promise((resolve) => void setTimeout(resolve, backoff(attempt, { firstMs: 50 })));
+    }
+  }
+}
+
+function throwFailure(error: unknown): never {
+  throw awsFailure(error);
 }

@@ -1,0 +1,102 @@
+import { relative, sep } from "node:path";
+
+import type { Workspace } from "../apply/workspace.ts";
+import { type Accepted, acceptedAs, withAccepted } from "../plan/accepted.ts";
+import { STATE_FILE } from "../plan/state.ts";
+import type { Tree, TreeFile } from "../plan/tree.ts";
+
+/** What a new service is made inside of. */
+export interface Surroundings {
+  /** The folder of the repository around it. */
+  repository: string | undefined;
+  workspace: Workspace | undefined;
+}
+
+/** A tree that fits into its surroundings, and what the user should know and do about that. */
+export interface NestedTree {
+  tree: Tree;
+  notes: string[];
+  steps: string[];
+  /** An install fails before the first of the steps is done. */
+  installLater: boolean;
+}
+
+const PROPOSAL = "for-the-repository";
+const ONLY_AT_ROOT = "GitHub reads it at the repository's root only";
+const ONE_WORKSPACE = "the workspace around it has one";
+
+/**
+ * Takes out of a tree what has no effect below a repository's root, or breaks the workspace around it.
+ * What is left out is recorded as accepted, so that it is not missed later.
+ */
+export function nest(
+  tree: Tree,
+  name: string,
+  folder: string,
+  { repository, workspace }: Surroundings,
+): NestedTree {
+  const files = new Map(tree);
+  const accepted = new Map<string, Accepted>();
+  const notes: string[] = [];
+  const steps: string[] = [];
+  const leaveOut = (path: string, reason: string) => {
+    files.delete(path);
+    accepted.set(path, acceptedAs(undefined, reason));
+  };
+  if (repository !== undefined) {
+    const where = pathBetween(repository, folder);
+    for (const [path, file] of tree) {
+      if (path.startsWith(".github/")) {
+        leaveOut(path, ONLY_AT_ROOT);
+        const [to, text] = proposalFor(path, file, name, where);
+        files.set(`${PROPOSAL}/${to}`, { ...file, bytes: Buffer.from(text), owner: "once" });
+      }
+    }
+    if (accepted.size > 0) {
+      steps.push(`merge ${PROPOSAL}/ into ${pathBetween(folder, repository)}/, then delete it`);
+      notes.push(`what GitHub reads at the repository's root only is proposed in ${PROPOSAL}/`);
+    }
+  }
+  if (workspace) {
+    const above = pathBetween(folder, workspace.folder);
+    notes.push(
+      `it belongs to the workspace in ${above}, whose lockfile is there: CI installs there, and the ` +
+        `image is built from there, so the Dockerfile has to copy that lockfile and ${workspace.file}`,
+    );
+    const own = tree.get(workspace.file);
+    if (workspace.file === "pnpm-workspace.yaml" && own) {
+      leaveOut(workspace.file, ONE_WORKSPACE);
+      const builds = /^allowBuilds:\n(?: .*\n)+/m.exec(Buffer.from(own.bytes).toString("utf8"));
+      steps.push(
+        `add to ${above}/pnpm-workspace.yaml: ${builds?.[0].trim().replaceAll(/\s+/g, " ") ?? ""}`,
+      );
+    }
+  }
+  const state = files.get(STATE_FILE);
+  if (state && accepted.size > 0) {
+    files.set(STATE_FILE, { ...state, bytes: withAccepted(state.bytes, accepted) });
+  }
+  return { tree: files, notes, steps, installLater: accepted.has("pnpm-workspace.yaml") };
+}
+
+/** A file of .github as it would stand at the repository's root. */
+function proposalFor(
+  path: string,
+  { bytes }: TreeFile,
+  name: string,
+  where: string,
+): [path: string, text: string] {
+  const text = Buffer.from(bytes).toString("utf8");
+  const workflow = /^\.github\/workflows\/(.+)$/.exec(path)?.[1];
+  if (workflow !== undefined) {
+    const defaults = `defaults:\n  run:\n    working-directory: ${JSON.stringify(where)}\n\njobs:`;
+    return [`.github/workflows/${name}-${workflow}`, text.replace(/^jobs:$/m, defaults)];
+  }
+  return path === ".github/CODEOWNERS"
+    ? [path, text.replaceAll(/^\* /gm, `/${where}/ `)]
+    : [path, text];
+}
+
+function pathBetween(from: string, to: string): string {
+  return relative(from, to).split(sep).join("/");
+}

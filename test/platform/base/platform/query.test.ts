@@ -1,0 +1,73 @@
+import { expect, test } from "vitest";
+import { z } from "zod";
+import { queryCoercion } from "../../src/platform/http/query.ts";
+
+/** What a schema sees of a property with this text. */
+function seen(property: z.ZodType, value: unknown): unknown {
+  const coerce = queryCoercion(z.object({ value: property }));
+  return (coerce?.({ value }) ?? { value })["value"];
+}
+
+test.each<[string, z.ZodType, unknown, unknown]>([
+  ["a list", z.array(z.string()), "a", ["a"]],
+  ["a list already", z.array(z.string()), ["a", "b"], ["a", "b"]],
+  ["an optional list", z.array(z.string()).optional(), "a", ["a"]],
+  ["a list with a default", z.array(z.string()).default([]), "a", ["a"]],
+  ["a list or nothing", z.array(z.string()).nullable(), "a", ["a"]],
+  ["a list of numbers", z.array(z.int()), ["1", "x"], [1, "x"]],
+  ["a list of one number", z.array(z.int()), "1", [1]],
+  ["a list of lists", z.array(z.array(z.int())), "1", ["1"]],
+  ["a whole number", z.int(), "-12", -12],
+  ["a number", z.number(), "1.5e3", 1_500],
+  ["a number or null", z.number().nullable(), "1", 1],
+  ["a literal number", z.literal([1, 2]), "1", 1],
+  ["no number", z.int(), "1x", "1x"],
+  ["nothing as a number", z.int(), "", ""],
+  ["hexadecimal", z.int(), "0x10", "0x10"],
+  ["Infinity", z.number(), "Infinity", "Infinity"],
+  ["two values for one", z.int(), ["1", "2"], ["1", "2"]],
+  ["true", z.boolean(), "True", true],
+  ["on", z.boolean(), "on", true],
+  ["no", z.coerce.boolean(), "no", false],
+  ["0", z.boolean(), "0", false],
+  ["no boolean", z.boolean(), "maybe", "maybe"],
+  ["a number or a boolean", z.union([z.boolean(), z.int()]), "1", 1],
+  ["text", z.string(), "1", "1"],
+  ["text or a number", z.union([z.int(), z.string()]), "1", "1"],
+  ["text or a list", z.union([z.string(), z.array(z.string())]), "a", "a"],
+  [
+    "what converts itself",
+    z.preprocess((text) => String(text).split(","), z.array(z.string())),
+    "a,b",
+    "a,b",
+  ],
+  ["text that becomes a list", z.string().transform((text) => text.split(",")), "a,b", "a,b"],
+  ["a text boolean", z.stringbool(), "true", "true"],
+  ["a date", z.coerce.date(), "2026-01-01", "2026-01-01"],
+  ["anything", z.any(), "1", "1"],
+])("%s", (_what, property, text, expected) => {
+  expect(seen(property, text)).toEqual(expected);
+});
+
+test("a query without anything to convert costs nothing", () => {
+  expect(
+    queryCoercion(z.object({ name: z.string(), size: z.enum(["s", "m"]).optional() })),
+  ).toBeUndefined();
+  expect(queryCoercion(z.record(z.string(), z.string()))).toBeUndefined();
+});
+
+test("what is missing stays missing, what is not declared stays as it is", () => {
+  const coerce = queryCoercion(z.looseObject({ tag: z.array(z.string()).optional() }));
+  const query = { other: "1" };
+  expect(coerce?.(query)).toEqual({ other: "1" });
+  expect(query).toEqual({ other: "1" });
+});
+
+test("schemas with an id, references and intersections are looked into", () => {
+  const tags = z.array(z.string()).meta({ id: "Tags" });
+  const schema = z.intersection(
+    z.object({ tags }).meta({ id: "Query" }),
+    z.object({ size: z.int() }),
+  );
+  expect(queryCoercion(schema)?.({ tags: "a", size: "1" })).toEqual({ tags: ["a"], size: 1 });
+});
