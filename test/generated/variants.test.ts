@@ -15,7 +15,9 @@ const variants = allVariants(templates.manifest)
   .map((answers) => ({ title: titleOf(answers), ...answers }));
 
 it("every folder of the platform's tests runs in some service", () => {
-  const run = new Set(variants.flatMap(({ integrations }) => platformTestsOf(integrations)));
+  const run = new Set(
+    variants.flatMap(({ framework, integrations }) => platformTestsOf(framework, integrations)),
+  );
   expect([...run].sort()).toEqual(readdirSync(PLATFORM_TESTS).sort());
 });
 
@@ -26,7 +28,7 @@ describe.each(variants)("a service with $title", ({ framework, integrations }) =
     const name = [framework, ...integrations].join("-");
     const flags = ["--framework", framework, "--integrations", integrations.join() || "none"];
     directory = await createService(name, flags);
-    layPlatformTests(directory, platformTestsOf(integrations));
+    layPlatformTests(directory, platformTestsOf(framework, integrations));
   });
 
   it.each(["typecheck", "lint", "format:check"])("passes npm run %s", async (script) => {

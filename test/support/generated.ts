@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 
 import { render } from "../../src/plan/render.ts";
+import { packagesOfPlatformTests } from "./platform-tests.ts";
 import { answersWith, templates } from "./templates.ts";
 
 const run = promisify(execFile);
@@ -18,7 +19,7 @@ interface Packages {
   [other: string]: unknown;
 }
 
-/** What all services together need: an install of it serves every one of them. */
+/** What all services together need, and the platform's tests: an install of it serves every one of them. */
 function allPackages(): Packages {
   const each = frameworks.map(({ name }): Packages => {
     const chosen = integrations.map((integration) => integration.name);
@@ -28,7 +29,10 @@ function allPackages(): Packages {
   return {
     ...each[0],
     dependencies: Object.assign({}, ...each.map((one) => one.dependencies)),
-    devDependencies: Object.assign({}, ...each.map((one) => one.devDependencies)),
+    devDependencies: Object.assign(
+      packagesOfPlatformTests(),
+      ...each.map((one) => one.devDependencies),
+    ),
   };
 }
 
