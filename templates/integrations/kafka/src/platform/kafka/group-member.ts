@@ -7,7 +7,7 @@ import { explainTopic, type FetchResponse, isError, type Library } from "./libra
 import type { GroupReader, JoinOptions, Membership } from "./port.ts";
 import { readRecords } from "./records.ts";
 
-/** Of what is compressed. More is no faster, but all of it is decoded before the first record is handed over. */
+/** Compressed bytes. A larger fetch is not faster, and is decoded as a whole before its first record is handed over. */
 const FETCH_BYTES = 262_144;
 /** How long the broker waits for records. Partitions that are resumed meanwhile join the next fetch. */
 const FETCH_WAIT_MS = 500;
@@ -77,7 +77,7 @@ class GroupMember implements Membership {
   #partitionsCheckedAt = performance.now();
   #failures = 0;
   #failure: Error | undefined;
-  /** Since when this is no member of the group, and why. */
+  /** Since when this has not been a member of the group, and why. */
   #lost: { since: number; error: Error } | undefined;
 
   constructor(
@@ -285,7 +285,7 @@ class GroupMember implements Membership {
     return metadata;
   }
 
-  /** As the group's leader, joins again when a topic has got partitions: then the group assigns anew. */
+  /** As the group's leader, joins again when a topic has got partitions: then all partitions are assigned again. */
   async #checkPartitionCounts(): Promise<void> {
     const assigned = new Map(this.#counts);
     if (!assigned.has(this.#topic)) assigned.set(this.#topic, this.#owned.size);
