@@ -166,6 +166,12 @@ const bundle = await rolldown({
           : undefined,
     },
     {
+      name: "yaml-as-modules",
+      // What is built for Node is CommonJS, of which nothing unused can be left out.
+      resolveId: (id) =>
+        id === "yaml" ? join(ROOT, "node_modules/yaml/browser/dist/index.js") : undefined,
+    },
+    {
       name: "collect-licences",
       moduleParsed: ({ id }) => {
         const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(id);
@@ -206,15 +212,16 @@ await rm(join(DIST, "templates.js"));
 await writeLicences();
 
 async function writeLicences(): Promise<void> {
-  const texts = await Promise.all(
-    [...inlined].sort().map(async (folder) => {
-      const { name, version, license } = JSON.parse(
-        await readFile(join(folder, "package.json"), "utf8"),
-      );
-      const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
-      const text = file ? await readFile(join(folder, file), "utf8") : "";
-      return `${name} ${version} (${license})\n\n${text.trim()}\n`;
-    }),
-  );
+  // Packages of one author share a text.
+  const packages = new Map<string, string[]>();
+  for (const folder of [...inlined].sort()) {
+    const { name, version, license } = JSON.parse(
+      await readFile(join(folder, "package.json"), "utf8"),
+    );
+    const file = (await readdir(folder)).find((entry) => /^licen[cs]e/i.test(entry));
+    const text = file ? (await readFile(join(folder, file), "utf8")).trim() : "";
+    packages.set(text, [...(packages.get(text) ?? []), `${name} ${version} (${license})`]);
+  }
+  const texts = [...packages].map(([text, names]) => `${names.join("\n")}\n\n${text}\n`);
   await writeFile(join(DIST, "LICENSES.txt"), texts.join(`\n${"-".repeat(80)}\n\n`));
 }

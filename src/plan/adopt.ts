@@ -21,8 +21,8 @@ export interface Adoption {
 const ENOUGH = 0.3;
 const MISSING = -0.25;
 const ALIKE = 0.9;
-// Half a dozen files name the package manager in passing; what it has left behind tells more than all of them.
-const LOCKFILE = 4;
+/** More than all files together that name the package manager can tell. */
+const LOCKFILE = 8;
 
 /**
  * Finds out how a service was made that has lost its record of it: of all renders, the one that comes
@@ -101,6 +101,7 @@ function comparison(mine: DiskTree): Compare {
         : similarity(lines.get(path)?.() ?? [], linesOf(bytes)) * ALIKE;
     });
     const { lockfile } = entryNamed(templates.manifest.packageManagers, answers.packageManager);
+    // Files tell little of the package manager; what it has left behind does.
     const score = points.reduce((sum, point) => sum + point, mine.has(lockfile) ? LOCKFILE : 0);
     const equals = points.filter((point) => point === 1).length;
     const candidate = { answers, templates, equal: equals, total: tree.length, score };

@@ -44,7 +44,7 @@ export async function addProbes(folder: string): Promise<void> {
       /^import .*routes\/receipts\.ts";$/m,
       '$&\nimport { probes } from "./routes/probes.ts";',
     )
-    .replace(/routes: \[(.*)\]/, "routes: [$1, ...probes]");
+    .replace(/registerRoutes\(app, \[(.*)\]/, "registerRoutes(app, [$1, ...probes]");
   if (!edited.includes("...probes")) throw new Error(`${app} has no list of routes to add to`);
   await writeFile(app, edited);
 }

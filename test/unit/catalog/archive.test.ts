@@ -55,7 +55,7 @@ describe("the archive of old templates", () => {
     const long = file("base/long", Array.from({ length: 9999 }, (_, n) => String(n * n)).join(" "));
     const one = addToArchive(undefined, { ...first, files: [long] });
     const two = addToArchive(one, { ...second, files: [long] });
-    expect(two.length - one.length).toBeLessThan(one.length / 20);
+    expect(two.length - one.length).toBeLessThan(one.length / 10);
   });
 
   it("is refused when it is broken", () => {

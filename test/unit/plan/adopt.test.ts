@@ -67,7 +67,9 @@ describe("a service without its record", () => {
     files.set("yarn.lock", { bytes: Buffer.from("x"), mode: 0o644 });
     write(files, "src/orders.ts", () => "export const orders = [];\n");
     write(files, "package.json", (text) =>
-      text.replace('"dependencies": {', '"dependencies": {"x": "1",'),
+      text
+        .replace('"dependencies": {', '"dependencies": {"x": "1",')
+        .replace(/"packageManager": "npm@[^"]+"/, '"packageManager": "yarn@1.22.22"'),
     );
     write(files, "fsd.yml", () => "not: [yaml");
     const adoption = adopt(versions, files);

@@ -1,15 +1,10 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import type { ReadinessCheck } from "./lifespan.ts";
 import type { Logger } from "./logging.ts";
 import { defineRoute, reply, type Route } from "./route.ts";
 
-/** Asks one dependency whether it works. Only critical ones make the service unready. */
-export interface ReadinessCheck {
-  name: string;
-  critical: boolean;
-  /** Rejects when the dependency does not work. */
-  check(): Promise<void>;
-}
+export type { ReadinessCheck } from "./lifespan.ts";
 
 export type Health = "healthy" | "unhealthy";
 

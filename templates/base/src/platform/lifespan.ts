@@ -1,5 +1,4 @@
 import type { Registry } from "@prometheus-io/client";
-import type { ReadinessCheck } from "./health.ts";
 import type { HttpClient } from "./http-client.ts";
 import type { Logger } from "./logging.ts";
 import type { StandardSettings } from "./settings.ts";
@@ -18,6 +17,14 @@ export interface StandardDeps {
 
 /** The dependencies of this service, as src/deps.ts registers them. */
 export type ServiceDeps = Register extends { deps: infer Registered } ? Registered : StandardDeps;
+
+/** Asks one dependency whether it works. Only critical ones make the service unready. */
+export interface ReadinessCheck {
+  name: string;
+  critical: boolean;
+  /** Rejects when the dependency does not work. */
+  check(): Promise<void>;
+}
 
 /** One outside system: how to open, check and close it. One folder under integrations/. */
 export interface Integration<Client = unknown, Settings = never> {

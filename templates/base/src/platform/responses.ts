@@ -1,6 +1,5 @@
 import { Readable } from "node:stream";
 import type { ReadableStream } from "node:stream/web";
-import { setInterval } from "node:timers/promises";
 import type { z } from "zod";
 
 type Chunk = string | Uint8Array;
@@ -90,46 +89,77 @@ export function toReadable(source: Source): Readable {
 }
 
 /**
- * Server-sent events as text.
- * @param ended aborted when the client has gone or the service stops.
- * @throws what the events threw, and an error when one breaks its schema.
+ * Server-sent events as text. They are asked for only as fast as the client takes them, and end in a drain. Not a race of
+ * promises: each of those would hold on to the next, as long as the stream is open.
  */
-export async function* encodeEvents(
-  given: AsyncIterable<ServerEvent>,
-  { schema, heartbeat }: Content,
-  ended: AbortSignal,
-): AsyncGenerator<string> {
-  // At once, so that the client knows that it is connected.
-  yield ": connected\n\n";
-  const iterator = given[Symbol.asyncIterator]();
-  const beats = setInterval(heartbeat * 1_000, "beat" as const, { ref: false })[
-    Symbol.asyncIterator
-  ]();
-  const over = new Promise<"over">((resolve) => {
-    if (ended.aborted) resolve("over");
-    ended.addEventListener("abort", () => resolve("over"), { once: true });
-  });
-  let next = iterator.next();
-  let beat = beats.next();
-  try {
-    for (;;) {
-      const first = await Promise.race([over, next, beat.then(({ value }) => value as "beat")]);
-      if (first === "over") return;
-      if (first === "beat") {
-        beat = beats.next();
-        yield ": heartbeat\n\n";
-      } else {
-        if (first.done === true) return;
-        yield encodeEvent(first.value, schema);
-        next = iterator.next();
-      }
-    }
-  } finally {
-    void beats.return?.();
-    // A generator that waits cannot be ended before it goes on; its signal tells it.
-    next.catch(() => {});
-    void iterator.return?.().catch(() => {});
+export class EventStream extends Readable {
+  readonly #events: AsyncIterator<ServerEvent>;
+  readonly #schema: z.ZodType | undefined;
+  readonly #draining: AbortSignal;
+  readonly #silence: NodeJS.Timeout;
+  #isWaiting = false;
+  #isOver = false;
+
+  /** @param draining aborted when the service stops; then the stream ends after the last whole event. */
+  constructor(
+    source: AsyncIterable<ServerEvent>,
+    { schema, heartbeat }: Content,
+    draining: AbortSignal,
+  ) {
+    super();
+    this.#events = source[Symbol.asyncIterator]();
+    this.#schema = schema;
+    this.#draining = draining;
+    this.#silence = setTimeout(this.#beat, heartbeat * 1_000).unref();
+    draining.addEventListener("abort", this.#end);
+    // At once, so that the client knows that it is connected.
+    this.push(": connected\n\n");
+    if (draining.aborted) this.#end();
   }
+
+  override _read(): void {
+    if (this.#isWaiting || this.#isOver) return;
+    this.#isWaiting = true;
+    this.#pushNext().catch((error: Error) => this.destroy(error));
+  }
+
+  async #pushNext(): Promise<void> {
+    const { done, value } = await this.#events.next();
+    this.#isWaiting = false;
+    if (this.#isOver) return;
+    if (done === true) return this.#end();
+    this.#silence.refresh();
+    this.push(encodeEvent(value, this.#schema));
+  }
+
+  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
+    this.#isOver = true;
+    clearTimeout(this.#silence);
+    this.#draining.removeEventListener("abort", this.#end);
+    void this.#letGo();
+    done(error);
+  }
+
+  /** A generator that waits cannot be ended before it goes on; its signal tells it. */
+  async #letGo(): Promise<void> {
+    try {
+      await this.#events.return?.();
+    } catch {
+      // Nobody waits for its events any longer.
+    }
+  }
+
+  readonly #beat = (): void => {
+    // What the client has not taken yet shows it that the connection lives.
+    if (this.readableLength === 0) this.push(": heartbeat\n\n");
+    this.#silence.refresh();
+  };
+
+  readonly #end = (): void => {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.push(null);
+  };
 }
 
 function encodeEvent(

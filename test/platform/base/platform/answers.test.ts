@@ -277,9 +277,9 @@ describe("a file", () => {
 describe("a stream", () => {
   test("that fails before its first byte is an error answer", async () => {
     const response = await ask(
-      answering(stream(), async function* () {
-        throw new Error("secret");
-      }),
+      answering(stream(), () => ({
+        [Symbol.asyncIterator]: () => ({ next: () => Promise.reject(new Error("secret")) }),
+      })),
     );
     expect(response.statusCode).toBe(500);
     expect(response.json().error.code).toBe("INTERNAL_ERROR");
@@ -384,6 +384,7 @@ describe("server-sent events", () => {
   });
 
   test("are kept alive by comments", async () => {
+    expect.hasAssertions();
     await using app = await observedApp({ routes: [counting({ heartbeat: 0.02 }, 60_000)] });
     const { response, leave } = await begin(app, "/events");
     await read(response, ": heartbeat\n\n: heartbeat\n\n");
@@ -400,6 +401,24 @@ describe("server-sent events", () => {
     await once(response, "end");
     expect(response.complete).toBe(true);
     await app.check(undefined, { status: 200, route: "/events", requestId: "r-open" });
+  });
+
+  test("many at once end in a drain, and one that comes later at once", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    await using app = await observedApp({ routes: [counting({}, 60_000)] });
+    const all = await Promise.all(Array.from({ length: 30 }, () => begin(app, "/events")));
+    app.service.beginDrain({ stopping: true });
+    await Promise.all(
+      all.map(async ({ response }) => {
+        response.resume();
+        await once(response, "end");
+      }),
+    );
+    expect((await app.inject({ url: "/events" })).body).toBe(": connected\n\n");
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
   });
 
   test("end by themselves, also without any", async () => {

@@ -340,8 +340,11 @@ describe("a bearer token", async () => {
       const [type, token] = headers.authorization?.split(" ") ?? [];
       if (type?.toLowerCase() !== "bearer" || token === undefined) throw unauthorized();
       try {
-        const { payload } = await jwtVerify(token, keys, { issuer: "test", audience: "demo" });
-        return { id: payload.sub ?? "", scopes: String(payload.scope ?? "").split(" ") };
+        const { payload } = await jwtVerify<{ scope?: string }>(token, keys, {
+          issuer: "test",
+          audience: "demo",
+        });
+        return { id: payload.sub ?? "", scopes: (payload.scope ?? "").split(" ") };
       } catch (error) {
         if (error instanceof errors.JOSEError) throw unauthorized();
         throw error;

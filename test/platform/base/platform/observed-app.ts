@@ -38,7 +38,7 @@ export async function observedApp(
   const { createApp = serviceApp } = options;
   const app = await createTestApp({
     ...options,
-    createApp: ((deps, platform) => {
+    createApp: (deps, platform) => {
       // In the place of the service's own, which has been started by now.
       trace.disable();
       trace.setGlobalTracerProvider(
@@ -47,8 +47,8 @@ export async function observedApp(
           spanProcessors: [new SimpleSpanProcessor({ exporter: spans })],
         }),
       );
-      return createApp(deps, platform) as never;
-    }) as CreateApp,
+      return createApp(deps, platform);
+    },
   });
   const metricsText = (): Promise<string> => app.service.metrics.registry.metrics();
 
@@ -62,7 +62,7 @@ export async function observedApp(
   async function check(response: TestResponse | undefined, expected: Expected): Promise<void> {
     const { status, route, method = "GET", code } = expected;
     if (response !== undefined) {
-      expect(response.statusCode, response.body).toBe(status);
+      expect(response).toMatchObject({ statusCode: status });
       if (status >= 400 && method !== "HEAD") {
         expect(response.headers["content-type"]).toBe("application/json");
         expect(errorOf(response).request_id).toBe(response.headers["x-request-id"]);
@@ -79,7 +79,7 @@ export async function observedApp(
     );
 
     const span = spans.getFinishedSpans().find((it) => it.spanContext().spanId === line!.span_id);
-    expect(span, "the server span").toBeDefined();
+    expect(span).toBeDefined();
     expect(span!.spanContext().traceId).toBe(line!.trace_id);
     expect(span!.attributes).toMatchObject({ "http.response.status_code": status });
     expect(span!.attributes["http.route"] ?? "").toBe(route);

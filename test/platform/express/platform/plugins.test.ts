@@ -371,6 +371,7 @@ describe("routers and middleware", () => {
   });
 
   test("declared routes on a router", async () => {
+    expect.hasAssertions();
     await using app = await serve((it, platform) => {
       const router = Router();
       router.use((req, _res, next) => {
@@ -432,6 +433,7 @@ describe("routers and middleware", () => {
   });
 
   test("a piped stream that is abandoned", async () => {
+    expect.hasAssertions();
     const never = new PassThrough();
     await using app = await serve((it) => {
       it.get("/never", (_req, res) => {

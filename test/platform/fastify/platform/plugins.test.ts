@@ -180,11 +180,11 @@ describe("packages", () => {
       registerRoutes(it, [create], platform);
     });
     const headers = { "content-type": "application/x-www-form-urlencoded" };
-    const form = { method: "POST", headers, payload: "a=1&b=2" };
-    const native = await app.inject({ ...form, url: "/form" });
+    const post = { method: "POST", headers, payload: "a=1&b=2" };
+    const native = await app.inject({ ...post, url: "/form" });
     expect(native.json()).toEqual({ a: "1", b: "2" });
     await app.check(native, { status: 200, method: "POST", route: "/form" });
-    const refused = await app.inject({ ...form, url: "/declared" });
+    const refused = await app.inject({ ...post, url: "/declared" });
     await app.check(refused, {
       status: 415,
       method: "POST",
@@ -378,6 +378,7 @@ describe("websocket", () => {
   });
 
   test("is told 1001 and closed in a drain", async () => {
+    expect.hasAssertions();
     await using app = await serveSocket();
     const socket = connect(app, "/ws/a", { "x-request-id": "r-drain" });
     await once(socket, "open");
@@ -387,6 +388,7 @@ describe("websocket", () => {
   });
 
   test("that ends without a goodbye is one line too", async () => {
+    expect.hasAssertions();
     await using app = await serveSocket();
     const socket = connect(app, "/ws/a", { "x-request-id": "r-gone" });
     await once(socket, "open");
@@ -411,6 +413,7 @@ describe("websocket", () => {
   });
 
   test("does not change what an ordinary request with an Upgrade header gets without it", async () => {
+    expect.hasAssertions();
     await using app = await serve((it, platform) => registerRoutes(it, [declared], platform));
     const headers = { connection: "upgrade", upgrade: "h2c" };
     const response = await app.inject({ url: "/declared/1", headers });
@@ -485,7 +488,7 @@ describe("hooks", () => {
   test("a guard that answers itself, without an error", async () => {
     await using app = await serve(async (it, platform) => {
       it.addHook("onRequest", async (request, reply) => {
-        if (request.url.startsWith("/declared")) return reply.code(403).send({ no: true });
+        if (request.url.startsWith("/declared")) await reply.code(403).send({ no: true });
       });
       registerRoutes(it, [declared], platform);
     });
@@ -540,6 +543,7 @@ describe("hooks", () => {
   });
 
   test("a hook that throws in onSend is a 500 in the standard's body", async () => {
+    expect.hasAssertions();
     await using app = await serve(async (it, platform) => {
       it.addHook("onSend", async (request, reply) => {
         if (request.url === "/declared/1" && reply.statusCode === 200) throw new Error("secret");
@@ -612,6 +616,7 @@ describe("answers past the declared routes", () => {
   });
 
   test("a hijacked reply that nobody ends is over when the client leaves", async () => {
+    expect.hasAssertions();
     await using app = await serve((it) => {
       it.get("/raw", (_request, reply) => {
         reply.hijack();
@@ -683,6 +688,7 @@ describe("answers past the declared routes", () => {
     ["status", 422, "VALIDATION_ERROR"],
     ["statusCode", 503, "OVERLOADED"],
   ])("an error with %s %i keeps it", async (name, status, code) => {
+    expect.hasAssertions();
     await using app = await serve((it) => {
       it.get("/fails", () => Promise.reject(Object.assign(new Error("why"), { [name]: status })));
     });
@@ -692,6 +698,7 @@ describe("answers past the declared routes", () => {
   test.each([["a string"], [undefined], [null], [{ statusCode: 404 }]])(
     "thrown %s is an error answer",
     async (thrown) => {
+      expect.hasAssertions();
       await using app = await serve((it) => {
         // oxlint-disable-next-line typescript/only-throw-error -- what a handler may do all the same
         it.get("/fails", async () => {
@@ -845,7 +852,7 @@ describe("native routes with schemas", () => {
               properties: { name: { type: "string" }, n: { type: "integer" } },
             },
             response: { 200: { type: "object", properties: { n: { type: "integer" } } } },
-          } as object,
+          },
         },
         async (request) => ({ ...(request.body as object), secret: 1 }),
       );
@@ -865,6 +872,7 @@ describe("native routes with schemas", () => {
   });
 
   test("JSON that is none, or too large, on a native route", async () => {
+    expect.hasAssertions();
     await using app = await serve((it) => {
       it.post("/plain", async (request) => request.body);
     });

@@ -2,11 +2,10 @@ import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:
 import { Readable } from "node:stream";
 import { z } from "zod";
 import { type Dependencies, DependencyScope, withNested } from "../depends.ts";
-import type { ErrorCode } from "../errors.ts";
 import type { ServiceDeps } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
 import { RawBody } from "../raw-body.ts";
-import { Content, encodeEvents, type ServerEvent, type Source, toReadable } from "../responses.ts";
+import { Content, EventStream, type ServerEvent, type Source, toReadable } from "../responses.ts";
 import { Reply, type Route } from "../route.ts";
 import type { HeaderValues } from "./headers.ts";
 import type { Operation } from "./openapi.ts";
@@ -103,7 +102,7 @@ export function compileRoute(route: Route, platform: Platform): CompiledRoute {
   const defaultStatus = Math.min(...responses.keys());
   const wanted = (route.depends ?? {}) as Dependencies;
 
-  function toAnswer(result: unknown, req: IncomingMessage, res: ServerResponse): Answer {
+  function toAnswer(result: unknown, req: IncomingMessage): Answer {
     const isReply = result instanceof Reply;
     const status = isReply ? result.status : defaultStatus;
     const response = responses.get(status);
@@ -111,7 +110,7 @@ export function compileRoute(route: Route, platform: Platform): CompiledRoute {
     const value = isReply ? result.body : result;
     const answer = { status, headers: NONE, value, ...response };
     if (isReply && result.headers !== NONE) takeHeaders(answer, result.headers);
-    if (answer.kind !== "json") prepare(answer, response.content, req, res, platform);
+    if (answer.kind !== "json") prepare(answer, response.content, req, platform);
     return answer;
   }
 
@@ -124,8 +123,8 @@ export function compileRoute(route: Route, platform: Platform): CompiledRoute {
       if (raw !== undefined) parts = { ...parts, body: raw.open(req) };
       const result: unknown = route.handler(new Input(parts, depends, deps, res) as never);
       return result instanceof Promise
-        ? result.then((value) => toAnswer(value, req, res))
-        : toAnswer(result, req, res);
+        ? result.then((value) => toAnswer(value, req))
+        : toAnswer(result, req);
     },
   };
 }
@@ -182,7 +181,6 @@ function prepare(
   answer: Answer,
   content: Content | undefined,
   req: IncomingMessage,
-  res: ServerResponse,
   { requests }: Platform,
 ): void {
   const { kind, value } = answer;
@@ -204,10 +202,9 @@ function prepare(
     return;
   }
   if (content?.kind === "events") {
-    const ended = AbortSignal.any([signalOf(res), requests.draining]);
-    const encoded = encodeEvents(value as AsyncIterable<ServerEvent>, content, ended);
+    const given = value as AsyncIterable<ServerEvent>;
     answer.headers = { "Cache-Control": "no-cache", "X-Accel-Buffering": "no", ...answer.headers };
-    answer.value = toReadable(encoded);
+    answer.value = new EventStream(given, content, requests.draining);
   } else answer.value = toReadable(value as Source);
 }
 
@@ -262,7 +259,7 @@ function signalOf(res: ServerResponse): AbortSignal {
 /** What openapi.json says of a route: with the errors and security schemes of its dependencies. */
 export function operationOf(route: Route): Operation {
   const nested = [...withNested(route.depends)].map(({ definition }) => definition);
-  const errors = [route, ...nested].flatMap(({ errors: own = [] }): ErrorCode[] => own);
+  const errors = [route, ...nested].flatMap(({ errors: own = [] }) => own);
   const responses = Object.entries(route.responses as Record<string, z.ZodType | Content>);
   return {
     ...route,

@@ -4,14 +4,19 @@ import type { ServiceDeps, ListedIntegration } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
 import { createMetrics } from "../metrics.ts";
 import { startTelemetry } from "../observability/telemetry.ts";
-import type { ServiceModules } from "./start.ts";
+import type { WebModules } from "./web.ts";
+
+/** The service's modules that the process for background work loads. */
+export interface BackgroundModules extends Pick<WebModules, "deps"> {
+  integrations(): Promise<{ integrations: object }>;
+}
 
 /**
  * Starts the process for background work: what web.ts does, with that work in the place of the app.
  * @throws what the failing step threw, after closing what was open.
  */
 export async function startBackground(
-  modules: Pick<ServiceModules, "deps" | "integrations">,
+  modules: BackgroundModules,
   settings: ServiceDeps["settings"],
   log: Logger,
 ): Promise<WorkerService> {

@@ -4,17 +4,17 @@ import { printStartError, StartError } from "../cluster/startup.ts";
 import type { ServiceDeps } from "../lifespan.ts";
 import { createLogger } from "../logging.ts";
 import { SettingsError } from "../settings.ts";
+import type { BackgroundModules } from "./background.ts";
 import type { WebModules } from "./web.ts";
 
 /** What src/main.ts hands to the platform: the service's own modules, each loaded by the process that needs it. */
-export interface ServiceModules extends WebModules {
+export interface ServiceModules extends WebModules, BackgroundModules {
   /** The file that runs this, in workers too. */
   main: string;
   /** Reads cluster.config. To Node, another query is another module, and so is read again. */
   clusterConfig(query: string): Promise<ClusterOptions>;
   settings(): Promise<{ loadSettings(): ServiceDeps["settings"] }>;
   integrationSettings(): Promise<{ hasBackgroundWork: boolean }>;
-  integrations(): Promise<{ integrations: object }>;
 }
 
 /**

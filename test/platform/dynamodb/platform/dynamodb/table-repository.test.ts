@@ -7,7 +7,6 @@ import { createLogger } from "../../../src/platform/logging.ts";
 import { TableRepository } from "../../../src/platform/dynamodb/table-repository.ts";
 import { openTable, type Table } from "../../../src/platform/dynamodb/table.ts";
 import { AppError } from "../../../src/platform/errors.ts";
-import { createLogger } from "../../../src/platform/logging.ts";
 import { SettingsError } from "../../../src/platform/settings.ts";
 import { startTelemetry } from "../../../src/platform/observability/telemetry.ts";
 import { type Answer, type Call, startFakeServer } from "./fake-server.ts";

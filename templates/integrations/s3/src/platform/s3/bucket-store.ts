@@ -194,7 +194,8 @@ class HashedSource {
   }
 
   async *all(start: Buffer[]): AsyncGenerator<Buffer> {
-    yield* start;
+    // Not `yield* start`: what has been handed over can be freed.
+    while (start.length > 0) yield start.shift()!;
     for (let chunk = await this.#next(); chunk !== undefined; chunk = await this.#next()) {
       yield chunk;
     }
