@@ -20,6 +20,8 @@ export interface Adoption {
 // Below this, it is some other project that happens to have a package.json.
 const ENOUGH = 0.3;
 const MISSING = -0.25;
+// It tells more of the package manager than the few files that differ by it.
+const LOCKFILE = 3;
 const ALIKE = 0.9;
 
 /**
@@ -99,8 +101,7 @@ function comparison(mine: DiskTree): Compare {
         : similarity(lines.get(path)?.() ?? [], linesOf(bytes)) * ALIKE;
     });
     const { lockfile } = entryNamed(templates.manifest.packageManagers, answers.packageManager);
-    // Files tell little of the package manager; what it has left behind does.
-    const score = points.reduce((sum, point) => sum + point, mine.has(lockfile) ? 1 : 0);
+    const score = points.reduce((sum, point) => sum + point, mine.has(lockfile) ? LOCKFILE : 0);
     const equals = points.filter((point) => point === 1).length;
     const candidate = { answers, templates, equal: equals, total: tree.length, score };
     scores.set(key, candidate);
