@@ -4,7 +4,7 @@ import type { AddressInfo } from "node:net";
 import { buffer } from "node:stream/consumers";
 import { createApp } from "../src/app.ts";
 import { createDeps, type Deps } from "../src/deps.ts";
-import { registerRoutes } from "../src/platform/app.ts";
+import { type Platform, registerRoutes } from "../src/platform/app.ts";
 import type { DependencyOverrides } from "../src/platform/depends.ts";
 import { startWeb, type WebService } from "../src/platform/lifespan/web.ts";
 import { createLogger } from "../src/platform/logging.ts";
@@ -39,6 +39,9 @@ export interface TestApp extends AsyncDisposable {
   url: string;
   /** The log lines so far, parsed. */
   logs: Record<string, unknown>[];
+  metrics: WebService["metrics"];
+  /** What is not answered yet, by request id. */
+  requests: { inFlight(): string[] };
   service: WebService;
 }
 
@@ -49,7 +52,7 @@ interface TestAppOptions {
   deps?: Partial<Deps>;
   /** Per-request dependencies to replace: `new Map([[currentUser, () => ({ id: "u-1" })]])`. */
   depends?: DependencyOverrides;
-  /** Routes to serve besides the service's own. */
+  /** Routes to serve besides the service's own; one that it has already is served once. */
   routes?: Route[];
   /** Another application in the place of the service's own. */
   createApp?: typeof createApp;
@@ -71,7 +74,8 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     app: async () => ({
       createApp: async (...given: Parameters<typeof createApp>) => {
         const app = await Promise.resolve(create(...given));
-        registerRoutes(app, routes, given[1]);
+        const platform = given[1];
+        registerRoutes(app, routes.filter(isNewTo(platform)), platform);
         return app;
       },
     }),
@@ -89,6 +93,8 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
     server,
     url,
     logs,
+    metrics: service.metrics,
+    requests: { inFlight: () => service.requestsInFlight() },
     service,
     inject(given) {
       const sending = send(url, given).finally(() => service.flush());
@@ -103,6 +109,14 @@ export async function createTestApp(options: TestAppOptions = {}): Promise<TestA
       await service.close();
     },
   };
+}
+
+/** Whether the service lacks a route: two different ones in one place remain an error. */
+function isNewTo({ documented }: Platform) {
+  return ({ method, path, summary }: Route): boolean =>
+    !documented.some(
+      (one) => one.method === method && one.path === path && one.summary === summary,
+    );
 }
 
 async function send(origin: string, given: TestRequest): Promise<TestResponse> {
