@@ -10,10 +10,14 @@ export interface RunningService {
   stop: () => Promise<number | undefined>;
 }
 
-/** Starts a built service, and waits until it is ready. */
+/**
+ * Starts a built service, and waits until it is ready.
+ * @param probe what then answers 200; `/health` for a service whose dependencies are not there.
+ */
 export async function startBuilt(
   directory: string,
   env: Record<string, string> = {},
+  probe = "/health/ready",
 ): Promise<RunningService> {
   const [port, metricsPort] = await network.freePorts(2);
   const log: string[] = [];
@@ -25,7 +29,7 @@ export async function startBuilt(
   const api = `http://127.0.0.1:${port}`;
   let over = false;
   void running.ended.then(() => (over = true));
-  while ((await network.request("GET", `${api}/health/ready`))?.status !== 200) {
+  while ((await network.request("GET", `${api}${probe}`))?.status !== 200) {
     if (over) {
       throw new Error(`the service did not start:\n${log.join("\n")}`);
     }

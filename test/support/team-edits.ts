@@ -1,24 +1,24 @@
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
-interface Edit {
+export interface Edit {
   path: string;
   find: string;
   put: string;
 }
 
-/** What a team does to files that it got, in places where the integrations and updates work, too. */
-const EDITS: readonly Edit[] = [
-  {
-    path: "src/app.ts",
-    find: "import { listRules, scoreReceipt }",
-    put: 'import { findStore } from "./routes/stores.ts";\nimport { listRules, scoreReceipt }',
-  },
-  {
-    path: "src/app.ts",
-    find: "routes: [scoreReceipt, listRules,",
-    put: "routes: [scoreReceipt, listRules, findStore,",
-  },
+/** What a team makes of its service. */
+export interface TeamWork {
+  edits: readonly Edit[];
+  /** Files of its own, by path. */
+  files: Readonly<Record<string, string>>;
+  deleted: readonly string[];
+  /** Saved as an editor on Windows would. */
+  windows?: readonly string[];
+}
+
+/** What every team does to files that it got, in places where integrations and updates work, too. */
+export const COMMON_EDITS: readonly Edit[] = [
   {
     path: "src/platform/health.ts",
     find: "import ",
@@ -53,7 +53,11 @@ const EDITS: readonly Edit[] = [
     find: "  LOG_LEVEL: info\n",
     put: "  LOG_LEVEL: info\n  STORE_REGION: north\n",
   },
-  { path: "Dockerfile", find: "EXPOSE", put: "LABEL team=owls\nEXPOSE" },
+  {
+    path: "Dockerfile",
+    find: "ENV NODE_ENV=production\n",
+    put: "ENV NODE_ENV=production\nLABEL team=owls\n",
+  },
   {
     path: "compose.yaml",
     find: "      ENVIRONMENT: dev\n",
@@ -61,8 +65,23 @@ const EDITS: readonly Edit[] = [
   },
 ];
 
-const OWN_FILES: Record<string, string> = {
-  "src/routes/stores.ts": `import { z } from "zod";
+/** A team's work on a service of this version. */
+export const TEAM_WORK: TeamWork = {
+  edits: [
+    {
+      path: "src/app.ts",
+      find: "import { listRules, scoreReceipt }",
+      put: 'import { findStore } from "./routes/stores.ts";\nimport { listRules, scoreReceipt }',
+    },
+    {
+      path: "src/app.ts",
+      find: "[scoreReceipt, listRules,",
+      put: "[scoreReceipt, listRules, findStore,",
+    },
+    ...COMMON_EDITS,
+  ],
+  files: {
+    "src/routes/stores.ts": `import { z } from "zod";
 import { defineRoute } from "../platform/route.ts";
 
 export const findStore = defineRoute({
@@ -74,7 +93,7 @@ export const findStore = defineRoute({
   handler: ({ params }) => ({ id: params.id }),
 });
 `,
-  "test/routes/stores.test.ts": `import { expect, test } from "vitest";
+    "test/routes/stores.test.ts": `import { expect, test } from "vitest";
 import { createTestApp } from "../support.ts";
 
 test("finds a store", async () => {
@@ -83,38 +102,49 @@ test("finds a store", async () => {
   expect(response.json()).toEqual({ id: "0042" });
 });
 `,
-  "src/commands/seed.ts": 'process.stdout.write("seeded\\n");\n',
+    "src/commands/seed.ts": 'process.stdout.write("seeded\\n");\n',
+  },
+  deleted: ["observability/alerts.yml"],
+  windows: ["README.md"],
 };
 
-const DELETED = "observability/alerts.yml";
-
 /** Works on a fresh service as its team would. */
-export function makeTeamEdits(service: string): void {
-  for (const { path, find, put } of EDITS) {
-    const text = readFileSync(join(service, path), "utf8");
-    if (!text.includes(find)) {
-      throw new Error(`${path} no longer has ${JSON.stringify(find)}`);
-    }
-    writeFileSync(join(service, path), text.replace(find, put));
-  }
-  for (const [path, text] of Object.entries(OWN_FILES)) {
+export function doTeamWork(
+  service: string,
+  { edits, files, deleted, windows = [] }: TeamWork,
+): void {
+  edits.forEach((edit) => makeEdit(service, edit));
+  for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(service, path)), { recursive: true });
     writeFileSync(join(service, path), text);
   }
-  // As an editor on Windows would save it.
-  const readme = readFileSync(join(service, "README.md"), "utf8");
-  writeFileSync(join(service, "README.md"), readme.replaceAll("\n", "\r\n"));
-  rmSync(join(service, DELETED));
+  for (const path of windows) {
+    const text = readFileSync(join(service, path), "utf8");
+    writeFileSync(join(service, path), text.replaceAll("\n", "\r\n"));
+  }
+  deleted.forEach((path) => rmSync(join(service, path)));
+}
+
+/** Puts something in the place of a text that has to be there. */
+export function makeEdit(service: string, { path, find, put }: Edit): void {
+  const text = readFileSync(join(service, path), "utf8");
+  if (!text.includes(find)) {
+    throw new Error(`${path} no longer has ${JSON.stringify(find)}`);
+  }
+  writeFileSync(
+    join(service, path),
+    text.replace(find, () => put),
+  );
 }
 
 /** What of the team's work is no longer there. */
-export function lostEdits(service: string): string[] {
+export function lostWork(service: string, { edits, files }: TeamWork): string[] {
   const read = (path: string) => readFileSync(join(service, path), "utf8").replaceAll("\r\n", "\n");
-  const lost = EDITS.flatMap(({ path, find, put }) => {
+  const lost = edits.flatMap(({ path, find, put }) => {
     const own = put.replace(find, "").split("\n");
     const text = read(path);
     return own.filter((line) => !text.includes(line.trim())).map((line) => `${path}: ${line}`);
   });
-  const files = Object.entries(OWN_FILES).filter(([path, text]) => read(path) !== text);
-  return [...lost, ...files.map(([path]) => path)];
+  const changed = Object.entries(files).filter(([path, text]) => read(path) !== text);
+  return [...lost, ...changed.map(([path]) => path)];
 }

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
 import { runScript } from "../../support/generated.ts";
 import { nextVersion, thisVersion } from "./checkouts.ts";
-import { lostEdits, makeTeamEdits } from "../../support/team-edits.ts";
+import { doTeamWork, lostWork, TEAM_WORK } from "../../support/team-edits.ts";
 
 const NEXT = "99.0.0";
 
@@ -41,7 +41,7 @@ function run(checkout: string, cwd: string, ...args: string[]): string {
 
 /** The service type-checks, its tests pass, and the team finds all its work. */
 async function check(): Promise<void> {
-  expect(lostEdits(service)).toEqual([]);
+  expect(lostWork(service, TEAM_WORK)).toEqual([]);
   // Its packages are its own: whatever package.json names was installed by the command.
   expect(existsSync(join(service, "node_modules"))).toBe(true);
   await runScript(service, "typecheck");
@@ -54,7 +54,7 @@ const state = () => JSON.parse(readFileSync(join(service, ".fetch-service.json")
 describe("a service over the years", () => {
   it("is made, and the team works on it", async () => {
     run(now, home, "receipts", "--yes", "--no-git");
-    makeTeamEdits(service);
+    doTeamWork(service, TEAM_WORK);
     spawnSync("npm", ["install", "--no-audit"], { cwd: service });
     await check();
   });
