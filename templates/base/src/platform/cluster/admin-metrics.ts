@@ -1,5 +1,5 @@
 import { AggregatorRegistry, type MetricObject, type Registry } from "@prometheus-io/client";
-import { type Cluster, ready } from "./state.ts";
+import { type Cluster, dependencyChecks, ready } from "./state.ts";
 
 interface Sample {
   value: number;
@@ -40,6 +40,7 @@ const HELP: Record<string, string> = {
   cluster_worker_heartbeat_age_seconds: "Time since the last sign of life of a ready worker.",
   cluster_worker_restarts_total: "Workers that ended and were replaced, by reason.",
   cluster_worker_hangs_total: "Workers killed because their event loop was silent for the timeout.",
+  dependency_healthy: "Whether a dependency answers, as the workers' last beats say: 1 or 0.",
   cluster_reloads_total: "Reloads and rolling restarts, by result.",
 };
 const PHASES = ["booting", "ready", "draining", "killed"] as const;
@@ -64,6 +65,10 @@ function ownMetrics(cluster: Cluster): object[] {
       value,
     })),
     cluster_worker_hangs_total: [{ value: hangs }],
+    dependency_healthy: Object.entries(dependencyChecks(cluster)).map(([dependency, state]) => ({
+      labels: { dependency },
+      value: Number(state === "healthy"),
+    })),
     cluster_reloads_total: [...reloads].map(([result, value]) => ({ labels: { result }, value })),
   };
   return Object.entries(samples).map(([name, values]) => {

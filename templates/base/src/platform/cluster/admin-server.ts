@@ -4,8 +4,7 @@ import { hasOneHost, ONE_HOST } from "../http/headers.ts";
 import { createServer } from "../http/node-http.ts";
 import { requestIds } from "../http/request-ids.ts";
 import { answerProtocolErrors } from "./protocol-errors.ts";
-import { BEAT_INTERVAL } from "./protocol.ts";
-import { alive, type Cluster } from "./state.ts";
+import { type Cluster, dependencyChecks, heard } from "./state.ts";
 
 interface AdminResponse {
   status: number;
@@ -13,9 +12,6 @@ interface AdminResponse {
   body: string;
 }
 type Handler = () => AdminResponse | Promise<AdminResponse>;
-
-/** A worker that missed this many beats no longer counts for readiness. */
-const MISSED_BEATS = 5;
 
 /**
  * The operator's port, in the primary: /metrics of the whole group, /health, /health/ready. Answered from what
@@ -76,15 +72,10 @@ async function respond(
 
 /** Ready while at least one web worker is; a check is healthy when any worker reports it so. */
 function readiness(cluster: Cluster): AdminResponse {
-  const oldest = performance.now() - MISSED_BEATS * BEAT_INTERVAL * 1_000;
-  const heard = alive(cluster).filter(({ lastBeatAt }) => lastBeatAt > oldest);
-  const checks: Record<string, "healthy" | "unhealthy"> = {};
-  for (const { beat } of heard) {
-    for (const [name, state] of Object.entries(beat?.readiness.checks ?? {})) {
-      if (checks[name] !== "healthy") checks[name] = state;
-    }
-  }
-  const serves = heard.some(({ pool, beat }) => pool.role === "web" && beat?.readiness.ready);
+  const checks = dependencyChecks(cluster);
+  const serves = heard(cluster).some(
+    ({ pool, beat }) => pool.role === "web" && beat?.readiness.ready,
+  );
   const ready = serves && !cluster.stopping;
   const status = ready ? "ready" : "not_ready";
   return { status: ready ? 200 : 503, body: JSON.stringify({ status, checks }) };

@@ -3,7 +3,7 @@ import type { BoundSocket } from "node:net";
 import type { Logger } from "../logging.ts";
 import type { StandardSettings } from "../settings.ts";
 import type { ClusterHooks, ClusterOptions, ClusterPlan } from "./config.ts";
-import type { Beat, DrainMode, Role } from "./protocol.ts";
+import { BEAT_INTERVAL, type Beat, type DrainMode, type Role } from "./protocol.ts";
 
 /** The workers of one role. Crashes in one pool delay no replacement in the other. */
 export interface Pool {
@@ -157,4 +157,24 @@ export async function callHook<Name extends keyof ClusterHooks>(
   } catch (error) {
     log.error({ error, hook: name }, `the hook ${name} failed`);
   }
+}
+
+/** A worker that missed this many beats no longer counts for readiness. */
+const MISSED_BEATS = 5;
+
+/** The workers whose last beat is recent. */
+export function heard(cluster: Cluster): Worker[] {
+  const oldest = performance.now() - MISSED_BEATS * BEAT_INTERVAL * 1_000;
+  return alive(cluster).filter(({ lastBeatAt }) => lastBeatAt > oldest);
+}
+
+/** The state of each dependency: healthy when one worker says so. */
+export function dependencyChecks(cluster: Cluster): Record<string, "healthy" | "unhealthy"> {
+  const checks: Record<string, "healthy" | "unhealthy"> = {};
+  for (const { beat } of heard(cluster)) {
+    for (const [name, state] of Object.entries(beat?.readiness.checks ?? {})) {
+      if (checks[name] !== "healthy") checks[name] = state;
+    }
+  }
+  return checks;
 }

@@ -97,7 +97,7 @@ export function compileRoute(route: Route, platform: Platform): CompiledRoute {
   const raw: RawBody | undefined = route.body instanceof RawBody ? route.body : undefined;
   const declared = Object.entries(route.responses as Record<string, z.ZodType | Content>);
   const responses = new Map(
-    declared.map(([status, response]) => [Number(status), compileResponse(response)]),
+    declared.map(([status, response]) => [Number(status), compileResponse(route, response)]),
   );
   const defaultStatus = Math.min(...responses.keys());
   const wanted = (route.depends ?? {}) as Dependencies;
@@ -148,7 +148,7 @@ type CompiledResponse = Pick<Answer, "kind" | "contentType" | "encode"> & {
   content: Content | undefined;
 };
 
-function compileResponse(response: z.ZodType | Content): CompiledResponse {
+function compileResponse(route: Route, response: z.ZodType | Content): CompiledResponse {
   if (response instanceof Content) {
     const kind = response.kind === "events" ? "stream" : response.kind;
     return { kind, contentType: response.contentType, encode: String, content: response };
@@ -156,12 +156,13 @@ function compileResponse(response: z.ZodType | Content): CompiledResponse {
   if (response.type === "undefined") {
     return { kind: "empty", contentType: "", encode: String, content: undefined };
   }
-  return {
-    kind: "json",
-    contentType: "application/json",
-    encode: encoderOf(response),
-    content: undefined,
-  };
+  try {
+    const encode = encoderOf(response);
+    return { kind: "json", contentType: "application/json", encode, content: undefined };
+  } catch (error) {
+    const { message } = error as Error;
+    throw new Error(`${route.method} ${route.path}: ${message}`, { cause: error });
+  }
 }
 
 /** The headers of a reply. A Content-Type of its own wins over the declared one. */

@@ -2,6 +2,7 @@ import { type App, mount } from "../app.ts";
 import type { WorkerService } from "../cluster/protocol.ts";
 import type { DependencyOverrides } from "../depends.ts";
 import { startReadiness } from "../health.ts";
+import { openApiDocument } from "../http/openapi.ts";
 import type { Platform } from "../http/platform.ts";
 import { createRequestTracker } from "../http/requests.ts";
 import type { Lifespan, ServiceDeps } from "../lifespan.ts";
@@ -63,17 +64,20 @@ export async function startWeb(
   const closing = new Set<Promise<void>>();
   stack.defer(async () => void (await Promise.all(closing)));
   const { dependencyOverrides = new Map() } = options;
+  const documented: Platform["documented"] = [];
   const app = await createApp(deps, {
     deps,
     requests,
     readiness,
     dependencyOverrides,
-    documented: [],
+    documented,
     closing,
   });
   const { server, close } = await mount(app);
   // The app's onClose hooks run while its dependencies are still open.
   stack.defer(close);
+  // Two schemas with one id, or two operations: found here, and not by the first reader of the documentation.
+  if (settings.ENVIRONMENT === "dev") openApiDocument(settings, documented);
   server.once("listening", () => readiness.markReady());
 
   const opened = stack.move();
