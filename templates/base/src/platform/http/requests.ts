@@ -225,11 +225,16 @@ function trackedClasses(): TrackedClasses {
       if (!this.shouldKeepAlive) this.setHeader("Connection", "close");
       const own = exchange.headers;
       if (typeof reason === "string") {
-        return super.writeHead(status, reason, withOwn(exchange, given as OutgoingHttpHeaders));
+        return super.writeHead(
+          status,
+          reason,
+          withOwn(exchange, status, given as OutgoingHttpHeaders),
+        );
       }
       const headers = (reason ?? given) as OutgoingHttpHeaders | undefined;
-      if (headers !== undefined) return super.writeHead(status, withOwn(exchange, headers));
+      if (headers !== undefined) return super.writeHead(status, withOwn(exchange, status, headers));
       for (let at = 0; at < own.length; at += 2) this.setHeader(own[at]!, own[at + 1]!);
+      if (isBodiless(status)) this.removeHeader("Content-Length");
       return super.writeHead(status);
     }
 
@@ -269,6 +274,7 @@ function trackedClasses(): TrackedClasses {
 /** The headers of an answer after those that all answers have, which win. */
 function withOwn(
   { headers: own, ownsConnection }: Exchange,
+  status: number,
   given: OutgoingHttpHeaders | HeaderList | undefined,
 ): OutgoingHttpHeader[] {
   const all: OutgoingHttpHeader[] = own.slice();
@@ -280,7 +286,16 @@ function withOwn(
     const headers = given as OutgoingHttpHeaders;
     for (const name in headers) add(all, name, headers[name], ownsConnection);
   }
-  return all;
+  if (!isBodiless(status)) return all;
+  const at = all.findIndex(
+    (name, index) => index % 2 === 0 && /^content-length$/i.test(String(name)),
+  );
+  return at === -1 ? all : all.toSpliced(at, 2);
+}
+
+/** Such an answer has no body, and so no length; RFC 9110, 8.6. */
+function isBodiless(status: number): boolean {
+  return status === 204 || status === 304;
 }
 
 const OWN_NAMES = new Set(["x-request-id", "x-correlation-id", "x-content-type-options"]);
