@@ -195,7 +195,7 @@ await bundle.write({
       {
         name: "create",
         priority: 2,
-        test: /\/src\/(?:cli\/(?:create|collect-answers|create-report|host|nested|next-steps|report)|answers\/(?:ask|complete|schema|text)|apply\/(?:explain|git|install|target|verify|workspace|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:accepted|blob-id|context|owner|render|state|merge\/[a-z]+)|system\/(?:disk|commands|processes))\.ts$|\/(?:fs-extra|jsonfile|universalify|zod)\/|\/handlebars\/(?:runtime|dist\/cjs\/handlebars(?:\.runtime|\/(?!compiler)))|dist\/templates/,
+        test: /\/src\/(?:cli\/(?:create|collect-answers|create-report|host|nested|next-steps|report)|answers\/(?:ask|complete|schema|text)|apply\/(?:explain|git|install|target|verify|workspace|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:accepted|blob-id|context|owner|render|state|merge\/[a-z]+|merge\/three-way\/encoding)|system\/(?:disk|commands|processes))\.ts$|\/(?:fs-extra|jsonfile|universalify|zod)\/|\/handlebars\/(?:runtime|dist\/cjs\/handlebars(?:\.runtime|\/(?!compiler)))|dist\/templates/,
       },
       // And one for what the commands of a service share.
       {

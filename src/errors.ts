@@ -57,6 +57,11 @@ export class UserError extends Error {
   }
 }
 
+/** Not a failure: the person wants to answer the question before this one again. */
+export class GoBack extends Error {
+  override readonly name = "GoBack";
+}
+
 /** Node's word for an error of the system, such as ENOSPC. */
 export function systemCode(error: unknown): string {
   return error instanceof Error && "code" in error ? String(error.code) : "";

@@ -82,8 +82,13 @@ export interface CommandRunner {
   ): Promise<Uint8Array | undefined>;
 }
 
-export interface TextQuestion {
+interface Question {
   message: string;
+  /** There is a question before this one, to which the person may go back. */
+  back?: boolean;
+}
+
+export interface TextQuestion extends Question {
   default?: string;
   /** The broken rule in words, or undefined when the text is good. */
   problem: (text: string) => string | undefined;
@@ -97,12 +102,12 @@ export interface Choice {
   description?: string;
 }
 
-/** The person at the terminal. */
+/** The person at the terminal. Every question may end with `GoBack` when it says so. */
 export interface Prompter {
   text(question: TextQuestion): Promise<string>;
-  choose(question: { message: string; choices: Choice[]; default: string }): Promise<string>;
-  chooseSome(question: { message: string; choices: Choice[] }): Promise<string[]>;
-  confirm(question: { message: string; default: boolean }): Promise<boolean>;
+  choose(question: Question & { choices: Choice[]; default: string }): Promise<string>;
+  chooseSome(question: Question & { choices: Choice[] }): Promise<string[]>;
+  confirm(question: Question & { default: boolean }): Promise<boolean>;
 }
 
 export interface HttpAnswer {

@@ -21,8 +21,9 @@ export function checkAnswers(manifest: Manifest, answers: Partial<Answers>): Ans
 
 /** What to do about a bad answer. Those that are picked from a list are said with the list. */
 function hintFor(key: AnswerKey, name: unknown): string {
+  const suggestion = suggestName(name);
   const good: Partial<Record<AnswerKey, string>> = {
-    name: suggestName(name),
+    name: suggestion === undefined || suggestion === name ? "my-service" : suggestion,
     description: '--description "What it does"',
     team: "--team platform",
     port: "--port 9000",
@@ -74,7 +75,8 @@ function inOrder(manifest: Manifest, names: readonly string[]): string[] {
   return manifest.integrations.map(({ name }) => name).filter((name) => names.includes(name));
 }
 
-function suggestName(text: unknown): string {
+/** The name nearest to a text that is none; undefined when there is nothing in it to make one of. */
+export function suggestName(text: unknown): string | undefined {
   const words =
     String(text)
       .slice(0, 200)
@@ -85,5 +87,5 @@ function suggestName(text: unknown): string {
     .replace(/^[^a-z]+/, "")
     .slice(0, 40)
     .replace(/-+$/, "");
-  return name.length > 1 && name !== text ? name : "my-service";
+  return name.length > 1 ? name : undefined;
 }

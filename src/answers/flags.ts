@@ -101,13 +101,14 @@ export function equivalentCommand(
   answers: Answers,
   defaults: Omit<Answers, "name">,
   extra: readonly string[],
+  program = "create-fetch-service",
 ): string {
   const flags = ANSWER_FLAGS.filter(
     ({ key }) =>
       key === "packageManager" ||
       (key !== "name" && String(answers[key]) !== String(defaults[key])),
   ).flatMap(({ key, flag }) => [flag, quoteForShell(String(answers[key]) || "none")]);
-  return ["create-fetch-service", answers.name, ...flags, ...extra, "--yes"].join(" ");
+  return [program, answers.name, ...flags, ...extra, "--yes"].join(" ");
 }
 
 /** A word that a POSIX shell reads as exactly this text. */

@@ -64,11 +64,12 @@ const description = z
     ),
   );
 
-// What AWS allows in the value of a tag, since the team becomes one.
-const TEAM_RULE = "use 1 to 64 letters, digits, spaces and . _ : / = + - @, starting with a letter";
+// What AWS allows in the value of a tag, since the team becomes one. GitHub's handles begin with @.
+const TEAM_RULE =
+  "use 1 to 64 letters, digits, spaces and . _ : / = + - @, starting with a letter or @";
 const team = z
   .string(TEAM_RULE)
-  .check(z.regex(/^\p{L}(?:[\p{L}\p{N} ._:/=+@-]{0,62}[\p{L}\p{N}])?$/u, TEAM_RULE));
+  .check(z.regex(/^@?\p{L}(?:[\p{L}\p{N} ._:/=+@-]{0,62}[\p{L}\p{N}])?$/u, TEAM_RULE));
 
 const PORT_RULE = "use a whole number from 1024 to 65535";
 const port = z

@@ -15,10 +15,49 @@ export function runningPackageManager(
   return known.some((entry) => entry.name === name) ? name : undefined;
 }
 
+type Environment = Readonly<Record<string, string | undefined>>;
+
+/** The name of the script that runs us in a checkout, with flags of its own. */
+const CREATE_SCRIPT = "create";
+
+/** Whether a checkout's script runs us, which adds --verify of its own accord. */
+export function isCreateScript(env: Environment): boolean {
+  return env["npm_lifecycle_event"] === CREATE_SCRIPT && env["npm_command"] !== "exec";
+}
+
+/** The words with which the user can run us again, without installing anything first. */
+export function ownCommand(env: Environment): string {
+  if (isCreateScript(env)) {
+    return "npm run create --";
+  }
+  const [, agent, major] = /^([a-z]+)\/(\d+)/.exec(env["npm_config_user_agent"] ?? "") ?? [];
+  const runners: Record<string, string> = {
+    npm: "npx",
+    pnpm: "pnpm dlx",
+    // Yarn 1 has no such command.
+    yarn: Number(major) > 1 ? "yarn dlx" : "npx",
+    bun: "bunx",
+  };
+  const runner = runners[agent ?? ""];
+  return runner === undefined ? "create-fetch-service" : `${runner} create-fetch-service`;
+}
+
+/** The flags that npm took for its own, because they were typed without -- before them. */
+export function swallowedFlags(env: Environment, flags: readonly string[]): string[] {
+  if (!/^(?:init|exec|run|run-script)$/.test(env["npm_command"] ?? "")) {
+    return [];
+  }
+  return flags.filter((flag) => {
+    const [, no = "", name = ""] = /^--(no-)?(.+)$/.exec(flag) ?? [];
+    const value = env[`npm_config_${name.replaceAll("-", "_")}`];
+    return value !== undefined && (value === "") === (no !== "");
+  });
+}
+
 /** What an install needs of the outside. */
 export interface InstallTools {
   commands: CommandRunner;
-  env: Readonly<Record<string, string | undefined>>;
+  env: Environment;
   signal: AbortSignal;
 }
 
@@ -97,9 +136,7 @@ const KEPT_SETTINGS = new RegExp(
  * The changes that take the package manager which runs us out of the environment, so that a child
  * works on the service, as if the user had typed its command there.
  */
-export function withoutRunner(
-  env: Readonly<Record<string, string | undefined>>,
-): Record<string, string | undefined> {
+export function withoutRunner(env: Environment): Record<string, string | undefined> {
   const removed = Object.keys(env).filter(
     (name) =>
       /^(?:p?npm_|INIT_CWD$|NODE_ENV$|BERRY_BIN_FOLDER$)/i.test(name) && !KEPT_SETTINGS.test(name),

@@ -2,7 +2,12 @@ import * as z from "zod/mini";
 
 import { InternalError } from "../errors.ts";
 
-export const choiceSchema = z.strictObject({ name: z.string(), title: z.string() });
+export const choiceSchema = z.strictObject({
+  name: z.string(),
+  title: z.string(),
+  /** How it differs from the others. */
+  summary: z._default(z.string(), ""),
+});
 
 export const integrationSchema = z.strictObject({
   name: z.string(),

@@ -13,7 +13,7 @@ export const accept: ServiceCommand = async (host, report, options) => {
   const service = await openService(host, report, options.directory);
   const { drifts, mine } = await readDrift(host, service);
   const ours = drifts.filter(({ yours }) => !yours);
-  const paths = options.names.map(servicePath);
+  const paths = options.names.map((typed) => servicePath(host, service, typed));
   paths.forEach((path) => refuse(ours, path));
   const chosen = ours.filter(
     ({ path, kind }) => isTeamDecision(kind) && (paths.length === 0 || isAmong(path, paths)),

@@ -14,7 +14,7 @@ import type { Report } from "./report.ts";
 
 /** Rebuilds the record of how a service was made, from its files. */
 export const adopt: ServiceCommand = async (host, report, options) => {
-  const root = await findRoot(host, report, options.directory);
+  const root = await findRoot(host, report, options.directory ?? ".");
   if (await hasState(host, root)) {
     report.good(
       `Nothing to rebuild: ${STATE_FILE} is intact; remove it first if it belongs to another service`,

@@ -74,7 +74,7 @@ async function planChange(
     theirs,
     mine: files,
     obstacles,
-    restore: new Set(restore.map(servicePath)),
+    restore: new Set(restore.map((typed) => servicePath(host, service, typed))),
     labels: { mine: "yours", theirs: `template ${request.templates.version}, ${request.command}` },
   });
   plan.findings.unshift(...findings);

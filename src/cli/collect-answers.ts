@@ -1,10 +1,15 @@
-import { resolve } from "node:path";
+import { basename, delimiter, join, resolve } from "node:path";
 
 import { ask } from "../answers/ask.ts";
-import { checkAnswers, missingAnswers, parseAnswersFile } from "../answers/complete.ts";
+import {
+  checkAnswers,
+  missingAnswers,
+  parseAnswersFile,
+  suggestName,
+} from "../answers/complete.ts";
 import { answersFromFlags, flagOf } from "../answers/flags.ts";
 import { type Answers, defaultAnswers } from "../answers/schema.ts";
-import { runningPackageManager } from "../apply/install.ts";
+import { runningPackageManager, swallowedFlags } from "../apply/install.ts";
 import { findTarget } from "../apply/target.ts";
 import type { Manifest } from "../catalog/manifest.ts";
 import { messageOf, UserError } from "../errors.ts";
@@ -32,10 +37,16 @@ export async function collectAnswers(
     return { answers: checkAnswers(manifest, given), asked: false };
   }
   if (host.interactive && !options.yes && !options.json) {
+    const directory = options.directory ?? given.name;
+    if (directory !== undefined) {
+      // Before the first question, and not after the last one.
+      await findTarget(host.fs, host.cwd, directory);
+    }
     const answers = await ask({
       prompter: await host.prompter(),
       manifest,
-      defaults,
+      defaults: { ...defaults, name: suggestedName(host, options) },
+      installed: await installedPrograms(host, manifest),
       answers: given,
       takenBy: (name) => problemWithPlace(host, options.directory ?? name),
     });
@@ -43,13 +54,41 @@ export async function collectAnswers(
   }
   if (!options.yes || given.name === undefined) {
     const named = options.yes ? [flagOf("name")] : missing.map(flagOf);
+    const isYesLost = !options.yes && swallowedFlags(host.env, ["--yes"]).length > 0;
     throw new UserError(
       "MISSING_ANSWERS",
       `nothing can be asked here, and these answers are missing: ${named.join(", ")}`,
-      options.yes ? "give a name: create-fetch-service my-service --yes" : "--yes takes defaults",
+      options.yes
+        ? "give a name: create-fetch-service my-service --yes"
+        : isYesLost
+          ? "npm took --yes for itself: put -- before it"
+          : "--yes takes defaults",
     );
   }
   return { answers: checkAnswers(manifest, { ...defaults, ...given }), asked: false };
+}
+
+/** A name after the folder that the service goes to. */
+function suggestedName(host: Host, { directory = "my-service" }: CreateOptions): string {
+  return suggestName(basename(resolve(host.cwd, directory))) ?? "my-service";
+}
+
+/** The package managers whose program is on this machine. */
+async function installedPrograms({ fs, env }: Host, { packageManagers }: Manifest) {
+  const folders = (env["PATH"] ?? env["Path"] ?? "").split(delimiter);
+  const isThere = async (program: string) => {
+    const places = folders.flatMap((folder) =>
+      ["", ".cmd", ".exe"].map((ending) => join(folder, `${program}${ending}`)),
+    );
+    const kinds = await Promise.all(places.map((place) => fs.kindOf(place)));
+    return kinds.some((kind) => kind === "file" || kind === "link");
+  };
+  const entries = packageManagers.map(async ({ name, install }) => {
+    const [program = ""] = install.split(" ");
+    return { name, installed: await isThere(program) };
+  });
+  const found = await Promise.all(entries);
+  return new Set(found.filter(({ installed }) => installed).map(({ name }) => name));
 }
 
 async function answersFile(

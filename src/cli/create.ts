@@ -1,10 +1,10 @@
 import { relative } from "node:path";
 
 import { confirmWriting } from "../answers/ask.ts";
-import { equivalentCommand, quoteForShell } from "../answers/flags.ts";
+import { ANSWER_FLAGS, equivalentCommand, quoteForShell } from "../answers/flags.ts";
 import { type Answers, defaultAnswers } from "../answers/schema.ts";
 import { findRepository, GIT_COMMANDS, type GitOutcome, initRepository } from "../apply/git.ts";
-import { install } from "../apply/install.ts";
+import { install, isCreateScript, ownCommand, swallowedFlags } from "../apply/install.ts";
 import { findTarget } from "../apply/target.ts";
 import { verify } from "../apply/verify.ts";
 import { findWorkspace } from "../apply/workspace.ts";
@@ -27,11 +27,12 @@ export async function create(
   generalReport: Report,
   options: CreateOptions,
 ): Promise<number> {
-  if (options.verify && options.install === false) {
-    throw new UserError("USAGE", "--verify needs what --no-install leaves out", "drop one of them");
-  }
+  refuseSwallowed(host);
   const report = new CreateReport(generalReport);
-  const { plan, asked } = await planCreate(host, options);
+  const { plan, asked } = await planCreate(host, {
+    ...options,
+    verify: wantsVerify(host, options),
+  });
   if (options.dryRun) {
     report.plan(plan);
     return 0;
@@ -44,6 +45,39 @@ export async function create(
   report.written(plan, conflicts);
   const failed = report.done(plan, await finish(host, report, plan));
   return failed || (conflicts.length > 0 ? WITH_CONFLICTS : 0);
+}
+
+/** Whether to verify. A checkout's script asks for it on its own, so there it yields to other flags. */
+function wantsVerify({ env }: Host, options: CreateOptions): boolean {
+  const impossible = options.verify === true && options.install === false;
+  if (impossible && !isCreateScript(env)) {
+    throw new UserError("USAGE", "--verify needs what --no-install leaves out", "drop one of them");
+  }
+  return options.verify === true && !impossible;
+}
+
+// Those that nobody means for npm. It also has a --yes, which may be meant for its own question.
+const NOT_FOR_NPM = [
+  ...ANSWER_FLAGS.map(({ flag }) => flag).filter((flag) => flag.startsWith("--")),
+  "--answers",
+  "--directory",
+  "--dry-run",
+  "--json",
+  "--verify",
+  "--no-install",
+  "--no-git",
+];
+
+function refuseSwallowed({ env }: Host): void {
+  const flags = swallowedFlags(env, NOT_FOR_NPM);
+  if (flags.length > 0) {
+    const command = isCreateScript(env) ? "npm run create" : "npm create fetch-service";
+    throw new UserError(
+      "USAGE",
+      `npm took ${flags.join(", ")} for itself; nothing was written`,
+      `put -- before your flags: ${command} -- my-service ${flags[0]} …`,
+    );
+  }
 }
 
 const WITH_CONFLICTS = 3;
@@ -86,7 +120,7 @@ async function planCreate(
     ...chosen,
     gitWanted: options.git === true,
     verify: options.verify ?? false,
-    command: commandOf(templates.manifest, answers, { ...options, ...chosen }),
+    command: commandOf(host, templates.manifest, answers, { ...options, ...chosen }),
   };
   return { plan, asked };
 }
@@ -114,13 +148,19 @@ async function askOptions(
   };
 }
 
-function commandOf(manifest: Manifest, answers: Answers, options: CreateOptions): string {
-  return equivalentCommand(answers, defaultAnswers(manifest), [
+function commandOf(
+  { env }: Host,
+  manifest: Manifest,
+  answers: Answers,
+  options: CreateOptions,
+): string {
+  const flags = [
     ...(options.directory === undefined ? [] : ["--directory", quoteForShell(options.directory)]),
     ...(options.install === false ? ["--no-install"] : []),
     ...(options.git === false ? ["--no-git"] : []),
-    ...(options.verify ? ["--verify"] : []),
-  ]);
+    ...(options.verify && !isCreateScript(env) ? ["--verify"] : []),
+  ];
+  return equivalentCommand(answers, defaultAnswers(manifest), flags, ownCommand(env));
 }
 
 const NOT_DONE: GitOutcome = { status: "skipped", reason: "it was not wanted" };

@@ -87,7 +87,7 @@ export function isTeamDecision(kind: Drift["kind"]): boolean {
 export const diff: ServiceCommand = async (host, report, options) => {
   const service = await openService(host, report, options.directory);
   const reading = await readDrift(host, service);
-  const paths = options.names.map(servicePath);
+  const paths = options.names.map((typed) => servicePath(host, service, typed));
   paths.forEach((path) => refuseUnknown(reading, path));
   // The user's own files are not drift, but are shown to somebody who names them.
   const shown = reading.drifts.filter(({ path, kind, yours }) =>

@@ -1,4 +1,4 @@
-import { join, posix, relative, resolve } from "node:path";
+import { dirname, isAbsolute, join, posix, relative, resolve } from "node:path";
 
 import semver from "semver";
 
@@ -43,7 +43,7 @@ export async function findRoot(
   report: Report,
   directory: string | undefined,
 ): Promise<string> {
-  const root = resolve(host.cwd, directory ?? ".");
+  const root = directory === undefined ? await rootAbove(host) : resolve(host.cwd, directory);
   if ((await host.fs.kindOf(join(root, "."))) === "nothing") {
     const where = directory === undefined ? root : `--directory ${directory}`;
     throw new UserError("USAGE", `${where}: no such folder`, "name a service's folder");
@@ -53,6 +53,18 @@ export async function findRoot(
     report.recovered(recovery);
   }
   return root;
+}
+
+/** The service that the user is in, which may be in a folder of it; else the folder itself. */
+async function rootAbove({ fs, cwd }: Host): Promise<string> {
+  for (let above = cwd; ; above = dirname(above)) {
+    if ((await fs.kindOf(join(above, STATE_FILE))) === "file") {
+      return above;
+    }
+    if (dirname(above) === above) {
+      return cwd;
+    }
+  }
 }
 
 /** Opens the service that a command is about. */
@@ -162,7 +174,12 @@ async function templatesOf(host: Host, version: string): Promise<Templates> {
   return (await host.archive()).templates(version) ?? current;
 }
 
-/** A path that the user typed, as the plan has it: from the service's folder, with plain slashes. */
-export function servicePath(typed: string): string {
-  return posix.normalize(typed.replaceAll("\\", "/")).replace(/(?<=.)\/$/, "");
+/**
+ * A path that the user typed, as the plan has it: from the service's folder, with plain slashes. Typed
+ * in a folder of the service, it starts there.
+ */
+export function servicePath({ cwd }: Host, { root }: Service, typed: string): string {
+  const down = relative(root, cwd);
+  const start = down.startsWith("..") || isAbsolute(down) ? "" : down;
+  return posix.normalize(join(start, typed).replaceAll("\\", "/")).replace(/(?<=.)\/$/, "");
 }

@@ -20,9 +20,9 @@ export interface Adoption {
 // Below this, it is some other project that happens to have a package.json.
 const ENOUGH = 0.3;
 const MISSING = -0.25;
+// It tells more of the package manager than the few files that differ by it.
+const LOCKFILE = 3;
 const ALIKE = 0.9;
-/** More than all files together that name the package manager can tell. */
-const LOCKFILE = 8;
 
 /**
  * Finds out how a service was made that has lost its record of it: of all renders, the one that comes
@@ -101,7 +101,6 @@ function comparison(mine: DiskTree): Compare {
         : similarity(lines.get(path)?.() ?? [], linesOf(bytes)) * ALIKE;
     });
     const { lockfile } = entryNamed(templates.manifest.packageManagers, answers.packageManager);
-    // Files tell little of the package manager; what it has left behind does.
     const score = points.reduce((sum, point) => sum + point, mine.has(lockfile) ? LOCKFILE : 0);
     const equals = points.filter((point) => point === 1).length;
     const candidate = { answers, templates, equal: equals, total: tree.length, score };

@@ -130,9 +130,10 @@ function stateInTeamStyle({ theirs, mine }: Trees, formatted: Sides): Uint8Array
     return record;
   }
   const [before, after] = [formatted.base.get(STATE_FILE), formatted.theirs.get(STATE_FILE)];
-  return before && after && sameText(before, record)
-    ? after
-    : Buffer.from(reindent(wanted, indentOf(plain(own))));
+  const isFormatted = before && after && sameText(before, record);
+  // A formatter that ignores the record leaves both as they are, so the indentation is still to do.
+  const text = isFormatted ? decode(after) : wanted;
+  return Buffer.from(reindent(text ?? wanted, indentOf(plain(own))));
 }
 
 function sameJson(one: string, two: string): boolean {

@@ -17,7 +17,7 @@ export const STANDARD = {
   requestIdEverywhere:
     "echoed on every response, in every log line, in error bodies, and sent on to downstream HTTP calls and Kafka headers.",
   correlationId: "X-Correlation-ID likewise (falls back to the request id).",
-  cors: "CORS with configured origins; none by default.",
+  cors: "CORS with configured origins; none by default. A stranger's request never gets Access-Control-Allow-Origin.",
   errorBody:
     'Error body, for every non-2xx, including 404 on unknown routes, 405, 413, 415 and malformed JSON: {"error":{"code","message","request_id","timestamp","details"?:[{"field","message"}]}}, timestamp ISO 8601 UTC.',
   codes:

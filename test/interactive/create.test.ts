@@ -94,6 +94,66 @@ describe("in a real terminal", () => {
   });
 });
 
+describe("on a narrow terminal", () => {
+  it.each([60, 100])(
+    "of %i columns, a bad answer is explained once, in whole words",
+    async (cols) => {
+      const terminal = new Terminal([], home, {}, cols);
+      await terminal.see("Name of the service");
+      terminal.type(`My Service${ENTER}`);
+      await terminal.see("my-service");
+      await terminal.see("my-service");
+      // oxlint-disable-next-line no-control-regex
+      const plain = terminal.raw.replaceAll(/\u001B\[[\d;?]*[A-Za-z]/g, "");
+      const lines = plain.slice(plain.lastIndexOf("> use")).split(/\r?\n/);
+      expect(lines.join(" ").replaceAll(/ +/g, " ")).toMatch(
+        /^> use 1 to 64 lowercase letters, digits and hyphens, starting with a letter and not ending with a hyphen, for example my-service/,
+      );
+      expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(cols);
+      terminal.type(CTRL_C);
+      await terminal.ended;
+    },
+  );
+
+  it("escape goes back to the question before, which can be answered again", async () => {
+    const terminal = new Terminal([], home, {}, 60);
+    await terminal.see("Name of the service");
+    terminal.type(`frist${ENTER}`);
+    await terminal.see("(esc: back)");
+    terminal.type("\u001B");
+    await terminal.see("Name of the service");
+    terminal.type(`first${ENTER}`);
+    await terminal.see("What does it do?");
+    terminal.type(ENTER);
+    await terminal.see("Team that owns it");
+    terminal.type(`@fetch/core${ENTER}`);
+    for (const question of ["framework", "Port of the API", "Port of /metrics", "Integrations"]) {
+      await terminal.see(question);
+      terminal.type(ENTER);
+    }
+    await terminal.see("Package manager");
+    terminal.type(ENTER);
+    await terminal.see("Install the dependencies?");
+    terminal.type(`n${ENTER}`);
+    await terminal.see("Make a git repository?");
+    terminal.type(`n${ENTER}`);
+    await terminal.see("service       first");
+    await terminal.see("@fetch/core");
+    terminal.type(ENTER);
+    await terminal.see("Then open http://localhost:8000/docs");
+    await terminal.ended;
+    expect(made()).toEqual(["first"]);
+  });
+
+  it("a folder that is taken is refused before the first question", async () => {
+    mkdirSync(join(home, "taken/src"), { recursive: true });
+    const terminal = new Terminal(["taken"], home);
+    await terminal.see("taken is not empty: it holds src");
+    expect(await terminal.ended).toMatchObject({ exitCode: 1 });
+    expect(terminal.raw).not.toContain("What does it do?");
+  });
+});
+
 describe("Ctrl-C", () => {
   it.each(["Name of the service", "HTTP framework", "Write it?"])(
     "at the question %j leaves nothing and ends with 130",

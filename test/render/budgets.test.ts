@@ -11,7 +11,7 @@ import { answersWith, templates } from "../support/templates.ts";
 const BUDGET = {
   files: 106,
   sourceLines: 7_200,
-  platformLines: 6_800,
+  platformLines: 6_850,
   clusterLines: 1_700,
   clusterFiles: 14,
   testLines: 800,

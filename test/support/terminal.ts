@@ -12,10 +12,10 @@ export class Terminal {
   #read = 0;
   #wake: () => void = () => undefined;
 
-  constructor(args: string[], cwd: string, env: Record<string, string> = {}) {
+  constructor(args: string[], cwd: string, env: Record<string, string> = {}, cols = 120) {
     this.#pty = spawn(process.execPath, [CLI, ...args], {
       cwd,
-      cols: 120,
+      cols,
       rows: 40,
       env: { PATH: process.env["PATH"], HOME: cwd, TERM: "xterm-256color", ...env },
     });

@@ -96,7 +96,12 @@ export const corsChecks: Check[] = [
       await withOrigins(target, async (url) => {
         const headers = { Origin: "https://evil.example", ...PREFLIGHT };
         const response = await send(url, { method: "OPTIONS", path: "/health", headers });
-        expectEqual(corsHeaders(response), [], "CORS headers of a stranger's preflight");
+        // "what else its preflight answers is left to the framework's usual package".
+        expectEqual(
+          corsHeaders(response).filter((name) => name === "access-control-allow-origin"),
+          [],
+          "Access-Control-Allow-Origin of a stranger's preflight",
+        );
       });
     },
   },

@@ -1,6 +1,11 @@
 import { describe, expect, it } from "vitest";
 
-import { runningPackageManager, withoutRunner } from "../../../src/apply/install.ts";
+import {
+  ownCommand,
+  runningPackageManager,
+  swallowedFlags,
+  withoutRunner,
+} from "../../../src/apply/install.ts";
 import { templates } from "../../support/templates.ts";
 
 describe("the package manager that runs us", () => {
@@ -13,6 +18,42 @@ describe("the package manager that runs us", () => {
     [undefined, undefined],
   ])("%s", (userAgent, name) => {
     expect(runningPackageManager(userAgent, templates.manifest.packageManagers)).toBe(name);
+  });
+});
+
+describe("the words that run us again", () => {
+  it.each([
+    [{}, "create-fetch-service"],
+    [{ npm_config_user_agent: "npm/11.0.0 node/v26" }, "npx create-fetch-service"],
+    [{ npm_config_user_agent: "pnpm/12.21.0 npm/?" }, "pnpm dlx create-fetch-service"],
+    [{ npm_config_user_agent: "yarn/4.18.1 npm/?" }, "yarn dlx create-fetch-service"],
+    [{ npm_config_user_agent: "yarn/1.22.22 npm/?" }, "npx create-fetch-service"],
+    [{ npm_config_user_agent: "bun/1.4.5 npm/?" }, "bunx create-fetch-service"],
+    [
+      { npm_config_user_agent: "npm/11", npm_lifecycle_event: "create", npm_command: "run" },
+      "npm run create --",
+    ],
+  ])("%j: %s", (env, words) => {
+    expect(ownCommand(env)).toBe(words);
+  });
+});
+
+describe("flags that npm took", () => {
+  const FLAGS = ["--port", "--metrics-port", "--dry-run", "--no-git", "--no-install"];
+
+  it("are those in its environment", () => {
+    const env = {
+      npm_command: "init",
+      npm_config_port: "9000",
+      npm_config_dry_run: "true",
+      npm_config_git: "",
+      npm_config_install: "true",
+    };
+    expect(swallowedFlags(env, FLAGS)).toEqual(["--port", "--dry-run", "--no-git"]);
+  });
+
+  it("are none when npm does not run us", () => {
+    expect(swallowedFlags({ npm_config_port: "9000" }, FLAGS)).toEqual([]);
   });
 });
 

@@ -145,7 +145,7 @@ describe("--dry-run", () => {
     expect(out).toMatch(/^my-service\/\n/);
     expect(out).toMatch(/^ {2}src\/\n/m);
     expect(out).toMatch(/^ {2}package\.json +[\d.]+ kB$/m);
-    expect(out).toMatch(/\d+ files, [\d.]+ kB; nothing was written\n$/);
+    expect(out).toMatch(/\d+ files, [\d.]+ kB, \d+ of them yours alone; nothing was written\n$/);
     expect(made(disk)).toEqual([]);
     expect(commands.calls).toEqual([]);
   });
@@ -376,6 +376,32 @@ describe("an interruption", () => {
     const { code, disk } = await runFake(["my-service", "--yes"], { signal });
     expect(code).toBe(130);
     expect(made(disk)).toEqual([]);
+  });
+});
+
+describe("run by npm without --", () => {
+  it("refuses when npm took a flag for itself", async () => {
+    const env = { npm_command: "init", npm_config_framework: "express" };
+    const { code, err, disk } = await runFake(["my-service", "--yes"], { env });
+    expect(code).toBe(2);
+    expect(err).toContain("npm took --framework for itself");
+    expect(err).toContain("npm create fetch-service -- my-service --framework …");
+    expect(made(disk)).toEqual([]);
+  });
+
+  it("says where --yes went when nothing can be asked", async () => {
+    const env = { npm_command: "init", npm_config_yes: "true" };
+    const { code, err } = await runFake(["my-service"], { env });
+    expect([code, err]).toEqual([2, expect.stringContaining("npm took --yes for itself")]);
+  });
+
+  it("does not blame the user for a flag of the checkout's script", async () => {
+    const env = { npm_command: "run", npm_lifecycle_event: "create" };
+    const args = ["my-service", "--yes", "--verify", "--no-install", "--no-git"];
+    const { code, out } = await runFake(args, { env });
+    expect(code).toBe(0);
+    expect(out).toMatch(/\n {2}npm run create -- my-service .*--no-install --no-git --yes\n$/);
+    expect((await runFake(args)).code).toBe(2);
   });
 });
 

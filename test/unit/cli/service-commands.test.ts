@@ -68,6 +68,21 @@ describe("add-integration", () => {
     expect(out).toContain("cd demo-service\n");
   });
 
+  it("finds the service from a folder of it, and takes paths from there", async () => {
+    const disk = serviceDisk([], {
+      "src/routes/receipts.ts": "mine\n",
+      "README.md": `${README}\nmine\n`,
+    });
+    const cwd = `${ROOT}/src/routes`;
+    const { code, out } = await run(["add-integration", "postbox", "--no-install"], { disk, cwd });
+    expect(code).toBe(0);
+    expect(out).toContain("  cd ../..\n");
+    const shown = await run(["diff", "receipts.ts"], { disk, cwd });
+    expect(shown.out).toContain("+++ src/routes/receipts.ts");
+    const all = await run(["diff", "../.."], { disk, cwd });
+    expect(all.out).toContain("+++ README.md");
+  });
+
   it("keeps the user's edits, and leaves out the install on request", async () => {
     const disk = serviceDisk([], {
       "README.md": `${README}\r\nours\r\n`,

@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { ask } from "../../../src/answers/ask.ts";
 import { type AnswerKey, defaultAnswers } from "../../../src/answers/schema.ts";
 import type { Prompter } from "../../../src/ports.ts";
-import { textPrompt } from "../../../src/system/terminal.ts";
+import { choicesPrompt, textPrompt } from "../../../src/system/terminal.ts";
 import { answersWith, templatesWithFixture } from "../../support/templates.ts";
 
 const { manifest } = templatesWithFixture;
@@ -23,13 +23,14 @@ async function show(key: AnswerKey) {
   const prompter: Prompter = {
     text: (question) => keep(render(input, textPrompt(question))),
     choose: (question) => keep(render(select, question)),
-    chooseSome: (question) => keep(render(checkbox, question)),
+    chooseSome: (question) => keep(render(checkbox, choicesPrompt(question))),
     confirm: (question) => keep(render(confirm, question)),
   };
   const answered = ask({
     prompter,
     manifest,
-    defaults: defaultAnswers(manifest),
+    defaults: { ...defaultAnswers(manifest), name: "my-service" },
+    installed: new Set(["npm"]),
     answers: others,
     takenBy: async (name) => (name === "taken" ? "that is taken" : undefined),
   });
@@ -48,12 +49,14 @@ async function show(key: AnswerKey) {
 }
 
 describe("the name", () => {
-  it("shows the broken rule while it is typed, and refuses it", async () => {
+  it("is refused when it breaks a rule, which is explained once, with a name that is near", async () => {
     const screen = await show("name");
+    expect(screen.getScreen()).toContain("(my-service)");
     screen.type("My");
-    expect(screen.getScreen()).toContain("lowercase letters, digits and hyphens");
+    expect(screen.getScreen()).not.toContain("lowercase");
     await screen.press("enter");
     expect(screen.getScreen()).toContain("> use 1 to 64 lowercase letters");
+    expect(screen.getScreen()).toMatch(/for\s+example\s+my$/);
     await screen.press("backspace", "backspace");
     screen.type("my-service");
     expect(screen.getScreen()).not.toContain("lowercase");
@@ -91,6 +94,7 @@ describe("the other texts", () => {
     await screen.press("enter");
     expect(screen.getScreen()).toContain("use another port than the API's");
     screen.type("1");
+    await screen.press("enter");
     expect(screen.getScreen()).toContain("from 1024 to 65535");
     await screen.press("backspace", "backspace");
     screen.type("1");
@@ -105,6 +109,7 @@ describe("the choices", () => {
     for (const { title } of manifest.frameworks) {
       expect(screen.getScreen()).toContain(title);
     }
+    expect(screen.getScreen()).toContain(manifest.frameworks[0]?.summary);
     await screen.press("enter");
     expect(await screen.answer()).toBe(manifest.frameworks[0]?.name);
   });
@@ -116,8 +121,16 @@ describe("the choices", () => {
     expect(await screen.answer()).toEqual(["postbox"]);
   });
 
-  it("of a package manager move with the arrows", async () => {
+  it("of no integration are shown as none", async () => {
+    const screen = await show("integrations");
+    await screen.press("enter");
+    expect(await screen.answer()).toEqual([]);
+    expect(screen.getScreen()).toMatch(/Integrations none$/);
+  });
+
+  it("of a package manager move with the arrows, and say which are not there", async () => {
     const screen = await show("packageManager");
+    expect(screen.getScreen()).toMatch(/npm\n {2}pnpm \(not installed\)\n/);
     await screen.press("down", "enter");
     expect(await screen.answer()).toBe("pnpm");
   });

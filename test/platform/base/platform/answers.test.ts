@@ -475,6 +475,18 @@ describe("server-sent events", () => {
   });
 });
 
+test.each([
+  ["an answer", {}],
+  ["no route", { url: "/nowhere" }],
+  ["a body that is no JSON", { method: "POST", url: "/api/v1/receipts/points", payload: "{" }],
+])("in a drain %s ends its connection", async (_name, request) => {
+  await using app = await observedApp();
+  app.service.beginDrain({ stopping: true });
+  const headers = { connection: "keep-alive", "content-type": "application/json" };
+  const url = "/api/v1/receipts/rules";
+  expect((await app.inject({ url, headers, ...request })).headers.connection).toBe("close");
+});
+
 test("openapi.json names the media type of each answer", async () => {
   const routes = [
     answering(text("text/csv"), () => "", "/text"),

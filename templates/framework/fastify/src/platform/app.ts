@@ -267,9 +267,10 @@ function dropStars(request: FastifyRequest, _reply: FastifyReply, done: () => vo
 
 /** Where a route declares no body, Fastify would refuse one of a type that it does not know. */
 function ignoreBody({ raw }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
-  delete raw.headers["content-type"];
-  delete raw.headers["content-length"];
-  delete raw.headers["transfer-encoding"];
+  // Headers that something was deleted from are slower for V8, and most requests have none of these.
+  for (const name of ["content-type", "content-length", "transfer-encoding"]) {
+    if (raw.headers[name] !== undefined) delete raw.headers[name];
+  }
   done();
 }
 

@@ -4,8 +4,8 @@ import { AppError } from "../errors.ts";
 const MAC_BYTES = 16;
 
 /**
- * Where a list goes on, for the caller to bring back. It is signed, so that nobody reads from a place of his own
- * choice, and it fits one list only.
+ * Where a list continues, for the caller to bring back. It is signed, so that callers cannot make one up, and valid for
+ * one list only.
  *
  * @param list what the cursor is for, such as `receipt`
  */

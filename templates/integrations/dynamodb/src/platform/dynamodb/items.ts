@@ -1,6 +1,6 @@
 import { AppError } from "../errors.ts";
 import { EXPIRES, INDEXES } from "./indexes.ts";
-import type { Changes, Entity, SortCondition } from "./repository.ts";
+import type { Changes, Entity } from "./repository.ts";
 import { checkKey, encodeData } from "./storable.ts";
 import type { z } from "zod";
 
@@ -77,21 +77,6 @@ export function applyChanges<Value>(value: Value, { set, add, remove }: Changes<
   }
   for (const name of remove ?? []) delete changed[name as string];
   return changed as Value;
-}
-
-/** A key condition for the sort key `#sk`, and the values that it names. */
-export function sortExpression(sort: SortCondition): {
-  expression: string;
-  values: Record<string, string>;
-} {
-  if ("equals" in sort) return { expression: "#sk = :sort", values: { ":sort": sort.equals } };
-  if ("before" in sort) return { expression: "#sk < :sort", values: { ":sort": sort.before } };
-  if ("from" in sort) return { expression: "#sk >= :sort", values: { ":sort": sort.from } };
-  if ("beginsWith" in sort) {
-    return { expression: "begins_with(#sk, :sort)", values: { ":sort": sort.beginsWith } };
-  }
-  const [from, to] = sort.between;
-  return { expression: "#sk BETWEEN :sort AND :to", values: { ":sort": from, ":to": to } };
 }
 
 export function conflict(): AppError {

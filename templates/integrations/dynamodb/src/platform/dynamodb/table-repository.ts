@@ -6,6 +6,7 @@ import { callOptions } from "../aws.ts";
 import { AppError } from "../errors.ts";
 import { backoff } from "../timing.ts";
 import { openCursor, sealCursor } from "./cursor.ts";
+import { sortExpression, updateExpression } from "./expressions.ts";
 import {
   applyChanges,
   conflict,
@@ -15,7 +16,6 @@ import {
   indexPartition,
   type Item,
   notFound,
-  sortExpression,
   toItem,
 } from "./items.ts";
 import type {
@@ -322,39 +322,6 @@ function ifVersion(version: number) {
     ConditionExpression: "#version = :version",
     ExpressionAttributeNames: { "#version": "version" },
     ExpressionAttributeValues: { ":version": version },
-  };
-}
-
-/** Sets and removes attributes by path, on condition of a version. */
-function updateExpression(
-  set: readonly (readonly [path: string[], value: unknown])[],
-  removed: readonly string[][],
-  version: number,
-) {
-  const names: Record<string, string> = { "#version": "version" };
-  const values: Record<string, unknown> = { ":version": version };
-  const nameOf = (path: string[]): string =>
-    path
-      .map((part) => {
-        const known = Object.keys(names).find((name) => names[name] === part);
-        const name = known ?? `#n${Object.keys(names).length}`;
-        names[name] = part;
-        return name;
-      })
-      .join(".");
-  const sets = set.map(([path, value], index) => {
-    values[`:v${index}`] = value;
-    return `${nameOf(path)} = :v${index}`;
-  });
-  const removes = removed.map(nameOf);
-  return {
-    UpdateExpression: [
-      `SET ${sets.join(", ")}`,
-      ...(removes.length > 0 ? [`REMOVE ${removes.join(", ")}`] : []),
-    ].join(" "),
-    ConditionExpression: "#version = :version",
-    ExpressionAttributeNames: names,
-    ExpressionAttributeValues: values,
   };
 }
 

@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Background } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
 import { abortable, backoff } from "../timing.ts";
+import { Committer } from "./committer.ts";
 import { deadLetterTopic } from "./dead-letters.ts";
 import type { Delivery } from "./delivery.ts";
 import type { KafkaMetrics } from "./metrics.ts";
@@ -29,13 +30,8 @@ export interface ConsumerOptions {
   commitMs?: number;
 }
 
-/** Nothing came for so long: what is done is committed. */
-const IDLE_MS = 20;
 const MONITOR_INTERVAL_MS = 1_000;
 const LAG_INTERVAL_MS = 5_000;
-const COMMIT_RETRY_MS = 1_000;
-/** Commits are refused during a rebalance, which takes a minute at most. */
-const COMMITS_STALLED_MS = 90_000;
 
 /** Reads a topic from now on: in order within a partition, partitions independently, each record at least once. */
 export function startConsumer(options: ConsumerOptions): Background {
@@ -45,15 +41,15 @@ export function startConsumer(options: ConsumerOptions): Background {
 class TopicConsumer implements Background, GroupReader {
   readonly #options: Required<ConsumerOptions>;
   readonly #stopping = new AbortController();
-  /** No retry is waited for any more. */
+  /** Retries are not waited for. */
   readonly #ending = new AbortController();
-  /** No handler is waited for any more. */
+  /** Handlers are not waited for. */
   readonly #ended = new AbortController();
   readonly #running: Promise<void>;
   readonly #workers = new Map<number, PartitionWorker>();
   #membership: Membership | undefined;
   #commits: Committer | undefined;
-  /** Why there is no membership. */
+  /** Why joining the group fails. */
   #joinFailure: unknown;
   /** What was logged last, until it is over. */
   #reported: unknown;
@@ -201,7 +197,7 @@ class TopicConsumer implements Background, GroupReader {
     }
   }
 
-  /** Says so at the start when there is no place for dead letters, and not only when there is one. */
+  /** Reports a missing dead letter topic at the start, and not only when it is needed. */
   async #checkDeadLetterTopic(): Promise<void> {
     const { port, topic, log } = this.#options;
     const name = deadLetterTopic(topic);
@@ -222,103 +218,6 @@ class TopicConsumer implements Background, GroupReader {
       if (membership === this.#membership) metrics.setLag(topic, lags);
     } catch {
       // The last value stays; the readiness check says when the broker is gone.
-    }
-  }
-}
-
-/** Commits what the workers have done: after so many records, after a while, or when nothing is left to do. */
-class Committer {
-  failure: unknown;
-  readonly #options: Required<ConsumerOptions>;
-  readonly #workers: ReadonlyMap<number, PartitionWorker>;
-  readonly #membership: () => Membership | undefined;
-  readonly #giveUp = new AbortController();
-  #done = 0;
-  #startedAt: number | undefined;
-  #failingSince: number | undefined;
-  #timer: NodeJS.Timeout | undefined;
-  #dueAt = Infinity;
-  #committing: Promise<void> | undefined;
-
-  constructor(
-    options: Required<ConsumerOptions>,
-    workers: ReadonlyMap<number, PartitionWorker>,
-    membership: () => Membership | undefined,
-  ) {
-    this.#options = options;
-    this.#workers = workers;
-    this.#membership = membership;
-  }
-
-  onDone(count: number): void {
-    this.#done += count;
-    this.#startedAt ??= performance.now();
-    const isFull = this.#done >= this.#options.batchSize && this.#failingSince === undefined;
-    this.#schedule(isFull ? 0 : this.#options.batchMs);
-  }
-
-  onIdle(): void {
-    if (this.#failingSince !== undefined) return;
-    if (this.#workers.values().every((worker) => worker.isIdle)) this.#schedule(IDLE_MS);
-  }
-
-  /** Commits the rest. */
-  async finish(limitMs: number): Promise<void> {
-    const timer = setTimeout(
-      () => this.#giveUp.abort(new Error("the offsets were not committed in time")),
-      limitMs,
-    );
-    clearTimeout(this.#timer);
-    await this.#committing;
-    await this.#commit();
-    clearTimeout(timer);
-  }
-
-  cancel(): void {
-    clearTimeout(this.#timer);
-    this.#giveUp.abort(new Error("the membership has ended"));
-  }
-
-  #schedule(ms: number): void {
-    const dueAt = performance.now() + ms;
-    if (dueAt >= this.#dueAt || this.#giveUp.signal.aborted) return;
-    clearTimeout(this.#timer);
-    this.#dueAt = dueAt;
-    this.#timer = setTimeout(() => {
-      this.#dueAt = Infinity;
-      this.#committing ??= this.#commit().finally(() => (this.#committing = undefined));
-    }, ms);
-  }
-
-  async #commit(): Promise<void> {
-    const { metrics, topic, log } = this.#options;
-    const offsets = new Map<number, bigint>();
-    for (const [partition, worker] of this.#workers) {
-      if (worker.committable > worker.committed) offsets.set(partition, worker.committable);
-    }
-    if (offsets.size === 0) return;
-    const records = this.#done;
-    const startedAt = this.#startedAt ?? performance.now();
-    this.#done = 0;
-    this.#startedAt = undefined;
-    try {
-      await this.#membership()?.commit(offsets, this.#giveUp.signal);
-      for (const [partition, offset] of offsets) {
-        const worker = this.#workers.get(partition);
-        if (worker !== undefined) worker.committed = offset;
-      }
-      this.#failingSince = undefined;
-      this.failure = undefined;
-      if (records === 0) return;
-      metrics.batchSize.observe({ topic }, records);
-      metrics.batchDuration.observe({ topic }, (performance.now() - startedAt) / 1_000);
-    } catch (error) {
-      this.#done += records;
-      if (this.#giveUp.signal.aborted) return;
-      log.debug({ error, topic }, "offsets could not be committed; they are committed again");
-      this.#failingSince ??= performance.now();
-      if (performance.now() - this.#failingSince > COMMITS_STALLED_MS) this.failure = error;
-      setTimeout(() => this.#schedule(0), COMMIT_RETRY_MS).unref();
     }
   }
 }

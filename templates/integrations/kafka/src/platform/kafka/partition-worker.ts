@@ -27,9 +27,9 @@ const RECORDS_PER_TURN = 100;
 
 /** Processes the records of one partition, one after the other, whatever happens in other partitions. */
 export class PartitionWorker {
-  /** Why the record at hand cannot be finished, while that is so. */
+  /** Why the current record cannot be finished, while it cannot. */
   failure: Error | undefined;
-  /** Since when the record at hand is being processed, in milliseconds of performance.now(). */
+  /** Since when the current record is being processed, in milliseconds of performance.now(). */
   busySince: number | undefined;
   /** What the group has committed of it, as far as is known here. */
   committed = -1n;
@@ -100,13 +100,13 @@ export class PartitionWorker {
     return this.#running === undefined;
   }
 
-  /** Resolves when the record or batch at hand is finished. */
+  /** Resolves when the current record or batch is finished. */
   async finished(): Promise<void> {
     this.#arrival.resolve();
     await this.#running;
   }
 
-  /** The partition is no longer owned: what is at hand is left to itself. */
+  /** The partition is no longer owned: the current record is left to itself. */
   close(): void {
     this.#closing.abort();
     this.#arrival.resolve();
