@@ -105,6 +105,32 @@ describe.each(["0.1.0", "0.2.0"])("a service of %s that a team has worked on", (
   });
 });
 
+describe("a service of 0.2.0 with an integration of the team's own", () => {
+  const old = archive.templates("0.2.0") ?? templates;
+  const others = old.manifest.integrations.map(({ name }) => name);
+  const [last = ""] = others.slice(-1);
+  const lists = ["src/integrations/index.ts", "test/integrations/index.ts"];
+  lists.push("src/integrations/settings.ts", "src/integrations/routes.ts");
+
+  it("is brought up to date, with it in every list", () => {
+    // After the last of the others, in the way in which that one is listed.
+    const service = lists.reduce(
+      (now, path) =>
+        edited(now, path, (text) =>
+          text.replace(new RegExp(`^.*\\b${last}.*\n`, "gm"), (line) =>
+            [line, line.replaceAll(last, "redis")].join(""),
+          ),
+        ),
+      created(old, answersWith({ integrations: others })),
+    );
+    const { service: now, plan } = changed(service, { templates });
+    expect(plan).toMatchObject({ conflicts: [], findings: [] });
+    const wordsIn = (one: Service) => lists.map((path) => textOf(one, path).split("redis").length);
+    expect(wordsIn(now)).toEqual(wordsIn(service));
+    expect(Math.min(...wordsIn(now))).toBeGreaterThan(2);
+  });
+});
+
 function withLine(service: Service, [path, line, edit]: (string | RegExp)[]): Service {
   return edited(service, String(path), (text) => {
     const changedText = text.replace(line ?? "", String(edit));
