@@ -5,7 +5,7 @@ import { describe, expect, it } from "vitest";
 import { readArchive } from "../../src/catalog/archive.ts";
 import { compileTemplate } from "../../src/plan/compile.ts";
 import { ARCHIVE } from "../support/archive.ts";
-import { changed, created, edited, onDisk, textOf } from "../support/service.ts";
+import { changed, created, edited, onDisk, type Service, textOf } from "../support/service.ts";
 import { render } from "../../src/plan/render.ts";
 import { allVariants, answersWith, templatesWithFixture, titleOf } from "../support/templates.ts";
 
@@ -69,33 +69,75 @@ describe.each(archive.versions)("a service of %s", (version) => {
   );
 });
 
-describe("a service of 0.1.0 that a team has worked on", () => {
-  const old = archive.templates("0.1.0") ?? templates;
+// The team's lines are where both versions have a place for them.
+describe.each(["0.1.0", "0.2.0"])("a service of %s that a team has worked on", (version) => {
+  const old = archive.templates(version) ?? templates;
   const service = [
     ["src/settings.ts", /^( *)SERVICE_NAME/m, "$1STORE_URL: z.url(),\n$&"],
     ["src/deps.ts", /^( *)\.\.\.\(await/m, "$1store: createStore(settings),\n$&"],
-    ["src/app.ts", /cors\(deps.*\)/, "$&, limits()"],
-  ].reduce(
-    (now, [path, line, edit]) =>
-      edited(now, String(path), (text) => text.replace(line ?? "", String(edit))),
-    created(old, answersWith()),
-  );
+  ].reduce(withLine, created(old, answersWith()));
 
-  it("is brought up to date, with its own lines where they were", () => {
-    const { service: now, plan } = changed(service, { templates, integrations: ["kafka"] });
-    // What was middleware has become the framework's own: only the team can say what its line is there.
-    const marked = plan.conflicts.map(({ path, kind }) => `${kind} ${path}`);
-    expect(marked).toEqual(["marked src/app.ts"]);
-    expect(plan.findings).toEqual([]);
+  it.each(["kafka", "s3"])("is brought up to date with its own lines, and gets %s", (name) => {
+    const { service: now, plan } = changed(service, { templates, integrations: [name] });
+    expect(plan).toMatchObject({ conflicts: [], findings: [] });
     expect(textOf(now, "src/settings.ts")).toMatch(
       /integrations\/settings\.ts[^]* STORE_URL: z\.url\(\)/,
     );
     expect(textOf(now, "src/deps.ts")).toMatch(
       / store: createStore\(settings\),\n.*openAll\(.*metrics/,
     );
-    expect(textOf(now, "src/app.ts")).toMatch(/^<{7} yours\n[^]*limits\(\)[^]*^={7}\n/m);
+  });
+
+  // What was middleware has become the framework's own, and so has the list of routes: only the team can say what its
+  // lines are there.
+  it.each([
+    ["middleware", /cors\(deps.*\)/, "$&, limits()"],
+    ["a route", /scoreReceipt, listRules/, "$&, findStore"],
+  ])("has %s in src/app.ts to decide, and nothing else", (_what, line, edit) => {
+    const own = withLine(service, ["src/app.ts", line, edit]);
+    const { service: now, plan } = changed(own, { templates });
+    const marked = plan.conflicts.map(({ path, kind }) => `${kind} ${path}`);
+    expect(marked).toEqual(["marked src/app.ts"]);
+    expect(plan.findings).toEqual([]);
+    const added = edit.replace("$&", "").replace(/^,? /, "");
+    const [mine = ""] = /^<{7} yours\n[^]*^={7}\n/m.exec(textOf(now, "src/app.ts")) ?? [];
+    expect(mine).toContain(added);
   });
 });
+
+describe("a service of 0.2.0 with an integration of the team's own", () => {
+  const old = archive.templates("0.2.0") ?? templates;
+  const others = old.manifest.integrations.map(({ name }) => name);
+  const [last = ""] = others.slice(-1);
+  const lists = ["src/integrations/index.ts", "test/integrations/index.ts"];
+  lists.push("src/integrations/settings.ts", "src/integrations/routes.ts");
+
+  it("is brought up to date, with it in every list", () => {
+    // After the last of the others, in the way in which that one is listed.
+    const service = lists.reduce(
+      (now, path) =>
+        edited(now, path, (text) =>
+          text.replace(new RegExp(`^.*\\b${last}.*\n`, "gm"), (line) =>
+            [line, line.replaceAll(last, "redis")].join(""),
+          ),
+        ),
+      created(old, answersWith({ integrations: others })),
+    );
+    const { service: now, plan } = changed(service, { templates });
+    expect(plan).toMatchObject({ conflicts: [], findings: [] });
+    const wordsIn = (one: Service) => lists.map((path) => textOf(one, path).split("redis").length);
+    expect(wordsIn(now)).toEqual(wordsIn(service));
+    expect(Math.min(...wordsIn(now))).toBeGreaterThan(2);
+  });
+});
+
+function withLine(service: Service, [path, line, edit]: (string | RegExp)[]): Service {
+  return edited(service, String(path), (text) => {
+    const changedText = text.replace(line ?? "", String(edit));
+    expect(changedText).not.toBe(text);
+    return changedText;
+  });
+}
 
 function sorted(files: ReadonlyMap<string, { bytes: Uint8Array; mode: number }>) {
   return [...files]

@@ -208,6 +208,7 @@ const FAVOURITES = [
   "compose.yaml",
   "src/integrations/index.ts",
   "tsconfig.json",
+  "src/app.ts",
   "src/platform/errors.ts",
   "src/platform/raw-body.ts",
   "observability/dashboard.json",

@@ -2,10 +2,15 @@ import type { TemplateFile, Templates } from "../../src/catalog/templates.ts";
 
 /** A version to come: every kind of change that a template can go through, beside each other. */
 export function nextOf(templates: Templates, version = "98.0.0"): Templates {
+  const open = new Set(Object.keys(CHANGES));
   const files = templates.files.flatMap((file): TemplateFile[] => {
-    const change = CHANGES[file.path.replace(/\.hbs$/, "")];
-    return change ? change(file) : [file];
+    const path = file.path.replace(/\.hbs$/, "");
+    open.delete(path);
+    return CHANGES[path]?.(file) ?? [file];
   });
+  if (open.size > 0) {
+    throw new Error(`no longer there: ${[...open].join(", ")}`);
+  }
   const added = { path: "base/src/platform/news.ts", executable: true, content: NEWS };
   return { ...templates, version, files: [...files, added] };
 }
@@ -19,7 +24,8 @@ const CHANGES: Record<string, (file: TemplateFile) => TemplateFile[]> = {
       .replace(/^import /m, 'import "./news.ts";\nimport ')
       .replace(/^}\n/m, "  // The end.\n}\n"),
   ),
-  "base/src/app.ts": edit((text) => `// Of the next version.\n${text}`),
+  "framework/express/src/app.ts": edit((text) => `// Of the next version.\n${text}`),
+  "framework/fastify/src/app.ts": edit((text) => `// Of the next version.\n${text}`),
   "base/README.md": edit((text) => `${text}\n## News\n\nThere are some.\n`),
   "base/tsconfig.json": edit((text) => text.replace("{", '{\n  "display": "next",')),
   "base/package.json": edit((text) =>

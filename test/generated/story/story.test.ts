@@ -77,7 +77,9 @@ describe("a service over the years", () => {
     const out = run(next, service, "update");
     expect(out).toContain(`Templates ${NEXT}:\n  - Health checks every 20 seconds`);
     expect(state().templateVersion).toBe(NEXT);
-    expect(readFileSync(join(service, "README.md"), "utf8")).toContain("## Add another route\r\n");
+    expect(readFileSync(join(service, "README.md"), "utf8")).toContain(
+      "## Routes, and more of them\r\n",
+    );
     expect(readFileSync(join(service, "Dockerfile"), "utf8")).toContain("--interval=20s");
     await check();
   });
