@@ -143,6 +143,9 @@ test("an SDK's error is logged by the fields that are known", () => {
 });
 
 test("causes and the errors of an aggregate are logged", () => {
+  // Short stacks: a line has only so much room, and folders may have long names.
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 2;
   const cause = new Error("socket closed", { cause: new TypeError("bad address") });
   const [line] = write((log) =>
     log.error(new AggregateError([new Error("first"), new Error("second")], "all", { cause })),
@@ -152,6 +155,7 @@ test("causes and the errors of an aggregate are logged", () => {
     error: { type: "AggregateError", errors: [{ message: "first" }, { message: "second" }] },
   });
   expect(line!.error.stack).toMatch(/caused by: .*socket closed[^]*caused by: .*bad address/);
+  Error.stackTraceLimit = limit;
 });
 
 /** Anything a caller may have chosen. */

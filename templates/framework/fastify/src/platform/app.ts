@@ -102,7 +102,6 @@ export async function createFastify(platform: Platform): Promise<App> {
     if (exchange !== undefined) {
       exchange.error = thrown;
       exchange.ownsConnection = true;
-      exchange.route ||= routeNames.get(request.routeOptions.url ?? "") ?? "";
     }
     logFailure(log, thrown, error, reply.raw.destroyed);
     for (const name of BODY_HEADERS) if (reply.hasHeader(name)) void reply.removeHeader(name);
@@ -149,7 +148,10 @@ export async function createFastify(platform: Platform): Promise<App> {
     );
   }
   app.decorate("throwUnmatched", ({ raw }) => {
-    const path = exchangeOf(raw)?.path ?? "";
+    const exchange = exchangeOf(raw);
+    // A route that was tried, and does not fit.
+    if (exchange !== undefined) exchange.route = "";
+    const path = exchange?.path ?? "";
     const allowed = [...methods].filter((method) => paths.find(method as never, path) !== null);
     throw notFoundOr405(raw.method ?? "", allowed);
   });
