@@ -91,16 +91,23 @@ const MESSAGE_CHARS = 500;
 
 /**
  * The answer for anything thrown. A 4xx or 5xx in `statusCode` or `status` is kept, as Fastify, Express and http-errors
- * use them. Of a 4xx the caller sees the message too; everything else is a 5xx that gives nothing away.
+ * use them; else the status that was `given` before it was thrown. Of a 4xx of its own the caller sees the message too.
+ * Everything else gives nothing away.
  */
-export function toAppError(thrown: unknown): AppError {
+export function toAppError(thrown: unknown, given?: number): AppError {
   if (thrown instanceof AppError) return thrown;
   const { statusCode, status, expose, message, headers } = Object(thrown) as Partial<HttpError>;
-  const found = [statusCode, status].find(isErrorStatus) ?? 500;
+  const own = [statusCode, status].find(isErrorStatus);
+  const found = own ?? (isErrorStatus(given) ? given : 500);
   if (found === 500) {
     return new AppError("INTERNAL_ERROR", "An internal error occurred", { cause: thrown });
   }
-  const isTold = found < 500 && expose !== false && typeof message === "string" && message !== "";
+  const isTold =
+    own !== undefined &&
+    found < 500 &&
+    expose !== false &&
+    typeof message === "string" &&
+    message !== "";
   const text = isTold ? message.slice(0, MESSAGE_CHARS) : (STATUS_CODES[found] ?? "Error");
   const options = { cause: thrown, status: found };
   try {

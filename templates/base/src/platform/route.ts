@@ -59,7 +59,9 @@ export function redirect<Status extends 301 | 302 | 303 | 307 | 308>(
   location: string,
   status: Status,
 ): Reply<Status, undefined> {
-  return new Reply(status, undefined, { Location: encodeURI(decodeURI(location)) });
+  // What a header cannot hold is escaped; all else is the caller's, escapes that it has made included.
+  const escaped = location.toWellFormed().replaceAll(/[^\x21-\x7e]+/g, encodeURIComponent);
+  return new Reply(status, undefined, { Location: escaped });
 }
 
 type Responses = Record<number, z.ZodType | Content>;

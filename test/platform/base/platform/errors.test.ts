@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { AppError, ERROR_STATUS, type ErrorCode } from "../../src/platform/errors.ts";
-import { defineRoute, reply } from "../../src/platform/route.ts";
+import { empty } from "../../src/platform/responses.ts";
+import { defineRoute, redirect, reply } from "../../src/platform/route.ts";
 import { createTestApp, errorOf } from "../support.ts";
 
 const POINTS = "/api/v1/receipts/points";
@@ -158,5 +159,39 @@ describe("a response that breaks its schema", () => {
     await using app = await createTestApp({ routes: [route(() => ({ count: 1, secret: "x" }))] });
     const response = await app.inject({ method: "GET", url: "/thing" });
     expect(response.json()).toEqual({ count: 1 });
+  });
+});
+
+describe("an answer that breaks on its way", () => {
+  const leaving = (location: string) =>
+    defineRoute({
+      method: "GET",
+      path: "/leaves",
+      summary: "Leave",
+      responses: { 302: empty() },
+      handler: () => redirect(location, 302),
+    });
+
+  test.each([
+    ["/login?next=%2Ffoo", "/login?next=%2Ffoo"],
+    ["/sale?off=100%", "/sale?off=100%"],
+    ["/caf\u00e9 1", "/caf%C3%A9%201"],
+  ])("a redirect to %s keeps what is escaped", async (location, sent) => {
+    await using app = await createTestApp({ routes: [leaving(location)] });
+    const response = await app.inject({ method: "GET", url: "/leaves" });
+    expect([response.statusCode, response.headers.location]).toEqual([302, sent]);
+  });
+
+  test("a declared error that breaks its schema is a 500", async () => {
+    const route = defineRoute({
+      method: "GET",
+      path: "/thing",
+      summary: "Get a thing",
+      responses: { 200: z.object({}), 404: z.object({ id: z.string() }) },
+      handler: () => reply(404, { id: 1 as unknown as string }),
+    });
+    await using app = await createTestApp({ routes: [route] });
+    const response = await app.inject({ method: "GET", url: "/thing" });
+    expect([response.statusCode, errorOf(response).code]).toEqual([500, "INTERNAL_ERROR"]);
   });
 });

@@ -567,3 +567,26 @@ test("supertest with the bare application", async () => {
 test("mount takes the application of createExpress alone", async () => {
   await expect(mount(express())).rejects.toThrow("createExpress");
 });
+
+describe("errors that plain Express has its own way with", () => {
+  test("a status that was set before an error is kept", async () => {
+    await using app = await serve((it) => {
+      it.get("/gone", (_req, res, next) => {
+        res.status(404);
+        next(new Error("row 17 of table x"));
+      });
+    });
+    const response = await app.inject({ url: "/gone" });
+    expect([response.statusCode, errorOf(response).code]).toEqual([404, "NOT_FOUND"]);
+    expect(response.body).not.toContain("row 17");
+  });
+
+  test("a form without a boundary is the caller's fault", async () => {
+    await using app = await serve((it) => {
+      it.post("/upload", multer().none(), (_req, res) => void res.json({}));
+    });
+    const headers = { "content-type": "multipart/form-data" };
+    const response = await app.inject({ method: "POST", url: "/upload", headers, payload: "x" });
+    expect([response.statusCode, errorOf(response).code]).toEqual([400, "VALIDATION_ERROR"]);
+  });
+});

@@ -905,3 +905,50 @@ test("app.inject goes through the same hooks, ids and error bodies", async () =>
   });
   expect((await instance!.inject("/nowhere")).statusCode).toBe(404);
 });
+
+describe("errors that plain Fastify has its own way with", () => {
+  test("a hook of the answer that throws gives nothing away", async () => {
+    await using app = await serve((it) => {
+      it.get("/broken", async () => ({}));
+      it.addHook("onSend", async () => {
+        throw new Error("onSend boom");
+      });
+    });
+    const response = await app.inject({ url: "/broken" });
+    expect(response.statusCode).toBe(500);
+    expect(errorOf(response)).toMatchObject({ code: "INTERNAL_ERROR" });
+    expect(response.body).not.toContain("boom");
+  });
+
+  test("a status that was set before an error is kept", async () => {
+    await using app = await serve((it) => {
+      it.get("/gone", (_request, reply) => reply.code(404).send(new Error("row 17 of table x")));
+    });
+    const response = await app.inject({ url: "/gone" });
+    expect([response.statusCode, errorOf(response).code]).toEqual([404, "NOT_FOUND"]);
+    expect(response.body).not.toContain("row 17");
+  });
+
+  test("a form without a boundary is the caller's fault", async () => {
+    await using app = await serve(async (it) => {
+      await it.register(multipart);
+      it.post("/upload", async (request) => {
+        for await (const part of request.parts()) void part;
+        return {};
+      });
+    });
+    const headers = { "content-type": "multipart/form-data" };
+    const response = await app.inject({ method: "POST", url: "/upload", headers, payload: "x" });
+    expect([response.statusCode, errorOf(response).code]).toEqual([400, "VALIDATION_ERROR"]);
+  });
+
+  test("an upgrade to anything but a WebSocket is ignored", async () => {
+    await using app = await serve(async (it) => {
+      await it.register(websocket);
+      it.get("/text", async () => "text");
+    });
+    const headers = { upgrade: "h2c", connection: "upgrade" };
+    const response = await app.inject({ url: "/text", headers });
+    expect([response.statusCode, response.body]).toEqual([200, "text"]);
+  });
+});

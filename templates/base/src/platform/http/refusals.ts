@@ -31,6 +31,18 @@ export function pathMalformed(cause?: unknown): AppError {
   return new AppError("VALIDATION_ERROR", "The path is not valid", { cause });
 }
 
+// The parsers of forms give their errors no status, and no code either.
+const FORM =
+  /^(?:Multipart: Boundary not found|Malformed (?:content type|part header|urlencoded form)|Missing Content-Type|.*[Uu]nexpected end of (?:form|file|multipart data))$/;
+
+/** The 400 for a form that busboy or multer could not read; undefined for any other error. */
+export function formMalformed(thrown: unknown): AppError | undefined {
+  const isForm =
+    thrown instanceof Error && thrown.message.length < 200 && FORM.test(thrown.message);
+  if (!isForm) return undefined;
+  return new AppError("VALIDATION_ERROR", "The form is not valid", { cause: thrown });
+}
+
 export function notFound(): AppError {
   return new AppError("NOT_FOUND", "The requested resource does not exist");
 }

@@ -421,7 +421,10 @@ export function createRequestTracker(
         else tracker.refuse(req, res, refusal);
       };
       // Node would refuse a request without a host, and without a body: refusalOf looks at it.
-      const server = nodeHttp.createServer({ ...classes, requireHostHeader: false }, track);
+      const server = nodeHttp.createServer(
+        { ...classes, requireHostHeader: false, shouldUpgradeCallback: isWebSocket },
+        track,
+      );
       server.on("checkContinue", (req, res) => {
         (req as { expecting?: ServerResponse }).expecting = res;
         track(req, res);
@@ -459,6 +462,11 @@ export function createRequestTracker(
     onFinished: (listener) => void listeners.push(listener),
   };
   return tracker;
+}
+
+/** Only WebSockets are upgraded, where somebody listens; RFC 9110, 7.8 lets a server ignore all else. */
+function isWebSocket(this: Server, { headers }: IncomingMessage): boolean {
+  return headers.upgrade?.toLowerCase() === "websocket" && this.listenerCount("upgrade") > 0;
 }
 
 /** Calls `begin` before all other listeners of "upgrade". Without any, Node takes such a request for an ordinary one. */

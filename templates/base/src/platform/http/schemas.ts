@@ -38,7 +38,13 @@ export function encoderOf(schema: z.ZodType): (value: unknown) => string {
   return (value) => {
     const checked = compiled.safeParse(value);
     if (checked.success) return JSON.stringify(checked.data);
-    throw new Error("the response breaks its declared schema", { cause: checked.error });
+    // Whatever status it was to be sent with.
+    throw Object.assign(
+      new Error("the response breaks its declared schema", { cause: checked.error }),
+      {
+        statusCode: 500,
+      },
+    );
   };
 }
 

@@ -146,7 +146,7 @@ function answerErrors({ requests }: Platform): ErrorRequestHandler {
   // Express knows an error middleware by its four parameters.
   return (thrown: unknown, req, res, _next) => {
     if (!res.headersSent) for (const name of BODY_HEADERS) res.removeHeader(name);
-    requests.refuse(req, res, toExpressError(thrown), thrown);
+    requests.refuse(req, res, toExpressError(thrown, res.statusCode), thrown);
   };
 }
 

@@ -29,6 +29,7 @@ import {
   templateOf,
   toFastifyError,
   toFastifyPath,
+  withFailures,
   withoutStars,
   type ZodTypeProvider,
 } from "./http/fastify.ts";
@@ -98,7 +99,7 @@ export async function createFastify(platform: Platform): Promise<App> {
 
   function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const exchange = exchangeOf(request.raw);
-    const error = toFastifyError(thrown);
+    const error = toFastifyError(thrown, reply.statusCode);
     if (exchange !== undefined) {
       exchange.error = thrown;
       exchange.ownsConnection = true;
@@ -124,6 +125,7 @@ export async function createFastify(platform: Platform): Promise<App> {
     const { method, url, prefix, schema, config } = options;
     const { declared } = config ?? {};
     addChecks(options);
+    options.schema = withFailures(schema);
     const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
     // That of @fastify/cors is no route to a reader of metrics.
     if (url !== "*" || method !== "OPTIONS") routeNames.set(url, path);
@@ -148,10 +150,7 @@ export async function createFastify(platform: Platform): Promise<App> {
     );
   }
   app.decorate("throwUnmatched", ({ raw }) => {
-    const exchange = exchangeOf(raw);
-    // A route that was tried, and does not fit.
-    if (exchange !== undefined) exchange.route = "";
-    const path = exchange?.path ?? "";
+    const path = exchangeOf(raw)?.path ?? "";
     const allowed = [...methods].filter((method) => paths.find(method as never, path) !== null);
     throw notFoundOr405(raw.method ?? "", allowed);
   });
@@ -278,7 +277,11 @@ function ignoreBody({ raw }: FastifyRequest, _reply: FastifyReply, done: () => v
 
 /** To Fastify alone, nothing between two slashes is a value. */
 function refuseEmptyParams(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
-  if (Object.values(request.params as object).includes("")) request.server.throwUnmatched(request);
+  if (Object.values(request.params as object).includes("")) {
+    const exchange = exchangeOf(request.raw);
+    if (exchange !== undefined) exchange.route = "";
+    request.server.throwUnmatched(request);
+  }
   done();
 }
 

@@ -3,6 +3,7 @@ import type { Express } from "express";
 import { AppError, toAppError } from "../errors.ts";
 import type { CompiledRoute } from "./declared-route.ts";
 import { parsePath } from "./path.ts";
+import { formMalformed } from "./refusals.ts";
 import { exchangeOf } from "./requests.ts";
 
 /** What Express's router is made of, as far as it is looked at here. */
@@ -120,9 +121,9 @@ function rankOf(segment: string): "0" | "1" | "2" {
 }
 
 /** Errors of Express's usual packages that have no status, in the words of the standard. */
-export function toExpressError(thrown: unknown): AppError {
+export function toExpressError(thrown: unknown, given: number): AppError {
   const { name, code, message } = Object(thrown) as Partial<NodeJS.ErrnoException>;
-  if (name !== "MulterError") return toAppError(thrown);
+  if (name !== "MulterError") return formMalformed(thrown) ?? toAppError(thrown, given);
   const isTooLarge = code === "LIMIT_FILE_SIZE" || code === "LIMIT_FIELD_VALUE";
   const text = message ?? "The form is not valid";
   return new AppError(isTooLarge ? "PAYLOAD_TOO_LARGE" : "VALIDATION_ERROR", text, {

@@ -11,11 +11,18 @@ import {
   type RouteOptions,
 } from "fastify";
 import { z } from "zod";
-import { AppError, logFailure, toAppError } from "../errors.ts";
+import { AppError, errorBody, logFailure, toAppError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import type { Operation } from "./openapi.ts";
 import { parsePath } from "./path.ts";
-import { bodyMalformed, bodyNotJson, bodyTooLarge, notFound, pathMalformed } from "./refusals.ts";
+import {
+  bodyMalformed,
+  bodyNotJson,
+  bodyTooLarge,
+  formMalformed,
+  notFound,
+  pathMalformed,
+} from "./refusals.ts";
 import { exchangeOf } from "./requests.ts";
 import { checkParts, encoderOf, partChecks } from "./schemas.ts";
 
@@ -56,9 +63,28 @@ export const schemaCompilers: Compilers = {
   },
   buildSerializer(schemas, options) {
     const fallback = stringifyCompiler()(schemas, options);
-    return (route) => (isZod(route.schema) ? encoderOf(route.schema) : fallback(route));
+    return (route) => {
+      if (route.schema === FAILURE) return writeFailure;
+      return isZod(route.schema) ? encoderOf(route.schema) : fallback(route);
+    };
   },
 };
+
+/**
+ * What Fastify writes for an error that no error handler could send, because a hook of the answer threw again: without a
+ * schema, its message and a body of Fastify's own.
+ */
+const FAILURE = z.unknown();
+
+function writeFailure(value: unknown): string {
+  return JSON.stringify(value instanceof Error ? errorBody(toAppError(value)) : value);
+}
+
+/** A route's schema, with what is written for failures. */
+export function withFailures(schema: FastifySchema = {}): FastifySchema {
+  const declared = (schema.response ?? {}) as Record<string, unknown>;
+  return { ...schema, response: { "4xx": FAILURE, "5xx": FAILURE, ...declared } };
+}
 
 /**
  * Has a route's zod schemas checked, in a hook right before Fastify's own validation, which takes a body that is not there
@@ -176,7 +202,7 @@ function zodOf(name: string, schema: unknown): object {
 }
 
 /** Fastify's own refusals in the words of the standard; anything else as errors.ts has it. */
-export function toFastifyError(thrown: unknown): AppError {
+export function toFastifyError(thrown: unknown, given: number): AppError {
   const { code, statusCode, validation, validationContext } = Object(
     thrown,
   ) as Partial<FastifyError>;
@@ -187,7 +213,9 @@ export function toFastifyError(thrown: unknown): AppError {
     }));
     return new AppError("VALIDATION_ERROR", "Request validation failed", { details });
   }
-  if (typeof code !== "string" || !code.startsWith("FST_")) return toAppError(thrown);
+  if (typeof code !== "string" || !code.startsWith("FST_")) {
+    return formMalformed(thrown) ?? toAppError(thrown, given);
+  }
   if (code === "FST_ERR_MAX_PARAM_LENGTH") return notFound();
   if (code === "FST_ERR_BAD_URL") return pathMalformed(thrown);
   if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return bodyTooLarge();
