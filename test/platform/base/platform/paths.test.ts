@@ -195,6 +195,11 @@ describe("an error at start that names the route", () => {
     expect((await ask([route], "/receipts/1/2")).json().params).toEqual({ id: "1" });
   });
 
+  test("headers that no request can have", async () => {
+    const route = { ...echo("/receipts"), headers: z.object({ "X-Tenant": z.string() }) };
+    expect(await failureOf([route])).toContain("GET /receipts: headers declares X-Tenant");
+  });
+
   test("two routes for the same requests", async () => {
     const failure = await failureOf([echo("/receipts/{id}"), echo("/receipts/{name}")]);
     expect(failure).toMatch(/GET.*\/receipts\/.?name/);

@@ -129,19 +129,26 @@ export function compileRoute(route: Route, platform: Platform): CompiledRoute {
   };
 }
 
-/** @throws {Error} naming the route whose path cannot be used, or whose schema asks for what the path does not have. */
-function checkPath({ method, path, params }: Route): void {
+/** @throws {Error} naming the route whose path cannot be used, or whose schemas ask for what no request can have. */
+function checkPath({ method, path, params, headers }: Route): void {
   try {
     parsePath(path);
     const names = paramsOf(path);
-    const shape: unknown = (params as { shape?: unknown } | undefined)?.shape;
-    const unknown = Object.keys(shape ?? {}).filter((name) => !names.includes(name));
+    const unknown = keysOf(params).filter((name) => !names.includes(name));
     if (unknown.length > 0) {
       throw new Error(`params declares ${unknown.join(", ")}, which the path does not have`);
+    }
+    const upper = keysOf(headers).filter((name) => name !== name.toLowerCase());
+    if (upper.length > 0) {
+      throw new Error(`headers declares ${upper.join(", ")}; Node gives all names in lower case`);
     }
   } catch (error) {
     throw new Error(`${method} ${path}: ${(error as Error).message}`, { cause: error });
   }
+}
+
+function keysOf(schema: z.ZodType | undefined): string[] {
+  return Object.keys((schema as { shape?: object } | undefined)?.shape ?? {});
 }
 
 type CompiledResponse = Pick<Answer, "kind" | "contentType" | "encode"> & {
