@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { oas31 } from "zod-openapi";
 import type { ErrorCode } from "./errors.ts";
@@ -90,6 +91,8 @@ export class DependencyScope {
   readonly #working = new Map<Promise<unknown>, string>();
   readonly #stopping = Promise.withResolvers<void>();
   readonly #all: Set<DependencyScope>;
+  /** Log lines of the closes have the request's ids, also when the worker that stops asks for them. */
+  readonly #inRequest = AsyncLocalStorage.snapshot();
   #closing: Promise<void> | undefined;
 
   /** @param all holds this one until it is closed. */
@@ -126,7 +129,7 @@ export class DependencyScope {
 
   /** Closes what was opened, once nothing uses it. What a close throws is logged: the answer is on its way. */
   close(reason: unknown): Promise<void> {
-    this.#closing ??= this.#closeAll(reason);
+    this.#closing ??= this.#inRequest(() => this.#closeAll(reason));
     return this.#closing;
   }
 
@@ -159,9 +162,10 @@ export class DependencyScope {
     try {
       await withTimeout(work, STOP_WAIT_MS);
     } catch {
+      const hangs = nameOf();
       this.#input.log.error(
-        { hangs: nameOf() },
-        "the worker stops without waiting for a request's dependencies any longer",
+        { hangs },
+        "a request's dependencies hang: the worker stops all the same",
       );
     }
   }

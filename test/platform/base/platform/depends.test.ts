@@ -343,26 +343,29 @@ describe("clean-up", () => {
   }
   const cut = { status: 503, method: "POST", route: "/ordered", requestId: "r-cut" };
 
-  test.each(["a slow handler", "a handler that hangs"])("of %s when the service stops", async (name) => {
-    const order: string[] = [];
-    const started = Promise.withResolvers<void>();
-    const handler: Route["handler"] = async ({ signal }) => {
-      started.resolve();
-      if (name === "a handler that hangs") await new Promise(() => {});
-      await once(signal, "abort");
-      order.push("handler");
-      return {};
-    };
-    const app = await closedWith(routeOf(order, { handler }), started.promise);
-    const closes = ["last", "inner", "outer"].map((it) => expect.stringContaining(`close ${it}`));
-    const hangs = name === "a handler that hangs";
-    expect(order).toEqual([...opened, ...(hangs ? [] : ["handler"]), ...closes]);
-    expect(order.at(-1)).toBe("close outer: the service stopped before the answer was sent");
-    await app.check(undefined, cut);
-    const line = app.logs.find((it) => "hangs" in it);
-    if (hangs) expect(line).toMatchObject({ hangs: "the handler", request_id: "r-cut" });
-    else expect(line).toBeUndefined();
-  });
+  test.each(["a slow handler", "a handler that hangs"])(
+    "of %s when the service stops",
+    async (name) => {
+      const order: string[] = [];
+      const started = Promise.withResolvers<void>();
+      const handler: Route["handler"] = async ({ signal }) => {
+        started.resolve();
+        if (name === "a handler that hangs") await new Promise(() => {});
+        await once(signal, "abort");
+        order.push("handler");
+        return {};
+      };
+      const app = await closedWith(routeOf(order, { handler }), started.promise);
+      const closes = ["last", "inner", "outer"].map((it) => expect.stringContaining(`close ${it}`));
+      const hangs = name === "a handler that hangs";
+      expect(order).toEqual([...opened, ...(hangs ? [] : ["handler"]), ...closes]);
+      expect(order.at(-1)).toBe("close outer: the service stopped before the answer was sent");
+      await app.check(undefined, cut);
+      const line = app.logs.find((it) => "hangs" in it);
+      if (hangs) expect(line).toMatchObject({ hangs: "the handler", request_id: "r-cut" });
+      else expect(line).toBeUndefined();
+    },
+  );
 
   test("that hangs does not hold the service up when it stops", async () => {
     const order: string[] = [];
@@ -379,7 +382,10 @@ describe("clean-up", () => {
     expect(order).toEqual(["open first", expect.stringContaining("close first: ")]);
     await app.check(undefined, cut);
     const lines = app.logs.filter((it) => "hangs" in it);
-    expect(lines.map(({ hangs }) => hangs)).toEqual(["the open of opening", "the close of hanging"]);
+    expect(lines.map(({ hangs }) => hangs)).toEqual([
+      "the open of opening",
+      "the close of hanging",
+    ]);
   });
 
   test("waits for the last byte of a stream", async () => {

@@ -268,7 +268,8 @@ class Lifetime {
     const { writableFinished, req } = this.#res;
     const left = writableFinished ? undefined : new Error(CLIENT_LEFT);
     const isCut = this.#stream?.closed === false;
-    if (left !== undefined || isCut) this.#controller.abort(left ?? new Error("the answer is over"));
+    if (left !== undefined || isCut)
+      this.#controller.abort(left ?? new Error("the answer is over"));
     this.#stream?.destroy();
     void this.#scope?.close(exchangeOf(req)?.error ?? left);
   }
