@@ -481,6 +481,30 @@ describe("server-sent events", () => {
     expect(warnings).toEqual([]);
   });
 
+  test("that end in a drain end their generator, and then its dependencies are closed", async () => {
+    const order: unknown[] = [];
+    const one = dependency({ open: () => 1, close: (_value, { error }) => void order.push(error) });
+    const route = defineRoute({
+      method: "GET",
+      path: "/events",
+      summary: "Wait",
+      depends: { one },
+      responses: { 200: events() },
+      async *handler({ signal }) {
+        yield { data: "a" };
+        await once(signal, "abort");
+        order.push("generator");
+      },
+    });
+    await using app = await observedApp({ routes: [route] });
+    const { response } = await begin(app, "/events");
+    await read(response, "data: a");
+    app.service.beginDrain({ stopping: true });
+    response.resume();
+    await expect.poll(() => order).toEqual(["generator", undefined]);
+    await app.check(undefined, { status: 200, route: "/events", requestId: "r-open" });
+  });
+
   test("with dependencies leave no warning behind when the client leaves", async () => {
     const warnings: Error[] = [];
     const onWarning = (warning: Error): void => void warnings.push(warning);

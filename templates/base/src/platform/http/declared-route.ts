@@ -267,11 +267,14 @@ class Lifetime {
   #end(): void {
     const { writableFinished, req } = this.#res;
     const left = writableFinished ? undefined : new Error(CLIENT_LEFT);
-    const isCut = this.#stream?.closed === false;
-    if (left !== undefined || isCut)
-      this.#controller.abort(left ?? new Error("the answer is over"));
+    const reason = exchangeOf(req)?.error ?? left;
+    // The generator of events waits on when a drain has ended them.
+    const goesOn = this.#stream?.closed === false;
+    if (!writableFinished || goesOn) {
+      this.#controller.abort(reason ?? new Error("the answer is over"));
+    }
     this.#stream?.destroy();
-    void this.#scope?.close(exchangeOf(req)?.error ?? left);
+    void this.#scope?.close(reason);
   }
 }
 

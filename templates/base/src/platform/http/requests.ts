@@ -472,16 +472,17 @@ export function createRequestTracker(
     },
     abandon() {
       const reason = new Error("the service stopped before the answer was sent");
-      const left = open.oldestFirst();
-      if (left.length > 0) {
-        log.warn({ requests: tracker.inFlight() }, "the worker breaks open requests off");
-      }
-      for (const exchange of left) {
-        const { upgradeStatus, res } = exchange;
-        if (upgradeStatus === undefined) exchange.error ??= reason;
+      const cutOff: string[] = [];
+      for (const exchange of open.oldestFirst()) {
+        const { requestId, upgradeStatus, res } = exchange;
+        if (upgradeStatus === undefined) {
+          cutOff.push(requestId);
+          exchange.error ??= reason;
+        }
         exchange.end(upgradeStatus ?? CUT_OFF);
         res?.destroy(reason);
       }
+      if (cutOff.length > 0) log.warn({ requests: cutOff }, "the worker breaks open requests off");
       return reason;
     },
     onFinished: (listener) => void listeners.push(listener),
