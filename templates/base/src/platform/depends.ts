@@ -1,8 +1,10 @@
+import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { oas31 } from "zod-openapi";
 import type { ErrorCode } from "./errors.ts";
 import type { ServiceDeps } from "./lifespan.ts";
 import type { Logger } from "./logging.ts";
+import { withTimeout } from "./timing.ts";
 
 /** A way to authenticate, as openapi.json describes it and the Authorize button of /docs offers it. */
 export interface SecurityScheme {
@@ -76,56 +78,114 @@ export function dependency<Value, Needs extends Dependencies = NoDependencies>(
 /** What tests use in the place of dependencies: a function that makes the value. */
 export type DependencyOverrides = Map<AnyDependency, () => unknown>;
 
+/** How long a worker that stops waits for what uses dependencies, and then for each of their closes. */
+const STOP_WAIT_MS = 1_500;
+
 /** The dependencies of one request: each is opened once, and all are closed in reverse order. */
 export class DependencyScope {
   readonly #input: Omit<DependencyInput<never>, "depends">;
   readonly #overrides: DependencyOverrides;
   readonly #values = new Map<AnyDependency, Promise<unknown>>();
-  readonly #opened: { close(outcome: { error: unknown }): void | Promise<void> }[] = [];
-  #isOver = false;
+  readonly #opened: { name: string; close(outcome: { error: unknown }): unknown }[] = [];
+  /** What is not over yet, by what it is called in the log: nothing is closed before it. */
+  readonly #working = new Map<Promise<unknown>, string>();
+  readonly #stopping = Promise.withResolvers<void>();
+  readonly #all: Set<DependencyScope>;
+  /** Log lines of the closes have the request's ids, also when the worker that stops asks for them. */
+  readonly #inRequest = AsyncLocalStorage.snapshot();
+  #closing: Promise<void> | undefined;
 
-  constructor(input: Omit<DependencyInput<never>, "depends">, overrides: DependencyOverrides) {
+  /** @param all holds this one until it is closed. */
+  constructor(
+    input: Omit<DependencyInput<never>, "depends">,
+    overrides: DependencyOverrides,
+    all: Set<DependencyScope>,
+  ) {
     this.#input = input;
     this.#overrides = overrides;
+    this.#all = all;
+    all.add(this);
   }
 
-  /** Opens dependencies one after the other. @throws what one of them threw. */
+  /** Opens dependencies one after the other. @throws what one of them threw, or that the request is over. */
   async openAll(wanted: Dependencies): Promise<Record<string, unknown>> {
     const values: Record<string, unknown> = {};
-    for (const [name, one] of Object.entries(wanted)) values[name] = await this.#open(one);
+    for (const [name, one] of Object.entries(wanted)) values[name] = await this.#open(name, one);
+    this.throwIfOver();
     return values;
   }
 
-  /** Closes what was opened. What a close throws is logged: the answer is on its way. */
-  async close(reason: unknown): Promise<void> {
-    this.#isOver = true;
-    // One that is being opened when the client leaves would stay open.
-    await Promise.allSettled(this.#values.values());
-    for (const opened of this.#opened.toReversed()) {
-      try {
-        await opened.close({ error: reason });
-      } catch (failure) {
+  /** @throws {Error} when the request is over: its dependencies are closed, or will be. */
+  throwIfOver(): void {
+    if (this.#closing !== undefined) throw new Error("the request was over before its handler ran");
+  }
+
+  /** Keeps the dependencies open until `work`, which uses them, is settled. */
+  keepOpenFor(work: Promise<unknown>, name: string): void {
+    this.#working.set(work, name);
+    const forget = (): void => void this.#working.delete(work);
+    work.then(forget, forget);
+  }
+
+  /** Closes what was opened, once nothing uses it. What a close throws is logged: the answer is on its way. */
+  close(reason: unknown): Promise<void> {
+    this.#closing ??= this.#inRequest(() => this.#closeAll(reason));
+    return this.#closing;
+  }
+
+  /** Closes in a bounded time, as the worker stops: whoever hangs is logged and left behind. */
+  async stop(reason: unknown): Promise<void> {
+    this.#stopping.resolve();
+    await this.close(reason);
+  }
+
+  async #closeAll(reason: unknown): Promise<void> {
+    await this.#waitFor(this.#settled(), () => [...this.#working.values()].join(", "));
+    for (const { name, close } of this.#opened.toReversed()) {
+      // In a function of its own: a close may throw before it gives a promise.
+      const closed = (async () => close({ error: reason }))().catch((failure: unknown) => {
         this.#input.log.error({ error: failure }, "closing a request's dependency failed");
-      }
+      });
+      await this.#waitFor(closed, () => `the close of ${name}`);
+    }
+    this.#all.delete(this);
+  }
+
+  /** What works may begin more of it, as a handler does that gives a stream. */
+  async #settled(): Promise<void> {
+    while (this.#working.size > 0) await Promise.allSettled(this.#working.keys());
+  }
+
+  /** Waits as long as `work` takes, but not for ever once the worker stops. */
+  async #waitFor(work: Promise<unknown>, nameOf: () => string): Promise<void> {
+    await Promise.race([work, this.#stopping.promise]);
+    try {
+      await withTimeout(work, STOP_WAIT_MS);
+    } catch {
+      const hangs = nameOf();
+      this.#input.log.error(
+        { hangs },
+        "a request's dependencies hang: the worker stops all the same",
+      );
     }
   }
 
-  #open(wanted: AnyDependency): Promise<unknown> {
+  #open(name: string, wanted: AnyDependency): Promise<unknown> {
     const known = this.#values.get(wanted);
     if (known !== undefined) return known;
-    const opening = this.#make(wanted);
+    const opening = this.#make(name, wanted);
     this.#values.set(wanted, opening);
+    this.keepOpenFor(opening, `the open of ${name}`);
     return opening;
   }
 
-  async #make(wanted: AnyDependency): Promise<unknown> {
+  async #make(name: string, wanted: AnyDependency): Promise<unknown> {
     const override = this.#overrides.get(wanted);
     if (override !== undefined) return override();
     const { depends = {}, open, close } = wanted.definition;
     const needs = await this.openAll(depends as Dependencies);
-    if (this.#isOver) throw new Error("the request was over before its dependencies were open");
     const value: unknown = await open({ ...this.#input, depends: needs as never });
-    if (close !== undefined) this.#opened.push({ close: (outcome) => close(value, outcome) });
+    if (close !== undefined) this.#opened.push({ name, close: (outcome) => close(value, outcome) });
     return value;
   }
 }

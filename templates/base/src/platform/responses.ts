@@ -82,9 +82,17 @@ export function events<Schema extends z.ZodType = z.ZodType>(
   return new Content("events", "text/event-stream", { ...options, ...(schema && { schema }) });
 }
 
-/** The stream of an answer, ready to be piped; `signal` ends it. */
+/**
+ * The stream of an answer, ready to be piped.
+ * @throws {Error} when it is over already: whoever waited for its events would do so for ever.
+ */
 export function toReadable(source: Source): Readable {
-  if (source instanceof Readable) return source;
+  if (source instanceof Readable) {
+    if (source.errored !== null) throw source.errored;
+    if (source.destroyed || source.readableEnded) throw new Error("the stream was over already");
+    // One of objects may give what cannot be sent: through another it fails as any stream does.
+    if (!source.readableObjectMode) return source;
+  }
   return Readable.from(source as AsyncIterable<Chunk>, { objectMode: false });
 }
 
@@ -136,17 +144,18 @@ export class EventStream extends Readable {
     this.#isOver = true;
     clearTimeout(this.#silence);
     this.#draining.removeEventListener("abort", this.#end);
-    void this.#letGo();
-    done(error);
+    // It is closed when its generator is: until then the generator may use what the request has.
+    void this.#letGo(() => done(error));
   }
 
   /** A generator that waits cannot be ended before it goes on; its signal tells it. */
-  async #letGo(): Promise<void> {
+  async #letGo(onClosed: () => void): Promise<void> {
     try {
       await this.#events.return?.();
     } catch {
       // Nobody waits for its events any longer.
     }
+    onClosed();
   }
 
   readonly #beat = (): void => {

@@ -3,11 +3,12 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { type IncomingMessage, request as open } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Readable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { ReadableStream } from "node:stream/web";
 import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
+import { dependency } from "../../src/platform/depends.ts";
 import { exchangeOf } from "../../src/platform/http/requests.ts";
 import {
   bytes,
@@ -16,6 +17,7 @@ import {
   events,
   file,
   type ServerEvent,
+  type Source,
   stream,
   text,
 } from "../../src/platform/responses.ts";
@@ -295,7 +297,65 @@ describe("a stream", () => {
     const headers = { "x-request-id": "r-broken" };
     await expect(app.inject({ url: "/answer", headers })).rejects.toThrow("aborted");
     await app.check(undefined, { status: 500, route: "/answer", requestId: "r-broken" });
-    expect(JSON.stringify(app.logs)).toContain("the reason");
+    const lines = app.logs.filter(({ level }) => level === "error");
+    expect(JSON.stringify(lines)).toContain("the reason");
+    expect(lines).toHaveLength(1);
+    expect(JSON.stringify(app.logs)).not.toContain("the client went away");
+  });
+
+  test("that is closed half-way without an error is the service's fault too", async () => {
+    const source = new PassThrough();
+    const route = answering(stream(), () => {
+      source.write("a");
+      setTimeout(() => source.destroy(), 20);
+      return source;
+    });
+    await using app = await observedApp({ routes: [route] });
+    const headers = { "x-request-id": "r-broken" };
+    await expect(app.inject({ url: "/answer", headers })).rejects.toThrow("aborted");
+    await app.check(undefined, { status: 500, route: "/answer", requestId: "r-broken" });
+    expect(app.logs.filter(({ level }) => level === "error")).toHaveLength(1);
+  });
+
+  test.each<[string, () => Source | Promise<Source>]>([
+    ["is destroyed", () => new PassThrough().destroy()],
+    [
+      "has failed",
+      async () => {
+        const source = new PassThrough().on("error", () => {}).destroy(new Error("before"));
+        await delay(1);
+        return source;
+      },
+    ],
+    [
+      "was read",
+      async () => {
+        const source = Readable.from(["a"]).resume();
+        await once(source, "end");
+        return source;
+      },
+    ],
+    [
+      "is destroyed before its first byte",
+      () => {
+        const source = new PassThrough();
+        setTimeout(() => source.destroy(), 5);
+        return source;
+      },
+    ],
+    ["gives objects", () => Readable.from([{ a: 1 }])],
+    ["gives objects, and is none of Node's", () => [{ a: 1 }] as never],
+  ])("that %s is an error answer, and the log says it", async (_name, give) => {
+    await using app = await observedApp({ routes: [answering(stream(), give)] });
+    const response = await app.inject({ url: "/answer" });
+    await app.check(response, { status: 500, route: "/answer", code: "INTERNAL_ERROR" });
+    expect(app.logs.filter(({ level }) => level === "error")).toHaveLength(1);
+  });
+
+  test("of Node's may be of strings, and empty", async () => {
+    const response = await ask(answering(stream(), () => Readable.from(["a", "", "b"])));
+    expect(response.body).toBe("ab");
+    expect((await ask(answering(stream(), () => Readable.from([])))).statusCode).toBe(200);
   });
 
   test.each([
@@ -417,6 +477,46 @@ describe("server-sent events", () => {
       }),
     );
     expect((await app.inject({ url: "/events" })).body).toBe(": connected\n\n");
+    process.off("warning", onWarning);
+    expect(warnings).toEqual([]);
+  });
+
+  test("that end in a drain end their generator, and then its dependencies are closed", async () => {
+    const order: unknown[] = [];
+    const one = dependency({ open: () => 1, close: (_value, { error }) => void order.push(error) });
+    const route = defineRoute({
+      method: "GET",
+      path: "/events",
+      summary: "Wait",
+      depends: { one },
+      responses: { 200: events() },
+      async *handler({ signal }) {
+        yield { data: "a" };
+        await once(signal, "abort");
+        order.push("generator");
+      },
+    });
+    await using app = await observedApp({ routes: [route] });
+    const { response } = await begin(app, "/events");
+    await read(response, "data: a");
+    app.service.beginDrain({ stopping: true });
+    response.resume();
+    await expect.poll(() => order).toEqual(["generator", undefined]);
+    await app.check(undefined, { status: 200, route: "/events", requestId: "r-open" });
+  });
+
+  test("with dependencies leave no warning behind when the client leaves", async () => {
+    const warnings: Error[] = [];
+    const onWarning = (warning: Error): void => void warnings.push(warning);
+    process.on("warning", onWarning);
+    const one = dependency({ open: ({ signal }) => signal.aborted, close() {} });
+    const route = { ...counting(), depends: { one } };
+    await using app = await observedApp({ routes: [route] });
+    const { response, leave } = await begin(app, "/events");
+    await read(response, "id: 2");
+    leave();
+    await app.check(undefined, { status: 499, route: "/events", requestId: "r-open" });
+    await delay(20);
     process.off("warning", onWarning);
     expect(warnings).toEqual([]);
   });

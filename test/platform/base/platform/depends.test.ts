@@ -1,15 +1,16 @@
 import { once } from "node:events";
 import { request as open } from "node:http";
+import { PassThrough } from "node:stream";
 import { setTimeout as delay } from "node:timers/promises";
 import { createLocalJWKSet, errors, exportJWK, generateKeyPair, jwtVerify, SignJWT } from "jose";
 import { describe, expect, expectTypeOf, test } from "vitest";
 import { z } from "zod";
 import { dependency, type SecurityScheme } from "../../src/platform/depends.ts";
 import { AppError } from "../../src/platform/errors.ts";
-import { stream } from "../../src/platform/responses.ts";
+import { events, stream } from "../../src/platform/responses.ts";
 import { defineRoute, type Route } from "../../src/platform/route.ts";
 import { errorOf } from "../support.ts";
-import { observedApp } from "./observed-app.ts";
+import { observedApp, type ObservedApp } from "./observed-app.ts";
 
 /** A dependency that notes what happens to it. */
 function noted(name: string, order: string[], failsToClose = false) {
@@ -231,6 +232,160 @@ describe("clean-up", () => {
     });
     gate.resolve();
     await expect.poll(() => order).toEqual(["open slow", "close slow"]);
+  });
+
+  /** Sends the request, waits for `until`, and leaves. */
+  async function leaveAfter(app: ObservedApp, until: Promise<unknown>): Promise<void> {
+    const headers = { "content-type": "application/json", "x-request-id": "r-left" };
+    const sent = open(`${app.url}/ordered`, { method: "POST", headers });
+    sent.on("error", () => {}).on("response", (response) => response.on("error", () => {}));
+    sent.end('{"name":"a"}');
+    await until;
+    sent.destroy();
+    const left = { status: 499, method: "POST", route: "/ordered", requestId: "r-left" };
+    await app.check(undefined, left);
+  }
+
+  test("waits for a handler that works on when the client has left", async () => {
+    const order: string[] = [];
+    const started = Promise.withResolvers<void>();
+    const gate = Promise.withResolvers<void>();
+    const handler = async (): Promise<object> => {
+      started.resolve();
+      await gate.promise;
+      order.push("handler");
+      return {};
+    };
+    await using app = await observedApp({ routes: [routeOf(order, { handler })] });
+    await leaveAfter(app, started.promise);
+    await delay(20);
+    expect(order).toEqual(opened);
+    gate.resolve();
+    await expect.poll(() => order.length).toBe(7);
+    expect(order.slice(3, 5)).toEqual(["handler", expect.stringContaining("close last")]);
+  });
+
+  test.each([
+    ["a stream", stream(), "a"],
+    ["server-sent events", events(), { data: "a" }],
+  ])("waits for the generator of %s when the client has left", async (_name, answer, piece) => {
+    for (const isBegun of [true, false]) {
+      const order: string[] = [];
+      const started = Promise.withResolvers<void>();
+      const gate = Promise.withResolvers<void>();
+      const route = routeOf(order, {
+        responses: { 200: answer },
+        async *handler() {
+          try {
+            if (isBegun) yield piece;
+            started.resolve();
+            await gate.promise;
+            yield piece;
+          } finally {
+            await delay(5);
+            order.push("generator");
+          }
+        },
+      } as never);
+      await using app = await observedApp({ routes: [route] });
+      await leaveAfter(app, started.promise);
+      await delay(20);
+      expect(order).toEqual(opened);
+      gate.resolve();
+      await expect.poll(() => order.length).toBe(7);
+      expect(order.slice(3, 5)).toEqual(["generator", expect.stringContaining("close last")]);
+    }
+  });
+
+  test("ends a stream that the handler gives after the client has left", async () => {
+    const order: string[] = [];
+    const started = Promise.withResolvers<void>();
+    const source = new PassThrough().once("close", () => order.push("stream"));
+    const handler: Route["handler"] = async ({ signal }) => {
+      started.resolve();
+      await once(signal, "abort");
+      return source;
+    };
+    const route = { ...routeOf(order, { handler }), responses: { 200: stream() } };
+    await using app = await observedApp({ routes: [route] });
+    await leaveAfter(app, started.promise);
+    await expect.poll(() => order.length).toBe(7);
+    expect(order.slice(3, 5)).toEqual(["stream", expect.stringContaining("close last")]);
+  });
+
+  test("without the handler, when the client leaves while they are opened", async () => {
+    const order: string[] = [];
+    const opening = Promise.withResolvers<void>();
+    const slow = dependency({
+      async open({ signal }) {
+        opening.resolve();
+        await once(signal, "abort");
+      },
+      close: () => void order.push("close slow"),
+    });
+    await using app = await observedApp({ routes: [{ ...routeOf(order), depends: { slow } }] });
+    await leaveAfter(app, opening.promise);
+    await expect.poll(() => order).toEqual(["close slow"]);
+    await delay(20);
+    expect(order).toEqual(["close slow"]);
+    expect(app.logs.filter(({ level }) => level === "error")).toEqual([]);
+  });
+
+  /** The app after it was closed with one request open. */
+  async function closedWith(route: Route, started: Promise<unknown>): Promise<ObservedApp> {
+    await using app = await observedApp({ routes: [route] });
+    const headers = { "content-type": "application/json", "x-request-id": "r-cut" };
+    const sent = open(`${app.url}/ordered`, { method: "POST", headers });
+    sent.on("error", () => {}).on("response", (response) => response.on("error", () => {}));
+    sent.end('{"name":"a"}');
+    await started;
+    return app;
+  }
+  const cut = { status: 503, method: "POST", route: "/ordered", requestId: "r-cut" };
+
+  test.each(["a slow handler", "a handler that hangs"])(
+    "of %s when the service stops",
+    async (name) => {
+      const order: string[] = [];
+      const started = Promise.withResolvers<void>();
+      const handler: Route["handler"] = async ({ signal }) => {
+        started.resolve();
+        if (name === "a handler that hangs") await new Promise(() => {});
+        await once(signal, "abort");
+        order.push("handler");
+        return {};
+      };
+      const app = await closedWith(routeOf(order, { handler }), started.promise);
+      const closes = ["last", "inner", "outer"].map((it) => expect.stringContaining(`close ${it}`));
+      const hangs = name === "a handler that hangs";
+      expect(order).toEqual([...opened, ...(hangs ? [] : ["handler"]), ...closes]);
+      expect(order.at(-1)).toBe("close outer: the service stopped before the answer was sent");
+      await app.check(undefined, cut);
+      const line = app.logs.find((it) => "hangs" in it);
+      if (hangs) expect(line).toMatchObject({ hangs: "the handler", request_id: "r-cut" });
+      else expect(line).toBeUndefined();
+    },
+  );
+
+  test("that hangs does not hold the service up when it stops", async () => {
+    const order: string[] = [];
+    const started = Promise.withResolvers<void>();
+    const hanging = dependency({ open: () => 1, close: () => new Promise<void>(() => {}) });
+    const opening = dependency({
+      open() {
+        started.resolve();
+        return new Promise(() => {});
+      },
+    });
+    const depends = { first: noted("first", order), hanging, opening };
+    const app = await closedWith({ ...routeOf(order), depends }, started.promise);
+    expect(order).toEqual(["open first", expect.stringContaining("close first: ")]);
+    await app.check(undefined, cut);
+    const lines = app.logs.filter((it) => "hangs" in it);
+    expect(lines.map(({ hangs }) => hangs)).toEqual([
+      "the open of opening",
+      "the close of hanging",
+    ]);
   });
 
   test("waits for the last byte of a stream", async () => {

@@ -4,6 +4,7 @@ import { request as open } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
+import { pipeline } from "node:stream/promises";
 import { gunzipSync } from "node:zlib";
 import bodyParser from "body-parser";
 import compression from "compression";
@@ -460,6 +461,40 @@ describe("routers and middleware", () => {
     const headers = { "x-request-id": "r-breaks" };
     await expect(app.inject({ url: "/breaks", headers })).rejects.toThrow("aborted");
     await app.check(undefined, { status: 500, route: "/breaks", requestId: "r-breaks" });
+  });
+
+  test("a pipeline of the team's own whose source fails is the service's fault", async () => {
+    await using app = await serve((it) => {
+      // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 passes rejections on
+      it.get("/pipeline", async (_req, res) => {
+        const source = new PassThrough();
+        source.write("a");
+        setTimeout(() => source.destroy(new Error("the reason")), 20);
+        await pipeline(source, res);
+      });
+    });
+    const headers = { "x-request-id": "r-pipeline" };
+    await expect(app.inject({ url: "/pipeline", headers })).rejects.toThrow("aborted");
+    await app.check(undefined, { status: 500, route: "/pipeline", requestId: "r-pipeline" });
+    const lines = app.logs.filter(({ level }) => level === "error");
+    expect(JSON.stringify(lines)).toContain("the reason");
+  });
+
+  test("an answer that never comes is cut off when the service stops", async () => {
+    expect.hasAssertions();
+    const arrived = Promise.withResolvers<void>();
+    const stopped = await (async () => {
+      await using app = await serve((it) => {
+        it.get("/never", () => arrived.resolve());
+      });
+      const headers = { "x-request-id": "r-cut" };
+      open(`${app.url}/never`, { headers })
+        .on("error", () => {})
+        .end();
+      await arrived.promise;
+      return app;
+    })();
+    await stopped.check(undefined, { status: 503, route: "/never", requestId: "r-cut" });
   });
 
   test("validate: on a route of the team's own", async () => {

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders, IncomingMessage, ServerResponse } from "node:http";
-import { Readable } from "node:stream";
+import { finished, Readable } from "node:stream";
 import { z } from "zod";
 import { type Dependencies, DependencyScope, withNested } from "../depends.ts";
 import type { ServiceDeps } from "../lifespan.ts";
@@ -81,7 +81,7 @@ class Input {
 
   /** Made when asked for: most handlers never look at it. */
   get signal(): AbortSignal {
-    return signalOf(this.#res);
+    return Lifetime.of(this.#res).signal;
   }
 }
 
@@ -102,7 +102,7 @@ export function compileRoute(route: Route, platform: Platform): CompiledRoute {
   const defaultStatus = Math.min(...responses.keys());
   const wanted = (route.depends ?? {}) as Dependencies;
 
-  function toAnswer(result: unknown, req: IncomingMessage): Answer {
+  function toAnswer(result: unknown, req: IncomingMessage, res: ServerResponse): Answer {
     const isReply = result instanceof Reply;
     const status = isReply ? result.status : defaultStatus;
     const response = responses.get(status);
@@ -111,6 +111,7 @@ export function compileRoute(route: Route, platform: Platform): CompiledRoute {
     const answer = { status, headers: NONE, value, ...response };
     if (isReply && result.headers !== NONE) takeHeaders(answer, result.headers);
     if (answer.kind !== "json") prepare(answer, response.content, req, platform);
+    if (answer.kind === "stream") Lifetime.of(res).holdStream(answer.value as Readable);
     return answer;
   }
 
@@ -120,11 +121,14 @@ export function compileRoute(route: Route, platform: Platform): CompiledRoute {
     hasDependencies: route.depends !== undefined,
     openDependencies: (parts, req, res) => openDependencies(wanted, parts, req, res, platform),
     run(parts, depends, req, res) {
+      const scope = route.depends === undefined ? undefined : Lifetime.of(res).scope;
+      scope?.throwIfOver();
       if (raw !== undefined) parts = { ...parts, body: raw.open(req) };
       const result: unknown = route.handler(new Input(parts, depends, deps, res) as never);
-      return result instanceof Promise
-        ? result.then((value) => toAnswer(value, req))
-        : toAnswer(result, req);
+      if (!(result instanceof Promise)) return toAnswer(result, req, res);
+      const answer = result.then((value) => toAnswer(value, req, res));
+      scope?.keepOpenFor(answer, "the handler");
+      return answer;
     },
   };
 }
@@ -223,15 +227,72 @@ function discard(source: Source): void {
   else (source as Partial<AsyncIterator<unknown>>).return?.().catch(() => {});
 }
 
-const DEPENDENCY_CLOSE_LEFT = "the client went away before the answer was sent";
+const CLIENT_LEFT = "the client went away before the answer was sent";
+const LIFETIME = Symbol("lifetime");
+
+/** What ends with a response. One for all of it: each has a listener, and many of them look like a leak to Node. */
+class Lifetime {
+  readonly #controller = new AbortController();
+  readonly #res: ServerResponse;
+  #scope: DependencyScope | undefined;
+  #stream: Readable | undefined;
+
+  static of(res: ServerResponse & { [LIFETIME]?: Lifetime }): Lifetime {
+    return (res[LIFETIME] ??= new Lifetime(res));
+  }
+
+  constructor(res: ServerResponse) {
+    this.#res = res;
+    if (res.destroyed) this.#end();
+    else res.once("close", () => this.#end());
+  }
+
+  /** Aborted when the client goes away before the answer, or when the answer ends before its stream does. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** The request's dependencies. */
+  get scope(): DependencyScope | undefined {
+    return this.#scope;
+  }
+
+  holdScope(scope: DependencyScope): void {
+    this.#scope = scope;
+    if (this.#res.destroyed) this.#end();
+  }
+
+  /** The stream ends with the response, and the dependencies stay open until it has. */
+  holdStream(stream: Readable): void {
+    this.#stream = stream;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    finished(stream, { writable: false }, () => resolve());
+    this.#scope?.keepOpenFor(promise, "the stream of the answer");
+    if (this.#res.destroyed) this.#end();
+  }
+
+  #end(): void {
+    const { writableFinished, req } = this.#res;
+    const left = writableFinished ? undefined : new Error(CLIENT_LEFT);
+    const reason = exchangeOf(req)?.error ?? left;
+    // The generator of events waits on when a drain has ended them.
+    const goesOn = this.#stream?.closed === false;
+    if (!writableFinished || goesOn) {
+      this.#controller.abort(reason ?? new Error("the answer is over"));
+    }
+    this.#stream?.destroy();
+    void this.#scope?.close(reason);
+  }
+}
 
 async function openDependencies(
   wanted: Dependencies,
   parts: RequestParts,
   req: IncomingMessage,
   res: ServerResponse,
-  { deps, dependencyOverrides, closing }: Platform,
+  { deps, dependencyOverrides, scopes }: Platform,
 ): Promise<unknown> {
+  const lifetime = Lifetime.of(res);
   const scope = new DependencyScope(
     {
       req,
@@ -240,28 +301,13 @@ async function openDependencies(
       query: parts.query as Record<string, unknown>,
       deps,
       log: deps.log,
-      signal: signalOf(res),
+      signal: lifetime.signal,
     },
     dependencyOverrides,
+    scopes,
   );
-  res.once("close", () => {
-    const left = res.writableFinished ? undefined : new Error(DEPENDENCY_CLOSE_LEFT);
-    const done = scope.close(exchangeOf(req)?.error ?? left);
-    closing.add(done);
-    void done.finally(() => closing.delete(done));
-  });
+  lifetime.holdScope(scope);
   return scope.openAll(wanted);
-}
-
-/** Aborted when the client goes away before the answer. */
-function signalOf(res: ServerResponse): AbortSignal {
-  const controller = new AbortController();
-  const abort = (): void => {
-    if (!res.writableFinished) controller.abort(new Error("the client went away"));
-  };
-  if (res.destroyed) abort();
-  else res.once("close", abort);
-  return controller.signal;
 }
 
 /** What openapi.json says of a route: with the errors and security schemes of its dependencies. */

@@ -1,4 +1,4 @@
-import type { DependencyOverrides } from "../depends.ts";
+import type { DependencyOverrides, DependencyScope } from "../depends.ts";
 import type { Readiness } from "../health.ts";
 import type { ServiceDeps } from "../lifespan.ts";
 import type { Operation } from "./openapi.ts";
@@ -13,6 +13,6 @@ export interface Platform {
   readonly dependencyOverrides: DependencyOverrides;
   /** What openapi.json describes, in the order of registration. */
   readonly documented: Operation[];
-  /** Per-request dependencies that are being closed. */
-  readonly closing: Set<Promise<void>>;
+  /** Per-request dependencies that are not closed yet. */
+  readonly scopes: Set<DependencyScope>;
 }

@@ -31,6 +31,8 @@ const LINGER_BYTES = 1_048_576;
 const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 /** nginx's code for a client that left before the answer; it never goes over the wire. */
 const CLIENT_LEFT = 499;
+/** For a request that is still open when its worker exits. */
+const CUT_OFF = 503;
 /** A WebSocket close frame, 1001 "going away"; RFC 6455, 5.5.1. */
 const GOING_AWAY = Buffer.from([0x88, 0x02, 0x03, 0xe9]);
 
@@ -56,6 +58,11 @@ export interface RequestTracker {
   closeConnections(): void;
   /** Aborted by `closeConnections`: answers without an end of their own end then. */
   readonly draining: AbortSignal;
+  /**
+   * Ends what is still open, as 503: the service broke it off, and not the client.
+   * @returns what these requests, and their dependencies, hear of it.
+   */
+  abandon(): Error;
   /** Calls `listener` after each answered request. */
   onFinished(listener: () => void): void;
 }
@@ -117,6 +124,12 @@ export class Exchange implements RequestContext, TracePosition {
   readonly #shared: Shared;
   /** Whether a Connection header of the framework is left out: Fastify closes after each body that it refuses. */
   ownsConnection = false;
+  /** Whether the client closed the connection before it had the answer. */
+  hasLeft = false;
+  /** Where it is answered; undefined for an upgrade. */
+  res: ServerResponse | undefined = undefined;
+  /** Of an upgrade: the status that its socket was answered with so far. */
+  upgradeStatus: number | undefined = undefined;
   /** Its index among the open exchanges. */
   index = 0;
   #isOver = false;
@@ -391,12 +404,11 @@ export function createRequestTracker(
     // The listeners after this one, and all that comes over the socket later, belong to the request too.
     scopes.enterWith(scope);
     socket.emit = AsyncResource.bind<typeof socket.emit, unknown>(socket.emit.bind(socket));
-    let status = CLIENT_LEFT;
-    watchHandshake(socket, exchange, (found) => (status = found));
+    watchHandshake(socket, exchange, (status) => (exchange.upgradeStatus = status));
     upgraded.add(socket);
     socket.once("close", () => {
       upgraded.delete(socket);
-      exchange.end(status);
+      exchange.end(exchange.upgradeStatus ?? CLIENT_LEFT);
     });
   }
 
@@ -412,6 +424,7 @@ export function createRequestTracker(
       const track: RequestListener = (req, res) => {
         const exchange = begin(req);
         (res as Tracked).exchange = exchange;
+        exchange.res = res;
         res.on("close", onClose);
         runInRequest(exchange, serve, req, res);
       };
@@ -441,13 +454,14 @@ export function createRequestTracker(
       for (let at = 0; at < headers.length; at += 2) res.setHeader(headers[at]!, headers[at + 1]!);
       res.once("finish", () => exchange.end(res.statusCode));
       if (known !== undefined) return;
-      res.once("close", () => exchange.end(CLIENT_LEFT));
+      exchange.res = res;
+      res.once("close", () => leave(exchange, res));
       scopes.enterWith({ request: exchange, telemetry: undefined });
     },
     refuse(req, res, error, thrown = error) {
       const exchange = exchangeOf(req);
       if (exchange !== undefined) exchange.error = thrown;
-      logFailure(log, thrown, error, res.destroyed);
+      logFailure(log, thrown, error, exchange?.hasLeft ?? false);
       // What has begun cannot become an error: the client has to see that it broke off.
       if (res.headersSent) res.destroy();
       else sendError(res, error);
@@ -458,6 +472,21 @@ export function createRequestTracker(
       shared.closing = true;
       draining.abort();
       for (const socket of upgraded) closeUpgraded(socket);
+    },
+    abandon() {
+      const reason = new Error("the service stopped before the answer was sent");
+      const cutOff: string[] = [];
+      for (const exchange of open.oldestFirst()) {
+        const { requestId, upgradeStatus, res } = exchange;
+        if (upgradeStatus === undefined) {
+          cutOff.push(requestId);
+          exchange.error ??= reason;
+        }
+        exchange.end(upgradeStatus ?? CUT_OFF);
+        res?.destroy(reason);
+      }
+      if (cutOff.length > 0) log.warn({ requests: cutOff }, "the worker breaks open requests off");
+      return reason;
     },
     onFinished: (listener) => void listeners.push(listener),
   };
@@ -515,7 +544,12 @@ function closeUpgraded(socket: Duplex): void {
 /** An answer that nobody ended: the client left, or the code that was to answer broke off. */
 function onClose(this: ServerResponse): void {
   const { exchange } = this as Tracked;
-  exchange?.end(exchange.error === undefined ? CLIENT_LEFT : 500);
+  if (exchange !== undefined) leave(exchange, this);
+}
+
+function leave(exchange: Exchange, res: ServerResponse): void {
+  exchange.hasLeft = exchange.error === undefined && !res.writableFinished;
+  exchange.end(exchange.error === undefined ? CLIENT_LEFT : 500);
 }
 
 /** What is refused before any framework sees it: a request has a target and one host; RFC 9112, 3.2. */

@@ -1,6 +1,6 @@
 import { type App, mount } from "../app.ts";
 import type { WorkerService } from "../cluster/protocol.ts";
-import type { DependencyOverrides } from "../depends.ts";
+import type { DependencyOverrides, DependencyScope } from "../depends.ts";
 import { startReadiness } from "../health.ts";
 import { openApiDocument } from "../http/openapi.ts";
 import type { Platform } from "../http/platform.ts";
@@ -61,8 +61,7 @@ export async function startWeb(
   const readiness = stack.use(await startReadiness(checks, log));
   const accessLog = stack.use(createAccessLog(settings, options.output));
   const requests = createRequestTracker(log, accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
-  const closing = new Set<Promise<void>>();
-  stack.defer(async () => void (await Promise.all(closing)));
+  const scopes = new Set<DependencyScope>();
   const { dependencyOverrides = new Map() } = options;
   const documented: Platform["documented"] = [];
   const app = await createApp(deps, {
@@ -71,11 +70,16 @@ export async function startWeb(
     readiness,
     dependencyOverrides,
     documented,
-    closing,
+    scopes,
   });
   const { server, close } = await mount(app);
   // The app's onClose hooks run while its dependencies are still open.
   stack.defer(close);
+  // First of all, as what is closed after it is what requests use, and what tells of them.
+  stack.defer(async () => {
+    const reason = requests.abandon();
+    await Promise.all([...scopes].map((scope) => scope.stop(reason)));
+  });
   // Two schemas with one id, or two operations: found here, and not by the first reader of the documentation.
   if (settings.ENVIRONMENT === "dev") openApiDocument(settings, documented);
   server.once("listening", () => readiness.markReady());

@@ -1,6 +1,6 @@
 import type { Server } from "node:http";
 import { resolve } from "node:path";
-import { pipeline, type Readable } from "node:stream";
+import { finished, pipeline, type Readable } from "node:stream";
 import cors from "cors";
 import express, {
   type ErrorRequestHandler,
@@ -224,15 +224,13 @@ function sendFile(res: Response, { value, contentType }: Answer, next: NextFunct
 
 /** An error before the first byte is answered as one; after it, the client sees that the answer broke off. */
 function sendStream(res: Response, stream: Readable, next: NextFunction): void {
-  stream.once("error", next);
+  const fail = (error: NodeJS.ErrnoException | null | undefined): void => {
+    // A client that left is no failure.
+    if (error && exchangeOf(res.req)?.hasLeft !== true) next(error);
+  };
+  const stopWaiting = finished(stream, { writable: false }, fail);
   stream.once("readable", () => {
-    stream.off("error", next);
-    pipeline(stream, res, (error) => {
-      if (error && !isPrematureClose(error)) next(error);
-    });
+    stopWaiting();
+    pipeline(stream, res, fail);
   });
-}
-
-function isPrematureClose(error: NodeJS.ErrnoException): boolean {
-  return error.code === "ERR_STREAM_PREMATURE_CLOSE";
 }
