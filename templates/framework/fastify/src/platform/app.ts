@@ -104,7 +104,7 @@ export async function createFastify(platform: Platform): Promise<App> {
       exchange.error = thrown;
       exchange.ownsConnection = true;
     }
-    logFailure(log, thrown, error, reply.raw.destroyed);
+    logFailure(log, thrown, error, exchange?.hasLeft ?? false);
     for (const name of BODY_HEADERS) if (reply.hasHeader(name)) void reply.removeHeader(name);
     void reply
       .code(error.status)

@@ -36,9 +36,9 @@ export class FailureLog extends LogController {
   }
 
   /** A stream failed half-way; `answerError` only hears of errors before the first byte. */
-  override streamError(error: Error, { raw }: FastifyRequest, reply: FastifyReply): void {
-    const hasLeft = reply.raw.destroyed;
+  override streamError(error: Error, { raw }: FastifyRequest): void {
     const exchange = exchangeOf(raw);
+    const hasLeft = exchange?.hasLeft ?? false;
     if (exchange !== undefined && !hasLeft) exchange.error = error;
     logFailure(this.#log, error, toAppError(error), hasLeft);
   }
