@@ -10,9 +10,9 @@ import { answersWith, templates } from "../support/templates.ts";
  */
 const BUDGET = {
   files: 106,
-  sourceLines: 7_200,
-  platformLines: 6_850,
-  clusterLines: 1_700,
+  sourceLines: 7_550,
+  platformLines: 7_200,
+  clusterLines: 1_710,
   clusterFiles: 14,
   testLines: 800,
 };
