@@ -12,7 +12,7 @@ const BUDGET = {
   files: 106,
   sourceLines: 7_550,
   platformLines: 7_200,
-  clusterLines: 1_710,
+  clusterLines: 1_720,
   clusterFiles: 14,
   testLines: 800,
 };
