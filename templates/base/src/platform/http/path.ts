@@ -28,6 +28,29 @@ export function parsePath(path: string): PathPart[] {
     .filter((part) => part !== "");
 }
 
+/**
+ * The methods that a path without parameters lacks, and a path with one in the same place takes: with `/receipts/rules`
+ * and `/receipts/{id}`, DELETE of the rules is not allowed, and no DELETE of a receipt.
+ */
+export function shadowedMethods<Method extends string>(
+  routes: readonly { method: Method; path: string }[],
+): { method: Method; path: string }[] {
+  const fixed = new Set(routes.map(({ path }) => path).filter((path) => !path.includes("{")));
+  return [...fixed].flatMap((path) => {
+    const own = routes.filter((route) => route.path === path).map(({ method }) => method);
+    const others = routes.filter((route) => route.path.includes("{") && fits(route.path, path));
+    const taken = new Set(others.map(({ method }) => method)).difference(new Set(own));
+    return Array.from(taken, (method) => ({ method, path }));
+  });
+}
+
+function fits(template: string, path: string): boolean {
+  const pieces = parsePath(template).map((part) =>
+    typeof part === "string" ? RegExp.escape(part) : "[^/]+",
+  );
+  return new RegExp(`^${pieces.join("")}$`).test(path);
+}
+
 /** The names of a path's parameters. */
 export function paramsOf(path: string): string[] {
   return Array.from(path.matchAll(new RegExp(PARAM, "g")), ([, name]) => name!);

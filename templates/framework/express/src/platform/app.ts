@@ -24,17 +24,18 @@ import {
 } from "./http/declared-route.ts";
 import { documentationPages } from "./http/docs.ts";
 import {
-  allowedMethods,
   followRoutes,
   inMatchingOrder,
+  refuseMethod,
   toExpressError,
   toExpressPath,
 } from "./http/express.ts";
 import { BODY_HEADERS } from "./http/headers.ts";
 import { readJson } from "./http/json-body.ts";
 import { openApiDocument } from "./http/openapi.ts";
+import { shadowedMethods } from "./http/path.ts";
 import type { Platform } from "./http/platform.ts";
-import { MAX_PARAM_LENGTH, notFound, notFoundOr405, pathMalformed } from "./http/refusals.ts";
+import { MAX_PARAM_LENGTH, notFound, pathMalformed } from "./http/refusals.ts";
 import { exchangeOf } from "./http/requests.ts";
 import { checkerOf, checkParts, type Part, partChecks } from "./http/schemas.ts";
 import { normalTarget } from "./http/target.ts";
@@ -98,6 +99,9 @@ export function createExpress(platform: Platform): App {
 export function registerRoutes(app: IRouter, routes: readonly Route[], platform: Platform): void {
   const compiled = routes.map((route) => compileRoute(route, platform));
   platform.documented.push(...routes.map(operationOf));
+  for (const { method, path } of shadowedMethods(routes)) {
+    app[method.toLowerCase() as Lowercase<Method>](toExpressPath(path), refuseMethod);
+  }
   for (const one of inMatchingOrder(compiled)) {
     const method = one.route.method.toLowerCase() as Lowercase<Method>;
     app[method](toExpressPath(one.route.path), toHandler(one));
@@ -131,12 +135,7 @@ export async function mount(app: App): Promise<Mounted> {
   const platform = platforms.get(app);
   if (platform === undefined) throw new Error("createApp must return the app of createExpress");
   // As a layer, because Express has an answer of its own to an OPTIONS that no layer takes.
-  app.use((req) => {
-    const exchange = exchangeOf(req);
-    // A route that was tried, and left it to others.
-    if (exchange !== undefined) exchange.route = "";
-    throw notFoundOr405(req.method, allowedMethods(app, req.path));
-  });
+  app.use(refuseMethod);
   app.use(answerErrors(platform));
   return { server: platform.requests.createServer(app, app), close: async () => {} };
 }

@@ -36,6 +36,7 @@ import {
 import { BODY_HEADERS } from "./http/headers.ts";
 import { JSON_TYPE, readJson } from "./http/json-body.ts";
 import { openApiDocument } from "./http/openapi.ts";
+import { shadowedMethods } from "./http/path.ts";
 import type { Platform } from "./http/platform.ts";
 import { BODY_LIMIT_BYTES, MAX_PARAM_LENGTH, notFound, notFoundOr405 } from "./http/refusals.ts";
 import { requestIds } from "./http/request-ids.ts";
@@ -61,6 +62,8 @@ declare module "fastify" {
   interface FastifyContextConfig {
     /** Set on routes that `defineRoute` declared. */
     declared?: Route;
+    /** Set on routes that only refuse a method. */
+    refuses?: boolean;
   }
   interface FastifyInstance {
     /** Throws 405 with the methods that the request's path has, or 404: for a not-found handler of your own. */
@@ -123,7 +126,8 @@ export async function createFastify(platform: Platform): Promise<App> {
   app.decorateRequest("dependencyValues", undefined);
   app.addHook("onRoute", (options) => {
     const { method, url, prefix, schema, config } = options;
-    const { declared } = config ?? {};
+    const { declared, refuses = false } = config ?? {};
+    if (refuses) return;
     addChecks(options);
     options.schema = withFailures(schema);
     const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
@@ -151,7 +155,9 @@ export async function createFastify(platform: Platform): Promise<App> {
   }
   app.decorate("throwUnmatched", ({ raw }) => {
     const path = exchangeOf(raw)?.path ?? "";
-    const allowed = [...methods].filter((method) => paths.find(method as never, path) !== null);
+    const exact = [...methods].filter((method) => paths.hasRoute(method as never, path));
+    const fitting = [...methods].filter((method) => paths.find(method as never, path) !== null);
+    const allowed = exact.length > 0 ? exact : fitting;
     throw notFoundOr405(raw.method ?? "", allowed);
   });
   return app;
@@ -177,6 +183,15 @@ export function registerRoutes(app: Scope, routes: readonly Route[], platform: P
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null, undefined));
     for (const route of compiled.filter(({ readsJson }) => !readsJson)) scope.route(toRoute(route));
+    for (const { method, path } of shadowedMethods(routes)) {
+      scope.route({
+        method,
+        url: toFastifyPath(path),
+        config: { refuses: true },
+        onRequest: async (request) => scope.throwUnmatched(request),
+        handler: () => {},
+      });
+    }
   });
 }
 

@@ -1,14 +1,14 @@
 import type { IncomingMessage } from "node:http";
-import type { Express } from "express";
+import type { Express, Request } from "express";
 import { AppError, toAppError } from "../errors.ts";
 import type { CompiledRoute } from "./declared-route.ts";
 import { parsePath } from "./path.ts";
-import { formMalformed } from "./refusals.ts";
+import { formMalformed, notFoundOr405 } from "./refusals.ts";
 import { exchangeOf } from "./requests.ts";
 
 /** What Express's router is made of, as far as it is looked at here. */
 interface Layer {
-  route: { path: unknown; methods: Record<string, boolean> } | undefined;
+  route: { path: unknown; methods: Record<string, boolean>; stack: Layer[] } | undefined;
   handle: { stack?: Layer[] };
   match(path: string): { path: string; pattern: unknown } | false;
 }
@@ -27,17 +27,28 @@ function* routesAt(stack: readonly Layer[], path: string, prefix = ""): Generato
     const match = layer.match(path);
     if (match === false) continue;
     const template = prefix + templateOf(match.pattern);
-    if (route !== undefined) yield { route, template };
-    else {
+    if (route !== undefined) {
+      if (!route.stack.some((one) => one.handle === refuseMethod)) yield { route, template };
+    } else {
       const rest = path.slice(match.path.length);
       yield* routesAt(handle.stack!, rest.startsWith("/") ? rest : `/${rest}`, template);
     }
   }
 }
 
+/** The handler of a route that is there to refuse a method; see `shadowedMethods`. */
+export function refuseMethod(req: Request): never {
+  const exchange = exchangeOf(req);
+  if (exchange !== undefined) exchange.route = "";
+  const path = exchange?.path ?? req.baseUrl + req.path;
+  throw notFoundOr405(req.method, allowedMethods(req.app as Express, path));
+}
+
 /** The methods that an application's routes take at a path. */
 export function allowedMethods(app: Express, path: string): string[] {
-  const found = [...routesAt(app.router.stack as never, path)];
+  const fitting = [...routesAt(app.router.stack as never, path)];
+  const exact = fitting.filter(({ template }) => !template.includes("{"));
+  const found = exact.length > 0 ? exact : fitting;
   return found.flatMap(({ route }) => Object.keys(route.methods).map((name) => name.toUpperCase()));
 }
 
@@ -47,13 +58,13 @@ export function allowedMethods(app: Express, path: string): string[] {
  */
 export function followRoutes(app: Express): void {
   const ROUTE = Symbol("route");
-  type Request = IncomingMessage & { [ROUTE]?: Layer["route"]; baseUrl: string };
+  type Routed = IncomingMessage & { [ROUTE]?: Layer["route"]; baseUrl: string };
   Object.defineProperty(app.request, "route", {
     configurable: true,
-    get(this: Request) {
+    get(this: Routed) {
       return this[ROUTE];
     },
-    set(this: Request, route: Layer["route"]) {
+    set(this: Routed, route: Layer["route"]) {
       this[ROUTE] = route;
       const exchange = exchangeOf(this);
       if (exchange === undefined || route === undefined) return;
