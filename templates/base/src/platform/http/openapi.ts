@@ -17,6 +17,7 @@ import {
   type UsedSchema,
   withFinalNames,
 } from "./openapi-schemas.ts";
+import { paramsOf } from "./path.ts";
 
 /** A body of a media type of its own: text, bytes, a stream, server-sent events, a form. */
 export interface ContentDescription {
@@ -148,7 +149,7 @@ function describe(
 
 function parametersOf({ path, params, query, headers }: Operation): ZodOpenApiParameters {
   const declared = shapeOf(params);
-  const names = Array.from(path.matchAll(/\{([^}]+)\}/g), ([, name]) => name!);
+  const names = paramsOf(path);
   return {
     path: z.object(Object.fromEntries(names.map((name) => [name, declared[name] ?? z.string()]))),
     query: z.object(shapeOf(query)),
