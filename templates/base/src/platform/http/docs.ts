@@ -38,16 +38,19 @@ const TYPES: Record<string, string> = {
  * `/openapi.json`, the pages `/docs` (Swagger UI) and `/redoc` that show it, and the files that these load.
  * @param describe makes the OpenAPI document; called once, when the first of them is asked for.
  */
-export function documentationPages(describe: () => object): Page[] {
-  let made: object | undefined;
-  const document = (): object => (made ??= describe());
-  const html = (text: string) => () => ({
-    headers: { "Content-Type": TYPES[".html"]!, "Content-Security-Policy": policy(document()) },
+export function documentationPages(describe: () => object | Promise<object>): Page[] {
+  let made: object | Promise<object> | undefined;
+  const document = async (): Promise<object> => (made ??= describe());
+  const html = (text: string) => async () => ({
+    headers: {
+      "Content-Type": TYPES[".html"]!,
+      "Content-Security-Policy": policy(await document()),
+    },
     body: Buffer.from(text),
   });
-  const json = () => ({
+  const json = async () => ({
     headers: { "Content-Type": "application/json" },
-    body: Buffer.from(JSON.stringify(document())),
+    body: Buffer.from(JSON.stringify(await document())),
   });
   const assets = (Object.keys(ASSETS) as AssetName[]).map((name) =>
     page(`/docs/${name}`, "public, max-age=3600", async () => ({
@@ -65,7 +68,7 @@ export function documentationPages(describe: () => object): Page[] {
 
 type Loaded = Required<Pick<PageAnswer, "headers" | "body">>;
 
-function page(path: string, cacheControl: string, load: () => Loaded | Promise<Loaded>): Page {
+function page(path: string, cacheControl: string, load: () => Promise<Loaded>): Page {
   const loadWithTag = async (): Promise<Loaded> => {
     const { headers, body } = await load();
     const tag = createHash("sha256").update(body).digest("base64url");

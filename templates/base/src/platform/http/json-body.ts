@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { parse } from "secure-json-parse";
@@ -7,38 +8,60 @@ import { BODY_LIMIT_BYTES, bodyMalformed, bodyNotJson, bodyTooLarge } from "./re
 export const JSON_TYPE = /^application\/(?:[\w!#$&^.+-]{1,100}\+)?json[ \t]*(?:;|$)/i;
 
 const FIRST_BYTES = 4_096;
-const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+
+/** Called once, with what went wrong or with the value. */
+type Done = (error: Error | null, body?: unknown) => void;
 
 /**
- * Reads a JSON body, for both frameworks: their own parsers differ in what they take.
+ * Reads a JSON body, for both frameworks: their own parsers differ in what they take. Without promises, each of which
+ * every request would pay for.
  * @param payload where the bytes come from, when a hook has put another stream in the place of the request.
- * @returns undefined when the body is empty.
- * @throws {AppError} for another type, a body that is too large, or text that is not JSON in UTF-8.
+ * @param done gets undefined for an empty body; an AppError for another type, a body that is too large, or text that is
+ * not JSON in UTF-8.
  */
-export async function readJson(req: IncomingMessage, payload: Readable = req): Promise<unknown> {
+export function parseJson(req: IncomingMessage, payload: Readable, done: Done): void {
   const {
     "content-type": type,
     "content-encoding": encoding,
     "content-length": length,
   } = req.headers;
   const isEmpty = (length ?? "0") === "0" && req.headers["transfer-encoding"] === undefined;
-  if (type === undefined && isEmpty) return undefined;
-  if (type === undefined || !JSON_TYPE.test(type)) throw bodyNotJson();
+  if (type === undefined && isEmpty) return done(null);
+  if (type === undefined || !JSON_TYPE.test(type)) return done(bodyNotJson());
   // A stream of a hook's own has been unpacked by it.
-  if (payload === req && (encoding ?? "identity") !== "identity") throw bodyNotJson();
-  if (Number(length) > BODY_LIMIT_BYTES) throw bodyTooLarge();
-  const bytes = await readBytes(payload, Number(length) || FIRST_BYTES);
+  if (payload === req && (encoding ?? "identity") !== "identity") return done(bodyNotJson());
+  if (Number(length) > BODY_LIMIT_BYTES) return done(bodyTooLarge());
+  readBytes(payload, Number(length) || FIRST_BYTES, (error, bytes) => {
+    if (error !== null) return done(error);
+    let body: unknown;
+    try {
+      body = valueOf(bytes!);
+    } catch (cause) {
+      return done(bodyMalformed(cause));
+    }
+    done(null, body);
+  });
+}
+
+/** `parseJson` as a promise. */
+export function readJson(req: IncomingMessage): Promise<unknown> {
+  return new Promise((resolve, reject) => {
+    parseJson(req, req, (error, body) => (error === null ? resolve(body) : reject(error)));
+  });
+}
+
+function valueOf(bytes: Buffer): unknown {
   if (bytes.length === 0) return undefined;
-  try {
-    return parse(utf8.decode(bytes), { protoAction: "error", constructorAction: "error" });
-  } catch (error) {
-    throw bodyMalformed(error);
-  }
+  if (!isUtf8(bytes)) throw new TypeError("the body is not UTF-8");
+  return parse(bytes.toString(), { protoAction: "error", constructorAction: "error" });
 }
 
 /** Into one buffer that grows: a list of a million chunks of a byte each would cost a hundred times their size. */
-function readBytes(payload: Readable, expected: number): Promise<Buffer> {
-  const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
+function readBytes(
+  payload: Readable,
+  expected: number,
+  done: (error: Error | null, bytes?: Buffer) => void,
+): void {
   let first: Buffer | undefined;
   let buffer: Buffer | undefined;
   let received = 0;
@@ -46,7 +69,7 @@ function readBytes(payload: Readable, expected: number): Promise<Buffer> {
     const end = received + chunk.length;
     if (end > BODY_LIMIT_BYTES) {
       stop();
-      return reject(bodyTooLarge());
+      return done(bodyTooLarge());
     }
     // Most bodies come in one chunk, which need not be copied.
     if (received === 0) first = chunk;
@@ -56,17 +79,16 @@ function readBytes(payload: Readable, expected: number): Promise<Buffer> {
   };
   const onEnd = (): void => {
     stop();
-    resolve(buffer?.subarray(0, received) ?? first ?? Buffer.alloc(0));
+    done(null, buffer?.subarray(0, received) ?? first ?? Buffer.alloc(0));
   };
   const onError = (error: Error): void => {
     stop();
-    reject(error);
+    done(error);
   };
   // The rest of a refused body flows on, into nothing: an answer to a caller who still sends would get lost.
   const stop = (): void => void payload.off("data", onData).off("end", onEnd).off("error", onError);
   // A hook may have paused what it puts in the place of the request, as @fastify/compress does.
   payload.on("data", onData).on("end", onEnd).on("error", onError).resume();
-  return promise;
 }
 
 /** `buffer`, or a larger one, with `chunk` behind its first `length` bytes. */

@@ -2,7 +2,6 @@ import { type App, mount } from "../app.ts";
 import type { WorkerService } from "../cluster/protocol.ts";
 import type { DependencyOverrides, DependencyScope } from "../depends.ts";
 import { startReadiness } from "../health.ts";
-import { openApiDocument } from "../http/openapi.ts";
 import type { Platform } from "../http/platform.ts";
 import { createRequestTracker } from "../http/requests.ts";
 import type { Lifespan, ServiceDeps } from "../lifespan.ts";
@@ -81,7 +80,9 @@ export async function startWeb(
     await Promise.all([...scopes].map((scope) => scope.stop(reason)));
   });
   // Two schemas with one id, or two operations: found here, and not by the first reader of the documentation.
-  if (settings.ENVIRONMENT === "dev") openApiDocument(settings, documented);
+  if (settings.ENVIRONMENT === "dev") {
+    (await import("../http/openapi.ts")).openApiDocument(settings, documented);
+  }
   server.once("listening", () => readiness.markReady());
 
   const opened = stack.move();

@@ -13,7 +13,8 @@ export interface AccessLog extends Disposable {
   flush(): void;
 }
 
-const FLUSH_CHARS = 65_536;
+const FLUSH_BYTES = 65_536;
+const LONGEST_LINE_BYTES = 8_192;
 const FLUSH_MS = 100;
 const PID = process.pid;
 // What callers choose is cut, so that no line is longer than what a pipe takes in one piece.
@@ -34,15 +35,17 @@ export function createAccessLog(
   const enabled = threshold <= levels.values.info!;
   const probes = threshold <= levels.values.debug!;
   const fixed = JSON.stringify(logFields(settings)).slice(1, -1);
-  let waiting = "";
+  // Bytes, because a text of so many pieces would keep all of them alive until it is written.
+  const waiting = Buffer.allocUnsafeSlow(FLUSH_BYTES + LONGEST_LINE_BYTES);
+  let used = 0;
   let timer: NodeJS.Timeout | undefined;
 
   function flush(): void {
     clearTimeout(timer);
     timer = undefined;
-    if (waiting === "") return;
-    const lines = waiting;
-    waiting = "";
+    if (used === 0) return;
+    const lines = waiting.toString("utf8", 0, used);
+    used = 0;
     destination.write(lines);
   }
   process.once("exit", flush);
@@ -56,8 +59,9 @@ export function createAccessLog(
     write(request, status, seconds) {
       const probe = status < 400 && isProbe(request.route);
       if (!enabled || (probe && !probes)) return;
-      waiting += accessLine(request, status, seconds, fixed, probe ? "debug" : "info");
-      if (waiting.length >= FLUSH_CHARS) flush();
+      const line = accessLine(request, status, seconds, fixed, probe ? "debug" : "info");
+      used += waiting.write(line, used);
+      if (used >= FLUSH_BYTES) flush();
       else timer ??= setTimeout(flush, FLUSH_MS).unref();
     },
   };

@@ -58,7 +58,8 @@ function attributesOf({ req, method, path, remoteAddress }: TrackedRequest): Att
   const { host, "user-agent": userAgent, "x-forwarded-proto": forwarded } = req.headers;
   // A proxy in front ends TLS, and says so.
   const scheme = forwarded === "https" ? "https" : "http";
-  const server = host === undefined ? null : URL.parse(`${scheme}://${host}`);
+  // By hand, because parsing a URL costs more than all else here.
+  const [, address, port] = /^(.*?)(?::(\d{1,5}))?$/.exec(host ?? "") ?? [];
   return {
     "http.request.method": method,
     ...(method === "_OTHER" && {
@@ -66,9 +67,9 @@ function attributesOf({ req, method, path, remoteAddress }: TrackedRequest): Att
     }),
     "url.path": path,
     "url.scheme": scheme,
-    ...(server !== null && {
-      "server.address": server.hostname,
-      "server.port": Number(server.port) || (scheme === "https" ? 443 : 80),
+    ...(address && {
+      "server.address": address,
+      "server.port": Number(port) || (scheme === "https" ? 443 : 80),
     }),
     "client.address": remoteAddress,
     "network.protocol.version": req.httpVersion,

@@ -32,7 +32,6 @@ import {
 } from "./http/express.ts";
 import { BODY_HEADERS } from "./http/headers.ts";
 import { readJson } from "./http/json-body.ts";
-import { openApiDocument } from "./http/openapi.ts";
 import { shadowedMethods } from "./http/path.ts";
 import type { Platform } from "./http/platform.ts";
 import { MAX_PARAM_LENGTH, notFound, pathMalformed } from "./http/refusals.ts";
@@ -78,7 +77,10 @@ export function createExpress(platform: Platform): App {
   if (settings.CORS_ORIGINS.length > 0) app.use(cors(corsOptions(settings)));
   registerRoutes(app, healthRoutes(settings, readiness), platform);
   if (settings.ENVIRONMENT !== "prod") {
-    for (const page of documentationPages(() => openApiDocument(settings, documented))) {
+    // Loaded when somebody reads it: a start has no use for it.
+    const describe = async () =>
+      (await import("./http/openapi.ts")).openApiDocument(settings, documented);
+    for (const page of documentationPages(describe)) {
       // oxlint-disable-next-line oxc/no-async-endpoint-handlers -- Express 5 passes rejections on
       app.get(page.path, async (req, res) => {
         const { status, headers, body } = await page.answer(req.headers["if-none-match"]);

@@ -1,9 +1,9 @@
 import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
 import { basename, dirname, resolve } from "node:path";
 import cors from "@fastify/cors";
-import { send } from "@fastify/send";
 import Fastify, {
   type FastifyBaseLogger,
+  type FastifyContentTypeParser,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
@@ -25,6 +25,9 @@ import {
   addChecks,
   documentedRoute,
   FailureLog,
+  hasJsonSchemas,
+  loadJsonSchemas,
+  loadJsonSchemasAfterStart,
   schemaCompilers,
   templateOf,
   toFastifyError,
@@ -34,8 +37,7 @@ import {
   type ZodTypeProvider,
 } from "./http/fastify.ts";
 import { BODY_HEADERS } from "./http/headers.ts";
-import { JSON_TYPE, readJson } from "./http/json-body.ts";
-import { openApiDocument } from "./http/openapi.ts";
+import { JSON_TYPE, parseJson } from "./http/json-body.ts";
 import { shadowedMethods } from "./http/path.ts";
 import type { Platform } from "./http/platform.ts";
 import { BODY_LIMIT_BYTES, MAX_PARAM_LENGTH, notFound, notFoundOr405 } from "./http/refusals.ts";
@@ -75,6 +77,9 @@ declare module "fastify" {
   }
 }
 
+/** Instances that have JSON schemas to compile, and all in development, where time does not matter. */
+const needsJsonSchemas = new WeakSet<App>();
+
 /**
  * A Fastify instance for this service: zod schemas in both directions, the standard's error bodies, CORS, health routes
  * and documentation. Hooks on the instance itself see these too, as in any Fastify: a guard belongs into a scope.
@@ -99,6 +104,7 @@ export async function createFastify(platform: Platform): Promise<App> {
   const routeNames = new Map<string, string>();
   const paths = findMyWay({ maxParamLength: MAX_PARAM_LENGTH });
   const methods = new Set<HTTPMethods>();
+  if (settings.ENVIRONMENT === "dev") needsJsonSchemas.add(app);
 
   function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const exchange = exchangeOf(request.raw);
@@ -118,7 +124,7 @@ export async function createFastify(platform: Platform): Promise<App> {
   }
 
   app.setErrorHandler(answerError);
-  app.addContentTypeParser(JSON_TYPE, parseJson);
+  app.addContentTypeParser(JSON_TYPE, jsonParser);
   // To Fastify alone, these have no body, also where a route declares one.
   for (const method of ["GET", "HEAD"]) {
     app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
@@ -130,6 +136,7 @@ export async function createFastify(platform: Platform): Promise<App> {
     if (refuses) return;
     addChecks(options);
     options.schema = withFailures(schema);
+    if (hasJsonSchemas(options.schema)) needsJsonSchemas.add(app);
     const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
     // That of @fastify/cors is no route to a reader of metrics.
     if (url !== "*" || method !== "OPTIONS") routeNames.set(url, path);
@@ -148,10 +155,10 @@ export async function createFastify(platform: Platform): Promise<App> {
   if (settings.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(settings));
   registerRoutes(app, healthRoutes(settings, platform.readiness), platform);
   if (settings.ENVIRONMENT !== "prod") {
-    registerPages(
-      app,
-      documentationPages(() => openApiDocument(settings, documented)),
-    );
+    // Loaded when somebody reads it: a start has no use for it.
+    const describe = async () =>
+      (await import("./http/openapi.ts")).openApiDocument(settings, documented);
+    registerPages(app, documentationPages(describe));
   }
   app.decorate("throwUnmatched", ({ raw }) => {
     const path = exchangeOf(raw)?.path ?? "";
@@ -176,7 +183,7 @@ export function registerRoutes(app: Scope, routes: readonly Route[], platform: P
   // Scopes, because what a parser takes is a matter of the scope: JSON and nothing else, or no body at all.
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser(JSON_TYPE, parseJson);
+    scope.addContentTypeParser(JSON_TYPE, jsonParser);
     for (const route of compiled.filter(({ readsJson }) => readsJson)) scope.route(toRoute(route));
   });
   void app.register(async (scope) => {
@@ -188,7 +195,7 @@ export function registerRoutes(app: Scope, routes: readonly Route[], platform: P
         method,
         url: toFastifyPath(path),
         config: { refuses: true },
-        onRequest: async (request) => scope.throwUnmatched(request),
+        onRequest: async (request) => refuse(request),
         handler: () => {},
       });
     }
@@ -205,6 +212,8 @@ export interface Mounted {
 /** Finishes what `createApp` has built: what no route takes is 404 or 405, unless the service has an answer of its own. */
 export async function mount(app: App): Promise<Mounted> {
   await app.register(async (scope) => {
+    if (needsJsonSchemas.has(app)) await loadJsonSchemas();
+    else loadJsonSchemasAfterStart(app.server);
     try {
       scope.setNotFoundHandler((request) => app.throwUnmatched(request));
     } catch (error) {
@@ -226,9 +235,8 @@ function injectedId(headers: IncomingHttpHeaders): string {
 }
 
 /** A parser of Fastify's; a hook may have put another stream in the place of the request. */
-function parseJson({ raw }: FastifyRequest, payload: IncomingMessage): Promise<unknown> {
-  return readJson(raw, payload);
-}
+const jsonParser: FastifyContentTypeParser = ({ raw }, payload, done) =>
+  parseJson(raw, payload, done);
 
 function toRoute(compiled: CompiledRoute): RouteOptions {
   const { route, hasDependencies } = compiled;
@@ -290,13 +298,16 @@ function ignoreBody({ raw }: FastifyRequest, _reply: FastifyReply, done: () => v
   done();
 }
 
+/** No route takes this request, whatever Fastify has found. */
+function refuse(request: FastifyRequest): never {
+  const exchange = exchangeOf(request.raw);
+  if (exchange !== undefined) exchange.route = "";
+  return request.server.throwUnmatched(request);
+}
+
 /** To Fastify alone, nothing between two slashes is a value. */
 function refuseEmptyParams(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
-  if (Object.values(request.params as object).includes("")) {
-    const exchange = exchangeOf(request.raw);
-    if (exchange !== undefined) exchange.route = "";
-    request.server.throwUnmatched(request);
-  }
+  if (Object.values(request.params as object).includes("")) refuse(request);
   done();
 }
 
@@ -320,6 +331,7 @@ function sendAnswer(reply: FastifyReply, answer: Answer): void {
 
 /** With ranges and conditions, by what @fastify/static is made of. */
 async function sendFile(reply: FastifyReply, path: string): Promise<void> {
+  const { send } = await import("@fastify/send");
   const file = await send(reply.request.raw, encodeURIComponent(basename(path)), {
     root: dirname(resolve(path)),
     dotfiles: "allow",

@@ -1,5 +1,4 @@
-import ajvCompiler from "@fastify/ajv-compiler";
-import stringifyCompiler from "@fastify/fast-json-stringify-compiler";
+import type { Server } from "node:http";
 import {
   type FastifyError,
   type FastifyReply,
@@ -54,18 +53,46 @@ type Compilers = NonNullable<
   NonNullable<FastifyServerOptions["schemaController"]>["compilersFactory"]
 >;
 
+/** Fastify's own compilers of JSON schemas: loaded when they are needed, as they take a tenth of a start. */
+let jsonSchemas: Required<Compilers> | undefined;
+const LOAD_AFTER_MS = 1_000;
+
+export function hasJsonSchemas({ body, querystring, params, headers, response }: FastifySchema) {
+  const all = [body, querystring, params, headers, ...Object.values(Object(response))];
+  return all.some((schema) => schema !== undefined && !isZod(schema));
+}
+
+/** To be called before Fastify compiles the schemas of routes, which it does when it gets ready. */
+export async function loadJsonSchemas(): Promise<void> {
+  const [{ default: ajv }, { default: stringify }] = await Promise.all([
+    import("@fastify/ajv-compiler"),
+    import("@fastify/fast-json-stringify-compiler"),
+  ]);
+  jsonSchemas ??= { buildValidator: ajv(), buildSerializer: stringify() };
+}
+
+/** A handler may use one that no route has declared, by `request.validateInput` for example. */
+export function loadJsonSchemasAfterStart(server: Server): void {
+  server.once("listening", () => setTimeout(() => void loadJsonSchemas(), LOAD_AFTER_MS).unref());
+}
+
 /** Zod schemas are checked by `addChecks` and written here; JSON schemas, as plugins use them, as Fastify does by itself. */
 export const schemaCompilers: Compilers = {
   buildValidator(schemas, options) {
-    const fallback = ajvCompiler()(schemas, options);
-    return ((route: { schema: unknown }) =>
-      isZod(route.schema) ? () => true : fallback(route as never)) as never;
+    let fallback: ReturnType<Required<Compilers>["buildValidator"]>;
+    return ((route: { schema: unknown }) => {
+      if (isZod(route.schema)) return () => true;
+      fallback ??= jsonSchemas!.buildValidator(schemas, options);
+      return fallback(route as never);
+    }) as never;
   },
   buildSerializer(schemas, options) {
-    const fallback = stringifyCompiler()(schemas, options);
+    let fallback: ReturnType<Required<Compilers>["buildSerializer"]>;
     return (route) => {
       if (route.schema === FAILURE) return writeFailure;
-      return isZod(route.schema) ? encoderOf(route.schema) : fallback(route);
+      if (isZod(route.schema)) return encoderOf(route.schema);
+      fallback ??= jsonSchemas!.buildSerializer(schemas, options);
+      return fallback(route);
     };
   },
 };
