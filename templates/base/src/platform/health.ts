@@ -1,5 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { asError } from "./errors.ts";
 import type { ReadinessCheck } from "./lifespan.ts";
 import type { Logger } from "./logging.ts";
 import { defineRoute, reply, type Route } from "./route.ts";
@@ -33,7 +34,7 @@ export async function startReadiness(
 
   const runOne = async ({ name, critical, check }: ReadinessCheck): Promise<void> => {
     const error = await Promise.race([
-      Promise.try(check).then(() => undefined, toError),
+      Promise.try(check).then(() => undefined, asError),
       delay(TIMEOUT_MS, new Error(`no answer within ${TIMEOUT_MS} ms`), { ref: false }),
     ]);
     const now: Health = error === undefined ? "healthy" : "unhealthy";
@@ -60,10 +61,6 @@ export async function startReadiness(
     },
     [Symbol.dispose]: () => clearInterval(timer),
   };
-}
-
-function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 const healthSchema = z.object({ status: z.literal("healthy"), version: z.string() });

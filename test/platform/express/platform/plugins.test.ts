@@ -31,6 +31,7 @@ import { AppError } from "../../src/platform/errors.ts";
 import { defineRoute } from "../../src/platform/route.ts";
 import { errorOf } from "../support.ts";
 import { type CreateApp, observedApp, type ObservedApp } from "./observed-app.ts";
+import { abortUpload, create, declared, upload } from "./sample-routes.ts";
 
 /** A service whose application `build` completes. */
 function serve(
@@ -45,32 +46,6 @@ function serve(
       return app;
     },
   });
-}
-
-const declared = defineRoute({
-  method: "GET",
-  path: "/declared/{id}",
-  summary: "Declared",
-  params: z.object({ id: z.string() }),
-  responses: { 200: z.object({ id: z.string() }) },
-  handler: ({ params }) => params,
-});
-
-const create = defineRoute({
-  method: "POST",
-  path: "/declared",
-  summary: "Create",
-  body: z.object({ name: z.string() }),
-  responses: { 201: z.object({ name: z.string() }) },
-  handler: ({ body }) => body,
-});
-
-function upload(file: string): { headers: Record<string, string>; payload: string } {
-  const head = `Content-Disposition: form-data; name="file"; filename="a.txt"\r\nContent-Type: text/plain`;
-  return {
-    headers: { "content-type": "multipart/form-data; boundary=limit" },
-    payload: `--limit\r\n${head}\r\n\r\n${file}\r\n--limit--\r\n`,
-  };
 }
 
 describe("packages", () => {
@@ -577,6 +552,34 @@ describe("routers and middleware", () => {
     expect(refused.headers.allow).toBe("GET, HEAD, POST");
     await app.check(await app.inject({ url: "/rest/a/b" }), { status: 200, route: "/rest/{path}" });
   });
+});
+
+test("an upload that the client breaks off is the client's", async () => {
+  expect.hasAssertions();
+  await using app = await serve((it, platform) => {
+    it.post("/upload", multer().any(), (_req, res) => void res.json({}));
+    it.post("/raw", express.raw({ type: "*/*" }), (_req, res) => void res.json({}));
+    registerRoutes(it, [{ ...create, path: "/json" }], platform);
+  });
+  for (const path of ["/upload", "/raw"]) await abortUpload(app, path);
+  await abortUpload(app, "/json", "application/json");
+});
+
+test("the limit of a parser's own is the one that is named", async () => {
+  await using app = await serve((it) => {
+    it.post("/small", express.json({ limit: 10 }), (_req, res) => void res.json({}));
+  });
+  const response = await app.inject({ method: "POST", url: "/small", payload: "0123456789" });
+  expect(response.statusCode).toBe(200);
+  const headers = { "content-type": "application/json" };
+  const refused = await app.inject({
+    method: "POST",
+    url: "/small",
+    headers,
+    payload: '"0123456789"',
+  });
+  await app.check(refused, { status: 413, method: "POST", route: "/small" });
+  expect(errorOf(refused).message).toBe("The body is larger than 10 bytes");
 });
 
 test("supertest with the bare application", async () => {
