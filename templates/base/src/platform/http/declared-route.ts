@@ -209,8 +209,8 @@ function prepare(
   if (kind !== "stream") return;
   if (req.method === "HEAD") {
     discard(value as Source);
-    answer.kind = "empty";
-    answer.value = undefined;
+    // Nothing is known of its length: to Fastify, an empty answer would have one of 0.
+    answer.value = Readable.from([]);
     return;
   }
   if (content?.kind === "events") {

@@ -15,7 +15,11 @@ const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
  * @returns undefined when the body is empty.
  * @throws {AppError} for another type, a body that is too large, or text that is not JSON in UTF-8.
  */
-export async function readJson(req: IncomingMessage, payload: Readable = req): Promise<unknown> {
+export async function readJson(
+  req: IncomingMessage,
+  payload: Readable = req,
+  limit = BODY_LIMIT_BYTES,
+): Promise<unknown> {
   const {
     "content-type": type,
     "content-encoding": encoding,
@@ -26,8 +30,8 @@ export async function readJson(req: IncomingMessage, payload: Readable = req): P
   if (type === undefined || !JSON_TYPE.test(type)) throw bodyNotJson();
   // A stream of a hook's own has been unpacked by it.
   if (payload === req && (encoding ?? "identity") !== "identity") throw bodyNotJson();
-  if (Number(length) > BODY_LIMIT_BYTES) throw bodyTooLarge();
-  const bytes = await readBytes(payload, Number(length) || FIRST_BYTES);
+  if (Number(length) > limit) throw bodyTooLarge(limit);
+  const bytes = await readBytes(payload, Number(length) || FIRST_BYTES, limit);
   if (bytes.length === 0) return undefined;
   try {
     return parse(utf8.decode(bytes), { protoAction: "error", constructorAction: "error" });
@@ -37,16 +41,16 @@ export async function readJson(req: IncomingMessage, payload: Readable = req): P
 }
 
 /** Into one buffer that grows: a list of a million chunks of a byte each would cost a hundred times their size. */
-function readBytes(payload: Readable, expected: number): Promise<Buffer> {
+function readBytes(payload: Readable, expected: number, limit: number): Promise<Buffer> {
   const { promise, resolve, reject } = Promise.withResolvers<Buffer>();
   let first: Buffer | undefined;
   let buffer: Buffer | undefined;
   let received = 0;
   const onData = (chunk: Buffer): void => {
     const end = received + chunk.length;
-    if (end > BODY_LIMIT_BYTES) {
+    if (end > limit) {
       stop();
-      return reject(bodyTooLarge());
+      return reject(bodyTooLarge(limit));
     }
     // Most bodies come in one chunk, which need not be copied.
     if (received === 0) first = chunk;

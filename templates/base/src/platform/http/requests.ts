@@ -201,6 +201,16 @@ export class Exchange implements RequestContext, TracePosition {
     return bytes;
   }
 
+  /** What is thrown now ends the answer. What breaks because the client has left is no fault of the service. */
+  fail(thrown: unknown): void {
+    // Node's own error, of a body that was not sent to its end; it comes before the response's "close".
+    if (this.error === undefined && this.req.errored?.message === "aborted") {
+      this.hasLeft = true;
+      this.end(CLIENT_LEFT);
+    }
+    if (!this.hasLeft) this.error = thrown;
+  }
+
   /** The request is over: logged, counted, and its span ended. Only the first call counts. */
   end(status: number): void {
     if (this.#isOver) return;
@@ -467,7 +477,7 @@ export function createRequestTracker(
     },
     refuse(req, res, error, thrown = error) {
       const exchange = exchangeOf(req);
-      if (exchange !== undefined) exchange.error = thrown;
+      exchange?.fail(thrown);
       logFailure(log, thrown, error, exchange?.hasLeft ?? false);
       // What has begun cannot become an error: the client has to see that it broke off.
       if (res.headersSent) res.destroy();

@@ -25,6 +25,7 @@ import {
   addChecks,
   documentedRoute,
   FailureLog,
+  inRequest,
   schemaCompilers,
   templateOf,
   toFastifyError,
@@ -102,9 +103,9 @@ export async function createFastify(platform: Platform): Promise<App> {
 
   function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const exchange = exchangeOf(request.raw);
-    const error = toFastifyError(thrown, reply.statusCode);
+    const error = toFastifyError(thrown, reply.statusCode, request.routeOptions.bodyLimit);
     if (exchange !== undefined) {
-      exchange.error = thrown;
+      exchange.fail(thrown);
       exchange.ownsConnection = true;
     }
     logFailure(log, thrown, error, exchange?.hasLeft ?? false);
@@ -118,7 +119,15 @@ export async function createFastify(platform: Platform): Promise<App> {
   }
 
   app.setErrorHandler(answerError);
-  app.addContentTypeParser(JSON_TYPE, parseJson);
+  const { addHook } = app;
+  app.addHook = function addHookInRequest(this: App, name: string, hook: never): App {
+    return addHook.call(
+      this,
+      name as never,
+      name === "onRequestAbort" ? (inRequest(hook) as never) : hook,
+    );
+  };
+  app.addContentTypeParser(JSON_TYPE, parseJsonUpToLimit);
   // To Fastify alone, these have no body, also where a route declares one.
   for (const method of ["GET", "HEAD"]) {
     app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
@@ -129,6 +138,7 @@ export async function createFastify(platform: Platform): Promise<App> {
     const { declared, refuses = false } = config ?? {};
     if (refuses) return;
     addChecks(options);
+    options.onRequestAbort = [options.onRequestAbort ?? []].flat().map(inRequest) as never;
     options.schema = withFailures(schema);
     const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
     // That of @fastify/cors is no route to a reader of metrics.
@@ -228,6 +238,11 @@ function injectedId(headers: IncomingHttpHeaders): string {
 /** A parser of Fastify's; a hook may have put another stream in the place of the request. */
 function parseJson({ raw }: FastifyRequest, payload: IncomingMessage): Promise<unknown> {
   return readJson(raw, payload);
+}
+
+/** Of native routes, which may have a limit of their own. */
+function parseJsonUpToLimit(request: FastifyRequest, payload: IncomingMessage): Promise<unknown> {
+  return readJson(request.raw, payload, request.routeOptions.bodyLimit);
 }
 
 function toRoute(compiled: CompiledRoute): RouteOptions {

@@ -3,7 +3,7 @@ import type { Express, Request } from "express";
 import { AppError, toAppError } from "../errors.ts";
 import type { CompiledRoute } from "./declared-route.ts";
 import { parsePath } from "./path.ts";
-import { formMalformed, notFoundOr405 } from "./refusals.ts";
+import { bodyTooLarge, formMalformed, notFoundOr405 } from "./refusals.ts";
 import { exchangeOf } from "./requests.ts";
 
 /** What Express's router is made of, as far as it is looked at here. */
@@ -131,9 +131,16 @@ function rankOf(segment: string): "0" | "1" | "2" {
   return /^\{\w+\}$/.test(segment) ? "2" : "1";
 }
 
+/** What body-parser and multer throw. */
+interface BodyError extends NodeJS.ErrnoException {
+  type: string;
+  limit: number;
+}
+
 /** Errors of Express's usual packages that have no status, in the words of the standard. */
 export function toExpressError(thrown: unknown, given: number): AppError {
-  const { name, code, message } = Object(thrown) as Partial<NodeJS.ErrnoException>;
+  const { name, code, message, type, limit } = Object(thrown) as Partial<BodyError>;
+  if (type === "entity.too.large") return bodyTooLarge(limit);
   if (name !== "MulterError") return formMalformed(thrown) ?? toAppError(thrown, given);
   const isTooLarge = code === "LIMIT_FILE_SIZE" || code === "LIMIT_FIELD_VALUE";
   const text = message ?? "The form is not valid";

@@ -11,6 +11,7 @@ import {
   type RouteOptions,
 } from "fastify";
 import { z } from "zod";
+import { runInRequest } from "../context.ts";
 import { AppError, errorBody, logFailure, toAppError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import type { Operation } from "./openapi.ts";
@@ -38,10 +39,20 @@ export class FailureLog extends LogController {
   /** A stream failed half-way; `answerError` only hears of errors before the first byte. */
   override streamError(error: Error, { raw }: FastifyRequest): void {
     const exchange = exchangeOf(raw);
-    const hasLeft = exchange?.hasLeft ?? false;
-    if (exchange !== undefined && !hasLeft) exchange.error = error;
-    logFailure(this.#log, error, toAppError(error), hasLeft);
+    exchange?.fail(error);
+    logFailure(this.#log, error, toAppError(error), exchange?.hasLeft ?? false);
   }
+
+  /** Of a hook `onResponse` alone, or of a connection that broke: that is in the access log. */
+  override requestCompleted(error: Error | null | undefined, { raw }: FastifyRequest): void {
+    if (error && exchangeOf(raw)?.hasLeft !== true) this.#log.error({ error }, "onResponse failed");
+  }
+}
+
+/** A hook of a request that was aborted: its socket calls it, which knows nothing of the request. */
+export function inRequest(hook: (request: FastifyRequest, done: () => void) => unknown) {
+  return (request: FastifyRequest, done: () => void): unknown =>
+    runInRequest(exchangeOf(request.raw)!, hook, request, done);
 }
 
 /** Gives native routes the types of their zod schemas. */
@@ -202,7 +213,7 @@ function zodOf(name: string, schema: unknown): object {
 }
 
 /** Fastify's own refusals in the words of the standard; anything else as errors.ts has it. */
-export function toFastifyError(thrown: unknown, given: number): AppError {
+export function toFastifyError(thrown: unknown, given: number, bodyLimit?: number): AppError {
   const { code, statusCode, validation, validationContext } = Object(
     thrown,
   ) as Partial<FastifyError>;
@@ -218,7 +229,7 @@ export function toFastifyError(thrown: unknown, given: number): AppError {
   }
   if (code === "FST_ERR_MAX_PARAM_LENGTH") return notFound();
   if (code === "FST_ERR_BAD_URL") return pathMalformed(thrown);
-  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return bodyTooLarge();
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return bodyTooLarge(bodyLimit);
   if (statusCode === 415) return bodyNotJson();
   if (code.startsWith("FST_ERR_CTP_INVALID") || code.startsWith("FST_ERR_CTP_EMPTY")) {
     return bodyMalformed(thrown);
