@@ -4,6 +4,7 @@ import cors from "@fastify/cors";
 import { send } from "@fastify/send";
 import Fastify, {
   type FastifyBaseLogger,
+  type FastifyError,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
@@ -187,12 +188,12 @@ export function registerRoutes(app: Scope, routes: readonly Route[], platform: P
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser(JSON_TYPE, parseJson);
-    for (const route of compiled.filter(({ readsJson }) => readsJson)) scope.route(toRoute(route));
+    for (const route of compiled.filter(({ readsJson }) => readsJson)) addRoute(scope, route);
   });
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null, undefined));
-    for (const route of compiled.filter(({ readsJson }) => !readsJson)) scope.route(toRoute(route));
+    for (const route of compiled.filter(({ readsJson }) => !readsJson)) addRoute(scope, route);
     for (const { method, path } of shadowedMethods(routes)) {
       scope.route({
         method,
@@ -243,6 +244,19 @@ function parseJson({ raw }: FastifyRequest, payload: IncomingMessage): Promise<u
 /** Of native routes, which may have a limit of their own. */
 function parseJsonUpToLimit(request: FastifyRequest, payload: IncomingMessage): Promise<unknown> {
   return readJson(request.raw, payload, request.routeOptions.bodyLimit);
+}
+
+function addRoute(scope: Scope, compiled: CompiledRoute): void {
+  const { method, path } = compiled.route;
+  try {
+    scope.route(toRoute(compiled));
+  } catch (error) {
+    // Fastify's own message has the path as it is written for its router.
+    if ((error as FastifyError).code !== "FST_ERR_DUPLICATED_ROUTE") throw error;
+    throw new Error(`two routes for ${method} ${templateOf(scope.prefix)}${path}`, {
+      cause: error,
+    });
+  }
 }
 
 function toRoute(compiled: CompiledRoute): RouteOptions {

@@ -145,7 +145,7 @@ export function toFastifyPath(path: string): string {
       const next = parts[index + 1];
       // Text right behind a parameter would belong to its name.
       const isAlone = next === undefined || (typeof next === "string" && next.startsWith("/"));
-      return isAlone ? `:${part.param}` : String.raw`:${part.param}(^[\s\S]+?)`;
+      return isAlone ? `:${part.param}` : String.raw`:${part.param}(^[\s\S]+)`;
     })
     .join("");
 }
