@@ -21,6 +21,7 @@ import { endServerSpan, startServerSpan } from "../observability/server-span.ts"
 import { placeInTrace, type TracePosition } from "../observability/tracing.ts";
 import { hasOneHost, ONE_HOST } from "./headers.ts";
 import * as nodeHttp from "./node-http.ts";
+import { notFoundOr405, pathMalformed } from "./refusals.ts";
 import { requestIds } from "./request-ids.ts";
 import { originForm } from "./request-target.ts";
 
@@ -460,6 +461,17 @@ export function createRequestTracker(
         track(req, res);
       });
       server.on("checkExpectation", track);
+      // Node would hang up without a word.
+      server.on("connect", (req, socket: Socket) => {
+        if (server.listenerCount("connect") > 1) return;
+        const res = new classes.ServerResponse!(req);
+        res.shouldKeepAlive = false;
+        res.assignSocket(socket.on("error", () => {}));
+        track(
+          req,
+          res.once("finish", () => socket.destroySoon()),
+        );
+      });
       trackUpgrades(server, beginUpgrade);
       return server;
     },
@@ -571,7 +583,9 @@ function leave(exchange: Exchange, res: ServerResponse): void {
 
 /** What is refused before any framework sees it: a request has a target and one host; RFC 9112, 3.2. */
 function refusalOf(req: IncomingMessage): AppError | undefined {
-  if (req.url === undefined) return new AppError("VALIDATION_ERROR", "The path is not valid");
+  if (req.url === undefined) {
+    return req.method === "CONNECT" ? notFoundOr405("CONNECT", METHODS) : pathMalformed();
+  }
   if (!hasOneHost(req)) return new AppError("VALIDATION_ERROR", ONE_HOST);
   const { expect } = req.headers;
   if (expect === undefined || expect.toLowerCase() === "100-continue") return undefined;
