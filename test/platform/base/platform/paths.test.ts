@@ -204,6 +204,13 @@ describe("an error at start that names the route", () => {
     expect(await failureOf([route])).toContain("GET /receipts: headers declares X-Tenant");
   });
 
+  test.each(["params", "query"])("%s that no text can become", async (part) => {
+    const route = { ...echo("/receipts/{id}"), [part]: z.object({ id: z.object({}) }) };
+    expect(await failureOf([route])).toBe(
+      `GET /receipts/{id}: ${part} declares id, which no text can be`,
+    );
+  });
+
   test("two routes for the same requests", async () => {
     const failure = await failureOf([echo("/receipts/{id}"), echo("/receipts/{name}")]);
     expect(failure).toMatch(/two routes for GET \/receipts\/\{(?:id|name)\}/);
