@@ -144,7 +144,7 @@ function checkPath({ method, path, params, query, headers }: Route): void {
       throw new Error(`params declares ${unknown.join(", ")}, which the path does not have`);
     }
     for (const [part, schema] of Object.entries({ params, query })) {
-      const keys = keysWithoutText(schema);
+      const keys = schema === undefined ? [] : keysWithoutText(schema);
       if (keys.length > 0)
         throw new Error(`${part} declares ${keys.join(", ")}, which no text can be`);
     }

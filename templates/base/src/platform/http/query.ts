@@ -14,7 +14,10 @@ type Values = Record<string, unknown>;
  * @returns undefined when there is nothing to convert.
  */
 export function queryCoercion(schema: z.ZodType): ((values: Values) => Values) | undefined {
-  const { rules } = planOf(schema);
+  const whole = jsonSchemaOf(schema);
+  const rules = propertiesOf(whole)
+    .map(([name, property]) => ({ name, rule: ruleFor(property, whole, true) }))
+    .filter((entry): entry is { name: string; rule: Rule } => entry.rule !== undefined);
   if (rules.length === 0) return undefined;
   return (values) => {
     const coerced = { ...values };
@@ -26,35 +29,15 @@ export function queryCoercion(schema: z.ZodType): ((values: Values) => Values) |
 }
 
 /** The properties of `schema` that no text can become, such as a nested object: no request would ever match. */
-export function keysWithoutText(schema: z.ZodType | undefined): string[] {
-  return schema === undefined ? [] : planOf(schema).withoutText;
-}
-
-interface Plan {
-  rules: { name: string; rule: Rule }[];
-  withoutText: string[];
-}
-
-/** A schema is asked about twice, and JSON schemas take time to make. */
-const plans = new WeakMap<z.ZodType, Plan>();
-
-function planOf(schema: z.ZodType): Plan {
-  let plan = plans.get(schema);
-  if (plan !== undefined) return plan;
+export function keysWithoutText(schema: z.ZodType): string[] {
   const whole = jsonSchemaOf(schema);
-  const properties = leavesOf(whole, whole).flatMap((leaf) =>
-    Object.entries(leaf.properties ?? {}),
-  );
-  plan = {
-    rules: properties
-      .map(([name, property]) => ({ name, rule: ruleFor(property, whole, true) }))
-      .filter((entry): entry is Plan["rules"][number] => entry.rule !== undefined),
-    withoutText: properties
-      .filter(([, property]) => !canBeText(property, whole, true))
-      .map(([name]) => name),
-  };
-  plans.set(schema, plan);
-  return plan;
+  return propertiesOf(whole)
+    .filter(([, property]) => !canBeText(property, whole, true))
+    .map(([name]) => name);
+}
+
+function propertiesOf(whole: JsonSchema): [string, JsonSchema][] {
+  return leavesOf(whole, whole).flatMap(({ properties = {} }) => Object.entries(properties));
 }
 
 interface JsonSchema {

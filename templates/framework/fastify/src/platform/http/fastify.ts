@@ -155,32 +155,12 @@ export function withoutStars(params: object): object {
   return Object.fromEntries(Object.entries(params).filter(([name]) => !/^\d/.test(name)));
 }
 
+/** A parameter, with what it must match; of a regular expression, two levels of parentheses. A colon is written as two. */
+const PARAM = /::|:(\w+)(?:\((?:\\.|[^\\()]|\((?:\\.|[^\\()]|\([^()]*\))*\))*\))?\??/g;
+
 /** A path of Fastify's with its parameters in braces, as metrics, logs and openapi.json name it. */
 export function templateOf(url: string): string {
-  let template = "";
-  for (let at = 0; at < url.length;) {
-    const [text, name] = /^:(\w+)|^::|^[^]/.exec(url.slice(at))!;
-    at += text.length;
-    if (name === undefined) template += text[0];
-    else {
-      template += `{${name}}`;
-      at = endOfPattern(url, at);
-      if (url[at] === "?") at += 1;
-    }
-  }
-  return template;
-}
-
-/** Where the regular expression in parentheses that begins at `start` ends. */
-function endOfPattern(url: string, start: number): number {
-  let depth = 0;
-  for (let at = start; at < url.length; at += 1) {
-    if (url[at] === "\\") at += 1;
-    else if (url[at] === "(") depth += 1;
-    else if (url[at] === ")") depth -= 1;
-    if (depth === 0) return url[start] === "(" ? at + 1 : start;
-  }
-  return url.length;
+  return url.replaceAll(PARAM, (_, name) => (name === undefined ? ":" : `{${name}}`));
 }
 
 /** A native route with schemas as openapi.json describes it; none for a route without, or one that hides itself. */
