@@ -187,7 +187,7 @@ describe("packages", () => {
     await app.check(await app.inject({ url: "/own" }), { status: 200, route: "/own" });
     const own = await app.inject({ url: "/own", headers: { "x-request-id": "r-429" } });
     expect([own.statusCode, own.headers["x-request-id"]]).toEqual([429, "r-429"]);
-    await app.check(undefined, { status: 429, route: "", requestId: "r-429" });
+    await app.check(undefined, { status: 429, route: "/own/*", requestId: "r-429" });
     const first = await app.inject({ url: "/declared/1" });
     await app.check(first, { status: 200, route: "/declared/{id}" });
     const second = await app.inject({ url: "/declared/1" });
@@ -282,16 +282,16 @@ describe("packages", () => {
     });
     const whole = await app.inject({ url: "/files/a.txt" });
     expect(whole.body).toBe("hello");
-    await app.check(whole, { status: 200, route: "" });
+    await app.check(whole, { status: 200, route: "/files/*" });
     const range = await app.inject({ url: "/files/a.txt", headers: { range: "bytes=1-2" } });
     expect(range.body).toBe("el");
-    await app.check(range, { status: 206, route: "" });
+    await app.check(range, { status: 206, route: "/files/*" });
     const unchanged = { "if-none-match": String(whole.headers.etag) };
     await app.check(await app.inject({ url: "/files/a.txt", headers: unchanged }), {
       status: 304,
-      route: "",
+      route: "/files/*",
     });
-    await app.check(await app.inject({ url: "/more/a.txt" }), { status: 200, route: "" });
+    await app.check(await app.inject({ url: "/more/a.txt" }), { status: 200, route: "/more/*" });
     for (const url of ["/files/b.txt", "/more/b.txt"]) {
       await app.check(await app.inject({ url }), { status: 404, route: "", code: "NOT_FOUND" });
     }
@@ -310,6 +310,34 @@ describe("packages", () => {
 });
 
 describe("routers and middleware", () => {
+  test("what answers past all routes is named by where it is mounted", async () => {
+    expect.hasAssertions();
+    const root = await mkdtemp(join(tmpdir(), "static-"));
+    await writeFile(join(root, "a.txt"), "hello");
+    const inner = Router({ mergeParams: true });
+    inner.use("/files", express.static(root));
+    const guarded = Router();
+    guarded.use((_req, res) => void res.sendStatus(204));
+    await using app = await serve((it) => {
+      it.use("/tenants/:tenant", inner);
+      it.use("/tenants/:tenant/guarded", guarded);
+      it.use(inner);
+      const inside = express().use("/files", express.static(root));
+      it.use("/app", inside);
+      inside.get("/one/:id", (_req, res) => void res.json({}));
+    });
+    for (const [url, status, route] of [
+      ["/tenants/7/files/a.txt", 200, "/tenants/{tenant}/files/*"],
+      ["/tenants/8/guarded/x?y=/z", 204, "/tenants/{tenant}/guarded/*"],
+      ["/files/a.txt", 200, "/files/*"],
+      ["/app/files/a.txt", 200, "/app/*"],
+      ["/app/one/7", 200, "/app/*"],
+      ["/tenants/7/nowhere", 404, ""],
+    ] as const) {
+      await app.check(await app.inject({ url }), { status, route });
+    }
+  });
+
   test("nested routers: the whole name of the route, also when it throws", async () => {
     const inner = Router({ mergeParams: true });
     inner.get("/parts/:part", (req, res) => void res.json(req.params));

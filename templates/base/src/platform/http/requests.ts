@@ -43,8 +43,9 @@ export interface RequestTracker {
    * A server whose requests are followed from arrival to answer.
    * @param listener the framework.
    * @param prototypes the framework's own request and response, where it wants to find its methods on them.
+   * @param mountOf names what answered a request that no route took; empty when there is no name.
    */
-  createServer(listener: RequestListener, prototypes?: Prototypes): Server;
+  createServer(listener: RequestListener, prototypes?: Prototypes, mountOf?: MountOf): Server;
   /** Follows a request that came another way, such as a test's `inject`; does nothing for one that is followed. */
   adopt(req: IncomingMessage, res: ServerResponse): void;
   /**
@@ -74,6 +75,7 @@ export interface Prototypes {
   response: object;
 }
 
+type MountOf = (req: IncomingMessage) => string;
 type HeaderList = readonly OutgoingHttpHeader[];
 
 // A property and no WeakMap: the garbage collector would go through an entry for every request, again and again.
@@ -395,12 +397,14 @@ export function createRequestTracker(
   const upgraded = new Set<Duplex>();
   const draining = new AbortController();
   const listeners: (() => void)[] = [];
+  let nameMount: MountOf | undefined;
   metrics.countActiveRequests(() => open.size);
   const shared: Shared = {
     sampledRatio,
     closing: false,
     record(exchange, status) {
       open.remove(exchange);
+      if (exchange.route === "") exchange.route = nameMount?.(exchange.req) ?? "";
       const endedAt = performance.now();
       const seconds = (endedAt - exchange.startedAt) / 1_000;
       metrics.requestDurations.observe(exchange.method, exchange.route, status, seconds);
@@ -431,7 +435,8 @@ export function createRequestTracker(
   }
 
   const tracker: RequestTracker = {
-    createServer(listener, prototypes) {
+    createServer(listener, prototypes, mountOf) {
+      nameMount = mountOf;
       const classes = trackedClasses();
       if (prototypes !== undefined) {
         // Express would change the prototype of each request and response, which makes all code after that slower.

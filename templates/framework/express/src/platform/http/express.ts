@@ -36,6 +36,30 @@ function* routesAt(stack: readonly Layer[], path: string, prefix = ""): Generato
   }
 }
 
+/** Names what answers a request past all routes by where it is mounted: `/files/*` for the files of `express.static`. */
+export function mountOf(app: Express, { baseUrl, originalUrl }: Request): string {
+  if (!baseUrl) return "";
+  return mountAt(app.router.stack as never, originalUrl.split("?", 1)[0]!, baseUrl);
+}
+
+/** By the stack and not by the text of `baseUrl`, which has the values of parameters in it. */
+function mountAt(stack: readonly Layer[], path: string, baseUrl: string, prefix = ""): string {
+  for (const layer of stack) {
+    const match = layer.route === undefined && layer.match(path);
+    if (match === false) continue;
+    const base = match.path.replace(/\/$/, "");
+    if (baseUrl !== base && !baseUrl.startsWith(`${base}/`)) continue;
+    const template = prefix + templateOf(match.pattern);
+    if (baseUrl === base) return `${template}/*`;
+    const { stack: inner } = layer.handle;
+    if (inner === undefined && base !== "") return `${template}/*`;
+    const rest = path.slice(base.length) || "/";
+    const found = mountAt(inner ?? [], rest, baseUrl.slice(base.length), template);
+    if (found !== "") return found;
+  }
+  return "";
+}
+
 /** The handler of a route that is there to refuse a method; see `shadowedMethods`. */
 export function refuseMethod(req: Request): never {
   const exchange = exchangeOf(req);
