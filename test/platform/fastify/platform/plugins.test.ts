@@ -858,6 +858,44 @@ describe("native routes with schemas", () => {
   });
 });
 
+test("JSON schemas and forms of native routes stand in openapi.json", async () => {
+  const person = { type: "object", properties: { name: { type: "string", minLength: 1 } } };
+  await using app = await serve(async (it) => {
+    await it.register(multipart);
+    it.addSchema({ $id: "shared", type: "string" });
+    const schema = {
+      summary: "Make a person",
+      params: { type: "object", properties: { id: { type: "integer" } } },
+      querystring: {
+        type: "object",
+        required: ["tag"],
+        properties: { tag: { type: "string" }, size: { type: "integer", maximum: 9 } },
+      },
+      body: person,
+      response: { "2xx": person, 409: { $ref: "shared#" } },
+    };
+    it.post("/people/:id", { schema }, async () => ({}));
+    const form = { consumes: ["multipart/form-data"], body: person };
+    it.post("/forms", { schema: form, validatorCompiler: () => () => true }, async () => ({}));
+  });
+  const document = (await app.inject({ url: "/openapi.json" })).json();
+  const { post } = document.paths["/people/{id}"];
+  expect(post).toMatchObject({
+    summary: "Make a person",
+    requestBody: { content: { "application/json": { schema: person } } },
+    responses: { "2XX": { content: { "application/json": { schema: person } } } },
+  });
+  expect(post.responses["409"].content["application/json"].schema).toEqual({});
+  expect(post.parameters).toEqual([
+    { in: "path", name: "id", required: true, schema: { type: "integer" } },
+    { in: "query", name: "tag", required: true, schema: { type: "string" } },
+    { in: "query", name: "size", schema: { type: "integer", maximum: 9 } },
+  ]);
+  expect(document.paths["/forms"].post.requestBody.content).toEqual({
+    "multipart/form-data": { schema: person },
+  });
+});
+
 test("the limit of a route's own is the one that is named", async () => {
   await using app = await serve((it) => {
     it.post("/small", { bodyLimit: 10 }, async () => ({}));

@@ -21,7 +21,7 @@ import {
   compileRoute,
   operationOf,
 } from "./http/declared-route.ts";
-import { documentationPages, type Page } from "./http/docs.ts";
+import { documentationPages } from "./http/docs.ts";
 import {
   addChecks,
   documentedRoute,
@@ -128,7 +128,10 @@ export async function createFastify(platform: Platform): Promise<App> {
       name === "onRequestAbort" ? (inRequest(hook) as never) : hook,
     );
   };
-  app.addContentTypeParser(JSON_TYPE, parseJsonUpToLimit);
+  // Native routes may have a limit of their own.
+  app.addContentTypeParser(JSON_TYPE, (request: FastifyRequest, payload: IncomingMessage) =>
+    readJson(request.raw, payload, request.routeOptions.bodyLimit),
+  );
   // To Fastify alone, these have no body, also where a route declares one.
   for (const method of ["GET", "HEAD"]) {
     app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
@@ -159,10 +162,12 @@ export async function createFastify(platform: Platform): Promise<App> {
   if (settings.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(settings));
   registerRoutes(app, healthRoutes(settings, platform.readiness), platform);
   if (settings.ENVIRONMENT !== "prod") {
-    registerPages(
-      app,
-      documentationPages(() => openApiDocument(settings, documented)),
-    );
+    for (const page of documentationPages(() => openApiDocument(settings, documented))) {
+      app.get(page.path, async (request, reply) => {
+        const { status, headers, body } = await page.answer(request.headers["if-none-match"]);
+        return reply.code(status).headers(headers).send(body);
+      });
+    }
   }
   app.decorate("throwUnmatched", ({ raw }) => {
     const path = exchangeOf(raw)?.path ?? "";
@@ -241,11 +246,6 @@ function parseJson({ raw }: FastifyRequest, payload: IncomingMessage): Promise<u
   return readJson(raw, payload);
 }
 
-/** Of native routes, which may have a limit of their own. */
-function parseJsonUpToLimit(request: FastifyRequest, payload: IncomingMessage): Promise<unknown> {
-  return readJson(request.raw, payload, request.routeOptions.bodyLimit);
-}
-
 function addRoute(scope: Scope, compiled: CompiledRoute): void {
   const { method, path } = compiled.route;
   try {
@@ -253,9 +253,8 @@ function addRoute(scope: Scope, compiled: CompiledRoute): void {
   } catch (error) {
     // Fastify's own message has the path as it is written for its router.
     if ((error as FastifyError).code !== "FST_ERR_DUPLICATED_ROUTE") throw error;
-    throw new Error(`two routes for ${method} ${templateOf(scope.prefix)}${path}`, {
-      cause: error,
-    });
+    const name = `${method} ${templateOf(scope.prefix)}${path}`;
+    throw new Error(`two routes for ${name}`, { cause: error });
   }
 }
 
@@ -358,13 +357,4 @@ async function sendFile(reply: FastifyReply, path: string): Promise<void> {
   const { "Content-Type": type, ...headers } = file.headers;
   if (!reply.hasHeader("content-type") && type !== undefined) void reply.type(type);
   void reply.code(file.statusCode).headers(headers).send(file.stream);
-}
-
-function registerPages(app: App, pages: readonly Page[]): void {
-  for (const page of pages) {
-    app.get(page.path, async (request, reply) => {
-      const { status, headers, body } = await page.answer(request.headers["if-none-match"]);
-      return reply.code(status).headers(headers).send(body);
-    });
-  }
 }

@@ -163,33 +163,54 @@ export function templateOf(url: string): string {
   return url.replaceAll(PARAM, (_, name) => (name === undefined ? ":" : `{${name}}`));
 }
 
+/** With what @fastify/swagger reads, too. */
+type Described = FastifySchema &
+  Pick<Operation, "summary" | "description" | "tags" | "operationId"> & {
+    hide?: boolean;
+    consumes?: string[];
+  };
+
 /** A native route with schemas as openapi.json describes it; none for a route without, or one that hides itself. */
-export function documentedRoute(
-  method: string,
-  path: string,
-  schema: (FastifySchema & { hide?: boolean; summary?: string; tags?: string[] }) | undefined,
-): Operation[] {
+export function documentedRoute(method: string, path: string, schema?: Described): Operation[] {
   if (schema === undefined || schema.hide === true || method === "HEAD") return [];
-  const responses = Object.entries((schema.response ?? {}) as Record<string, unknown>);
+  const { summary, description, tags, operationId, consumes } = schema;
+  const body = schema.body === undefined ? undefined : toZod(schema.body);
+  const responses = Object.entries(schema.response ?? {}).map(
+    ([status, one]) => [status.toUpperCase(), toZod(one)] as const,
+  );
   return [
     {
       method,
       path,
-      summary: schema.summary,
-      ...(schema.tags && { tags: schema.tags }),
-      ...zodOf("params", schema.params),
-      ...zodOf("query", schema.querystring),
-      ...zodOf("headers", schema.headers),
-      ...zodOf("body", schema.body),
-      responses: Object.fromEntries(
-        responses.filter((entry): entry is [string, z.ZodType] => isZod(entry[1])),
-      ),
+      summary,
+      description,
+      tags,
+      operationId,
+      params: toZodObject(schema.params, true),
+      query: toZodObject(schema.querystring),
+      headers: toZodObject(schema.headers),
+      body: consumes === undefined ? body : { contentTypes: consumes, schema: body },
+      responses: Object.fromEntries(responses),
     },
   ];
 }
 
-function zodOf(name: string, schema: unknown): object {
-  return isZod(schema) ? { [name]: schema } : {};
+/** A JSON schema as it is; one with references as anything, because they lead to where this document does not. */
+function toZod(schema: unknown): z.ZodType {
+  if (isZod(schema)) return schema;
+  return z
+    .unknown()
+    .meta(JSON.stringify(schema).includes('"$ref"') ? {} : { ...(schema as object) });
+}
+
+function toZodObject(schema: unknown, isRequired = false): z.ZodType | undefined {
+  if (schema === undefined || isZod(schema)) return schema;
+  const { properties = {}, required = [] } = schema as { properties?: object; required?: string[] };
+  const shape = Object.entries(properties).map(([name, property]) => {
+    const one = toZod(property);
+    return [name, isRequired || required.includes(name) ? one : one.optional()];
+  });
+  return z.object(Object.fromEntries(shape));
 }
 
 /** Fastify's own refusals in the words of the standard; anything else as errors.ts has it. */
