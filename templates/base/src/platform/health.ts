@@ -1,8 +1,9 @@
-import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
+import { asError } from "./errors.ts";
 import type { ReadinessCheck } from "./lifespan.ts";
 import type { Logger } from "./logging.ts";
 import { defineRoute, reply, type Route } from "./route.ts";
+import { withTimeout } from "./timing.ts";
 
 export type { ReadinessCheck } from "./lifespan.ts";
 
@@ -32,10 +33,7 @@ export async function startReadiness(
   let accepting = false;
 
   const runOne = async ({ name, critical, check }: ReadinessCheck): Promise<void> => {
-    const error = await Promise.race([
-      Promise.try(check).then(() => undefined, toError),
-      delay(TIMEOUT_MS, new Error(`no answer within ${TIMEOUT_MS} ms`), { ref: false }),
-    ]);
+    const error = await withTimeout(Promise.try(check), TIMEOUT_MS).then(() => undefined, asError);
     const now: Health = error === undefined ? "healthy" : "unhealthy";
     if (state.get(name) !== now) {
       const fields = { dependency: name, critical, error };
@@ -60,10 +58,6 @@ export async function startReadiness(
     },
     [Symbol.dispose]: () => clearInterval(timer),
   };
-}
-
-function toError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown));
 }
 
 const healthSchema = z.object({ status: z.literal("healthy"), version: z.string() });

@@ -52,7 +52,7 @@ export function createLogger(settings: LogSettings, destination: Output = stdout
               ? clean({ value }).value
               : value,
           );
-          method.apply(this, [first, ...rest] as Parameters<typeof method>);
+          method.apply(this, [withErrorKey(first), ...rest] as Parameters<typeof method>);
         },
         streamWrite: fitLine,
       },
@@ -68,6 +68,13 @@ export function createLogger(settings: LogSettings, destination: Output = stdout
     setBindings.call(this, { ...clean(bindings) });
   };
   return log;
+}
+
+/** Errors under the name that Fastify, its plugins and habit give them go by ours. */
+function withErrorKey(fields: unknown): unknown {
+  if (!((fields as { err?: unknown } | null | undefined)?.err instanceof Error)) return fields;
+  const { err: error, ...others } = fields as { err: Error };
+  return { error, ...others };
 }
 
 /** Where the line was written: in a custom span its ids, in a request the request's. */

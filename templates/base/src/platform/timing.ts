@@ -1,5 +1,3 @@
-import { addAbortListener } from "node:events";
-
 /** Work that took longer than it may. */
 export class TimeoutError extends Error {
   override readonly name = "TimeoutError";
@@ -21,33 +19,4 @@ export async function withTimeout<Result>(
   } finally {
     clearTimeout(timer);
   }
-}
-
-/** Waits for `work` until `signal` is aborted. @throws the signal's reason. */
-export async function abortable<Result>(
-  work: Promise<Result>,
-  signal: AbortSignal,
-): Promise<Result> {
-  work.catch(() => {}); // After an abort nobody handles its failure.
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  using _listener = addAbortListener(signal, () => reject(signal.reason as Error));
-  return await Promise.race([work, aborted]);
-}
-
-/** The shortest and the longest wait between two tries. */
-export interface BackoffRange {
-  firstMs?: number;
-  longestMs?: number;
-}
-
-/**
- * How long to wait after the try number `attempt`, counted from 1: it doubles with each. Half of it is random, so that
- * those that failed together do not come back together.
- */
-export function backoff(
-  attempt: number,
-  { firstMs = 250, longestMs = 5_000 }: BackoffRange = {},
-): number {
-  return Math.min(firstMs * 2 ** (attempt - 1), longestMs) * (0.5 + Math.random() / 2);
 }

@@ -80,6 +80,10 @@ describe("every character is literal", () => {
     ["/jobs/{id}:cancel", "/jobs/a%2Fb:cancel", { id: "a/b" }],
     ["/{a}-{b}", "/x-y", { a: "x", b: "y" }],
     ["/v{major}.{minor}", "/v1.2", { major: "1", minor: "2" }],
+    // Each takes as much as it can.
+    ["/{a}-{b}", "/x-y-z", { a: "x-y", b: "z" }],
+    ["/{a}-{b}.{c}", "/x-y-z.w.v", { a: "x-y", b: "z.w", c: "v" }],
+    ["/{a}.json", "/x.json.json", { a: "x.json" }],
     ["/files/{name}.json", "/files/a.json", { name: "a" }],
     ["/files/{name}(copy)", "/files/a(copy)", { name: "a" }],
     ["/users/@{name}", "/users/@me", { name: "me" }],
@@ -200,8 +204,15 @@ describe("an error at start that names the route", () => {
     expect(await failureOf([route])).toContain("GET /receipts: headers declares X-Tenant");
   });
 
+  test.each(["params", "query"])("%s that no text can become", async (part) => {
+    const route = { ...echo("/receipts/{id}"), [part]: z.object({ id: z.object({}) }) };
+    expect(await failureOf([route])).toBe(
+      `GET /receipts/{id}: ${part} declares id, which no text can be`,
+    );
+  });
+
   test("two routes for the same requests", async () => {
     const failure = await failureOf([echo("/receipts/{id}"), echo("/receipts/{name}")]);
-    expect(failure).toMatch(/GET.*\/receipts\/.?name/);
+    expect(failure).toMatch(/two routes for GET \/receipts\/\{(?:id|name)\}/);
   });
 });

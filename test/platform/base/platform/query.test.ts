@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { queryCoercion } from "../../src/platform/http/query.ts";
+import { keysWithoutText, queryCoercion } from "../../src/platform/http/query.ts";
 
 /** What a schema sees of a property with this text. */
 function seen(property: z.ZodType, value: unknown): unknown {
@@ -43,7 +43,16 @@ test.each<[string, z.ZodType, unknown, unknown]>([
   ],
   ["text that becomes a list", z.string().transform((text) => text.split(",")), "a,b", "a,b"],
   ["a text boolean", z.stringbool(), "true", "true"],
-  ["a date", z.coerce.date(), "2026-01-01", "2026-01-01"],
+  ["a day", z.date(), "2026-01-31", new Date("2026-01-31")],
+  ["a time", z.date().optional(), "2026-01-31T12:00:00Z", new Date("2026-01-31T12:00:00Z")],
+  ["a time of a zone", z.date(), "2026-01-31T12:00:00+02:00", new Date("2026-01-31T10:00:00Z")],
+  ["no date", z.date(), "2026-02-31", "2026-02-31"],
+  ["a date in another form", z.date(), "1.2.2026", "1.2.2026"],
+  ["a list of dates", z.array(z.date()), "2026-01-31", [new Date("2026-01-31")]],
+  ["a whole number of any size", z.bigint(), "-12345678901234567890", -12_345_678_901_234_567_890n],
+  ["no bigint", z.bigint(), "1.5", "1.5"],
+  ["a bigint that converts itself", z.coerce.bigint(), "1", "1"],
+  ["a date that converts itself", z.coerce.date(), "2026-01-01", "2026-01-01"],
   ["anything", z.any(), "1", "1"],
 ])("%s", (_what, property, text, expected) => {
   expect(seen(property, text)).toEqual(expected);
@@ -70,4 +79,28 @@ test("schemas with an id, references and intersections are looked into", () => {
     z.object({ size: z.int() }),
   );
   expect(queryCoercion(schema)?.({ tags: "a", size: "1" })).toEqual({ tags: ["a"], size: 1 });
+});
+
+test.each<[string, z.ZodType]>([
+  ["an object", z.object({ from: z.int() })],
+  ["an optional object", z.object({ from: z.int() }).optional()],
+  ["a record", z.record(z.string(), z.string()).nullable()],
+  ["a list of objects", z.array(z.object({}))],
+  ["a list of lists", z.array(z.array(z.int()))],
+  ["a map", z.map(z.string(), z.string())],
+  ["a set", z.set(z.string())],
+])("%s can never come from text", (_what, property) => {
+  expect(keysWithoutText(z.object({ value: property, other: z.string() }))).toEqual(["value"]);
+});
+
+test.each<[string, z.ZodType]>([
+  ["text or an object", z.union([z.string(), z.object({})])],
+  ["an object that is made from text", z.preprocess(JSON.parse as never, z.object({}))],
+  ["a codec", z.codec(z.string(), z.object({}), { decode: () => ({}), encode: String })],
+  ["anything", z.unknown()],
+  ["a check of its own", z.custom<Buffer>()],
+  ["a list of anything", z.array(z.any())],
+  ["a pair", z.tuple([z.string(), z.string()])],
+])("%s can", (_what, property) => {
+  expect(keysWithoutText(z.object({ value: property }))).toEqual([]);
 });

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { defineRoute, reply, type Route } from "../../src/platform/route.ts";
-import { createTestApp } from "../support.ts";
+import { createTestApp, type ErrorAnswer } from "../support.ts";
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const health = { method: "GET", url: "/health" } as const;
@@ -270,4 +270,24 @@ describe("over a real connection", () => {
     expect(answer).toMatch(/^HTTP\/1\.1 413 /);
     expect(answer).toContain('"code":"PAYLOAD_TOO_LARGE"');
   });
+});
+
+test("CONNECT is refused with an answer", async () => {
+  await using app = await createTestApp();
+  const socket = connect(Number(new URL(app.url).port), "127.0.0.1");
+  socket.write("CONNECT a.example:443 HTTP/1.1\r\nHost: a.example:443\r\n\r\n");
+  const [head, body] = (await readAll(socket)).split("\r\n\r\n");
+  expect(head).toMatch(/^HTTP\/1\.1 405 /);
+  expect(head).toMatch(/^Connection: close$/im);
+  expect(head).toMatch(/^Allow: .*GET/im);
+  const { error } = JSON.parse(body!) as ErrorAnswer;
+  expect(error.code).toBe("METHOD_NOT_ALLOWED");
+  app.service.flush();
+  expect(app.logs.at(-1)).toMatchObject({
+    message: "request completed",
+    method: "CONNECT",
+    status: 405,
+    request_id: error.request_id,
+  });
+  expect(app.service.requestsInFlight()).toEqual([]);
 });

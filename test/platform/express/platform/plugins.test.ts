@@ -31,6 +31,7 @@ import { AppError } from "../../src/platform/errors.ts";
 import { defineRoute } from "../../src/platform/route.ts";
 import { errorOf } from "../support.ts";
 import { type CreateApp, observedApp, type ObservedApp } from "./observed-app.ts";
+import { abortUpload, create, declared, upload } from "./sample-routes.ts";
 
 /** A service whose application `build` completes. */
 function serve(
@@ -45,32 +46,6 @@ function serve(
       return app;
     },
   });
-}
-
-const declared = defineRoute({
-  method: "GET",
-  path: "/declared/{id}",
-  summary: "Declared",
-  params: z.object({ id: z.string() }),
-  responses: { 200: z.object({ id: z.string() }) },
-  handler: ({ params }) => params,
-});
-
-const create = defineRoute({
-  method: "POST",
-  path: "/declared",
-  summary: "Create",
-  body: z.object({ name: z.string() }),
-  responses: { 201: z.object({ name: z.string() }) },
-  handler: ({ body }) => body,
-});
-
-function upload(file: string): { headers: Record<string, string>; payload: string } {
-  const head = `Content-Disposition: form-data; name="file"; filename="a.txt"\r\nContent-Type: text/plain`;
-  return {
-    headers: { "content-type": "multipart/form-data; boundary=limit" },
-    payload: `--limit\r\n${head}\r\n\r\n${file}\r\n--limit--\r\n`,
-  };
 }
 
 describe("packages", () => {
@@ -212,7 +187,7 @@ describe("packages", () => {
     await app.check(await app.inject({ url: "/own" }), { status: 200, route: "/own" });
     const own = await app.inject({ url: "/own", headers: { "x-request-id": "r-429" } });
     expect([own.statusCode, own.headers["x-request-id"]]).toEqual([429, "r-429"]);
-    await app.check(undefined, { status: 429, route: "", requestId: "r-429" });
+    await app.check(undefined, { status: 429, route: "/own/*", requestId: "r-429" });
     const first = await app.inject({ url: "/declared/1" });
     await app.check(first, { status: 200, route: "/declared/{id}" });
     const second = await app.inject({ url: "/declared/1" });
@@ -307,16 +282,16 @@ describe("packages", () => {
     });
     const whole = await app.inject({ url: "/files/a.txt" });
     expect(whole.body).toBe("hello");
-    await app.check(whole, { status: 200, route: "" });
+    await app.check(whole, { status: 200, route: "/files/*" });
     const range = await app.inject({ url: "/files/a.txt", headers: { range: "bytes=1-2" } });
     expect(range.body).toBe("el");
-    await app.check(range, { status: 206, route: "" });
+    await app.check(range, { status: 206, route: "/files/*" });
     const unchanged = { "if-none-match": String(whole.headers.etag) };
     await app.check(await app.inject({ url: "/files/a.txt", headers: unchanged }), {
       status: 304,
-      route: "",
+      route: "/files/*",
     });
-    await app.check(await app.inject({ url: "/more/a.txt" }), { status: 200, route: "" });
+    await app.check(await app.inject({ url: "/more/a.txt" }), { status: 200, route: "/more/*" });
     for (const url of ["/files/b.txt", "/more/b.txt"]) {
       await app.check(await app.inject({ url }), { status: 404, route: "", code: "NOT_FOUND" });
     }
@@ -335,6 +310,34 @@ describe("packages", () => {
 });
 
 describe("routers and middleware", () => {
+  test("what answers past all routes is named by where it is mounted", async () => {
+    expect.hasAssertions();
+    const root = await mkdtemp(join(tmpdir(), "static-"));
+    await writeFile(join(root, "a.txt"), "hello");
+    const inner = Router({ mergeParams: true });
+    inner.use("/files", express.static(root));
+    const guarded = Router();
+    guarded.use((_req, res) => void res.sendStatus(204));
+    await using app = await serve((it) => {
+      it.use("/tenants/:tenant", inner);
+      it.use("/tenants/:tenant/guarded", guarded);
+      it.use(inner);
+      const inside = express().use("/files", express.static(root));
+      it.use("/app", inside);
+      inside.get("/one/:id", (_req, res) => void res.json({}));
+    });
+    for (const [url, status, route] of [
+      ["/tenants/7/files/a.txt", 200, "/tenants/{tenant}/files/*"],
+      ["/tenants/8/guarded/x?y=/z", 204, "/tenants/{tenant}/guarded/*"],
+      ["/files/a.txt", 200, "/files/*"],
+      ["/app/files/a.txt", 200, "/app/*"],
+      ["/app/one/7", 200, "/app/*"],
+      ["/tenants/7/nowhere", 404, ""],
+    ] as const) {
+      await app.check(await app.inject({ url }), { status, route });
+    }
+  });
+
   test("nested routers: the whole name of the route, also when it throws", async () => {
     const inner = Router({ mergeParams: true });
     inner.get("/parts/:part", (req, res) => void res.json(req.params));
@@ -577,6 +580,34 @@ describe("routers and middleware", () => {
     expect(refused.headers.allow).toBe("GET, HEAD, POST");
     await app.check(await app.inject({ url: "/rest/a/b" }), { status: 200, route: "/rest/{path}" });
   });
+});
+
+test("an upload that the client breaks off is the client's", async () => {
+  expect.hasAssertions();
+  await using app = await serve((it, platform) => {
+    it.post("/upload", multer().any(), (_req, res) => void res.json({}));
+    it.post("/raw", express.raw({ type: "*/*" }), (_req, res) => void res.json({}));
+    registerRoutes(it, [{ ...create, path: "/json" }], platform);
+  });
+  for (const path of ["/upload", "/raw"]) await abortUpload(app, path);
+  await abortUpload(app, "/json", "application/json");
+});
+
+test("the limit of a parser's own is the one that is named", async () => {
+  await using app = await serve((it) => {
+    it.post("/small", express.json({ limit: 10 }), (_req, res) => void res.json({}));
+  });
+  const response = await app.inject({ method: "POST", url: "/small", payload: "0123456789" });
+  expect(response.statusCode).toBe(200);
+  const headers = { "content-type": "application/json" };
+  const refused = await app.inject({
+    method: "POST",
+    url: "/small",
+    headers,
+    payload: '"0123456789"',
+  });
+  await app.check(refused, { status: 413, method: "POST", route: "/small" });
+  expect(errorOf(refused).message).toBe("The body is larger than 10 bytes");
 });
 
 test("supertest with the bare application", async () => {

@@ -24,9 +24,11 @@ import { WebSocket } from "ws";
 import { z } from "zod";
 import { type App, createFastify, registerRoutes } from "../../src/platform/app.ts";
 import { AppError } from "../../src/platform/errors.ts";
+import { stream } from "../../src/platform/responses.ts";
 import { defineRoute } from "../../src/platform/route.ts";
 import { errorOf } from "../support.ts";
 import { observedApp, type CreateApp, type ObservedApp } from "./observed-app.ts";
+import { abortUpload, create, declared, upload } from "./sample-routes.ts";
 
 /** A service whose application `build` completes. */
 function serve(
@@ -41,37 +43,6 @@ function serve(
       return app;
     },
   });
-}
-
-const declared = defineRoute({
-  method: "GET",
-  path: "/declared/{id}",
-  summary: "Declared",
-  params: z.object({ id: z.string() }),
-  responses: { 200: z.object({ id: z.string() }) },
-  handler: ({ params }) => params,
-});
-
-const create = defineRoute({
-  method: "POST",
-  path: "/declared",
-  summary: "Create",
-  body: z.object({ name: z.string() }),
-  responses: { 201: z.object({ name: z.string() }) },
-  handler: ({ body }) => body,
-});
-
-function form(fields: Record<string, string>, file?: string): { headers: object; payload: string } {
-  const parts = Object.entries(fields).map(
-    ([name, value]) => `Content-Disposition: form-data; name="${name}"\r\n\r\n${value}`,
-  );
-  if (file !== undefined) {
-    parts.push(
-      `Content-Disposition: form-data; name="file"; filename="a.txt"\r\nContent-Type: text/plain\r\n\r\n${file}`,
-    );
-  }
-  const payload = `${parts.map((part) => `--limit\r\n${part}\r\n`).join("")}--limit--\r\n`;
-  return { headers: { "content-type": "multipart/form-data; boundary=limit" }, payload };
 }
 
 describe("packages", () => {
@@ -248,12 +219,12 @@ describe("packages", () => {
     const taken = await app.inject({
       method: "POST",
       url: "/upload",
-      ...form({}, "hello"),
-    } as never);
+      ...upload("hello"),
+    });
     expect(taken.json()).toEqual({ name: "a.txt", bytes: 5 });
     await app.check(taken, { status: 200, method: "POST", route: "/upload" });
-    const large = form({}, "x".repeat(2_000));
-    const refused = await app.inject({ method: "POST", url: "/upload", ...large } as never);
+    const large = upload("x".repeat(2_000));
+    const refused = await app.inject({ method: "POST", url: "/upload", ...large });
     await app.check(refused, {
       status: 413,
       method: "POST",
@@ -885,6 +856,140 @@ describe("native routes with schemas", () => {
     const csv = await app.inject({ ...post, headers, payload: "a,b" });
     await app.check(csv, { ...expected, status: 415, code: "UNSUPPORTED_MEDIA_TYPE" });
   });
+});
+
+test("JSON schemas and forms of native routes stand in openapi.json", async () => {
+  const person = { type: "object", properties: { name: { type: "string", minLength: 1 } } };
+  await using app = await serve(async (it) => {
+    await it.register(multipart);
+    it.addSchema({ $id: "shared", type: "string" });
+    const schema = {
+      summary: "Make a person",
+      params: { type: "object", properties: { id: { type: "integer" } } },
+      querystring: {
+        type: "object",
+        required: ["tag"],
+        properties: { tag: { type: "string" }, size: { type: "integer", maximum: 9 } },
+      },
+      body: person,
+      response: { "2xx": person, 409: { $ref: "shared#" } },
+    };
+    it.post("/people/:id", { schema }, async () => ({}));
+    const form = { consumes: ["multipart/form-data"], body: person };
+    it.post("/forms", { schema: form, validatorCompiler: () => () => true }, async () => ({}));
+  });
+  const document = (await app.inject({ url: "/openapi.json" })).json();
+  const { post } = document.paths["/people/{id}"];
+  expect(post).toMatchObject({
+    summary: "Make a person",
+    requestBody: { content: { "application/json": { schema: person } } },
+    responses: { "2XX": { content: { "application/json": { schema: person } } } },
+  });
+  expect(post.responses["409"].content["application/json"].schema).toEqual({});
+  expect(post.parameters).toEqual([
+    { in: "path", name: "id", required: true, schema: { type: "integer" } },
+    { in: "query", name: "tag", required: true, schema: { type: "string" } },
+    { in: "query", name: "size", schema: { type: "integer", maximum: 9 } },
+  ]);
+  expect(document.paths["/forms"].post.requestBody.content).toEqual({
+    "multipart/form-data": { schema: person },
+  });
+});
+
+test("the limit of a route's own is the one that is named", async () => {
+  await using app = await serve((it) => {
+    it.post("/small", { bodyLimit: 10 }, async () => ({}));
+  });
+  for (const type of ["application/json", "text/plain"]) {
+    const response = await app.inject({
+      method: "POST",
+      url: "/small",
+      headers: { "content-type": type },
+      payload: '"0123456789"',
+    });
+    await app.check(response, { status: 413, method: "POST", route: "/small" });
+    expect(errorOf(response).message).toBe("The body is larger than 10 bytes");
+  }
+});
+
+test("HEAD of a stream says nothing of its length", async () => {
+  const events = defineRoute({
+    ...declared,
+    path: "/stream",
+    params: undefined,
+    responses: { 200: stream("text/csv") },
+    handler: () => Readable.from(["a"]),
+  });
+  await using app = await serve((it, platform) => {
+    it.get("/native", (_request, reply) => reply.send(Readable.from(["a"])));
+    registerRoutes(it, [events], platform);
+  });
+  for (const route of ["/stream", "/native"]) {
+    const response = await app.inject({ method: "HEAD", url: route });
+    expect(response.headers["content-length"]).toBeUndefined();
+    await app.check(response, { status: 200, method: "HEAD", route });
+  }
+});
+
+test("a hook that throws after the answer is logged, with the request's ids", async () => {
+  await using app = await serve((it) => {
+    it.addHook("onResponse", async () => {
+      throw new Error("the reason");
+    });
+    it.get("/", async () => ({}));
+  });
+  const response = await app.inject({ url: "/" });
+  expect(app.logs).toContainEqual(
+    expect.objectContaining({
+      level: "error",
+      request_id: response.headers["x-request-id"],
+      error: expect.objectContaining({ message: "the reason" }),
+    }),
+  );
+  await app.check(response, { status: 200, route: "/" });
+});
+
+test("an answer that is sent twice is logged as any other error", async () => {
+  await using app = await serve((it) => {
+    it.get("/", (_request, reply) => {
+      void reply.send({});
+      void reply.send({});
+    });
+  });
+  await app.inject({ url: "/" });
+  const line = app.logs.find(({ level }) => level === "warn");
+  expect(line).toMatchObject({
+    message: expect.stringContaining("already"),
+    error: { code: "FST_ERR_REP_ALREADY_SENT" },
+  });
+});
+
+test("onRequestAbort hooks log with the request's ids", async () => {
+  await using app = await serve((it) => {
+    it.addHook("onRequestAbort", async ({ log }) => log.info("hook of the app"));
+    const onRequestAbort = async ({ log }: FastifyRequest): Promise<void> =>
+      log.info("hook of the route");
+    it.get("/never", { onRequestAbort }, () => {});
+  });
+  const sent = open(`${app.url}/never`, { headers: { "x-request-id": "r-abort" } });
+  sent.on("error", () => {}).end();
+  await expect.poll(() => app.service.requestsInFlight()).toEqual(["r-abort"]);
+  sent.destroy();
+  await app.check(undefined, { status: 499, route: "/never", requestId: "r-abort" });
+  for (const message of ["hook of the app", "hook of the route"]) {
+    await expect
+      .poll(() => app.logs)
+      .toContainEqual(expect.objectContaining({ message, request_id: "r-abort" }));
+  }
+});
+
+test("an upload that the client breaks off is the client's", async () => {
+  expect.hasAssertions();
+  await using app = await serve(async (it) => {
+    await it.register(multipart);
+    it.post("/upload", async (request) => (await request.file())?.toBuffer());
+  });
+  await abortUpload(app, "/upload");
 });
 
 test("app.inject goes through the same hooks, ids and error bodies", async () => {

@@ -11,6 +11,7 @@ import type { HeaderValues } from "./headers.ts";
 import type { Operation } from "./openapi.ts";
 import { paramsOf, parsePath } from "./path.ts";
 import type { Platform } from "./platform.ts";
+import { keysWithoutText } from "./query.ts";
 import { exchangeOf } from "./requests.ts";
 import { encoderOf } from "./schemas.ts";
 
@@ -134,13 +135,18 @@ export function compileRoute(route: Route, platform: Platform): CompiledRoute {
 }
 
 /** @throws {Error} naming the route whose path cannot be used, or whose schemas ask for what no request can have. */
-function checkPath({ method, path, params, headers }: Route): void {
+function checkPath({ method, path, params, query, headers }: Route): void {
   try {
     parsePath(path);
     const names = paramsOf(path);
     const unknown = keysOf(params).filter((name) => !names.includes(name));
     if (unknown.length > 0) {
       throw new Error(`params declares ${unknown.join(", ")}, which the path does not have`);
+    }
+    for (const [part, schema] of Object.entries({ params, query })) {
+      const keys = schema === undefined ? [] : keysWithoutText(schema);
+      if (keys.length > 0)
+        throw new Error(`${part} declares ${keys.join(", ")}, which no text can be`);
     }
     const upper = keysOf(headers).filter((name) => name !== name.toLowerCase());
     if (upper.length > 0) {
@@ -209,8 +215,8 @@ function prepare(
   if (kind !== "stream") return;
   if (req.method === "HEAD") {
     discard(value as Source);
-    answer.kind = "empty";
-    answer.value = undefined;
+    // Nothing is known of its length: to Fastify, an empty answer would have one of 0.
+    answer.value = Readable.from([]);
     return;
   }
   if (content?.kind === "events") {

@@ -18,8 +18,14 @@ type Done = (error: Error | null, body?: unknown) => void;
  * @param payload where the bytes come from, when a hook has put another stream in the place of the request.
  * @param done gets undefined for an empty body; an AppError for another type, a body that is too large, or text that is
  * not JSON in UTF-8.
+ * @param limit of the body, in bytes.
  */
-export function parseJson(req: IncomingMessage, payload: Readable, done: Done): void {
+export function parseJson(
+  req: IncomingMessage,
+  payload: Readable,
+  done: Done,
+  limit = BODY_LIMIT_BYTES,
+): void {
   const {
     "content-type": type,
     "content-encoding": encoding,
@@ -30,8 +36,8 @@ export function parseJson(req: IncomingMessage, payload: Readable, done: Done): 
   if (type === undefined || !JSON_TYPE.test(type)) return done(bodyNotJson());
   // A stream of a hook's own has been unpacked by it.
   if (payload === req && (encoding ?? "identity") !== "identity") return done(bodyNotJson());
-  if (Number(length) > BODY_LIMIT_BYTES) return done(bodyTooLarge());
-  readBytes(payload, Number(length) || FIRST_BYTES, (error, bytes) => {
+  if (Number(length) > limit) return done(bodyTooLarge(limit));
+  readBytes(payload, Number(length) || FIRST_BYTES, limit, (error, bytes) => {
     if (error !== null) return done(error);
     let body: unknown;
     try {
@@ -60,6 +66,7 @@ function valueOf(bytes: Buffer): unknown {
 function readBytes(
   payload: Readable,
   expected: number,
+  limit: number,
   done: (error: Error | null, bytes?: Buffer) => void,
 ): void {
   let first: Buffer | undefined;
@@ -67,9 +74,9 @@ function readBytes(
   let received = 0;
   const onData = (chunk: Buffer): void => {
     const end = received + chunk.length;
-    if (end > BODY_LIMIT_BYTES) {
+    if (end > limit) {
       stop();
-      return done(bodyTooLarge());
+      return done(bodyTooLarge(limit));
     }
     // Most bodies come in one chunk, which need not be copied.
     if (received === 0) first = chunk;

@@ -5,7 +5,8 @@ const PARAM = /\{([^{}]*)\}/;
 const NAME = /^[A-Za-z_]\w*$/;
 
 /**
- * Takes apart the path of a declared route. Only braces mean something: all else is literal, in every framework.
+ * Takes apart the path of a declared route. Only braces mean something: all else is literal, in every framework. Of two
+ * parameters between the same slashes, the first takes as much as it can.
  * @throws {Error} saying what is wrong, for a parameter that is none, such as `{receipt-id}` or FastAPI's `{path:path}`,
  * and for what no request can have.
  */

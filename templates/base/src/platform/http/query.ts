@@ -5,7 +5,8 @@ type Values = Record<string, unknown>;
 /**
  * How the text of a query (or of a path's parameters) becomes what its schema asks for, decided once for each property:
  * - one value becomes a list, where a list is asked for;
- * - digits become a number, where a number is asked for;
+ * - digits become a number, where a number (or a bigint) is asked for;
+ * - ISO 8601 (`2026-01-31`, `2026-01-31T12:00:00Z`) becomes a date, where a date is asked for;
  * - true, t, yes, y, on, 1 and their opposites, in any case, become a boolean, where a boolean is asked for.
  *
  * Text stays text where text is allowed too, where the schema converts it (`z.preprocess`), and where it does not have
@@ -14,8 +15,7 @@ type Values = Record<string, unknown>;
  */
 export function queryCoercion(schema: z.ZodType): ((values: Values) => Values) | undefined {
   const whole = jsonSchemaOf(schema);
-  const rules = leavesOf(whole, whole)
-    .flatMap(({ properties = {} }) => Object.entries(properties))
+  const rules = propertiesOf(whole)
     .map(([name, property]) => ({ name, rule: ruleFor(property, whole, true) }))
     .filter((entry): entry is { name: string; rule: Rule } => entry.rule !== undefined);
   if (rules.length === 0) return undefined;
@@ -26,6 +26,18 @@ export function queryCoercion(schema: z.ZodType): ((values: Values) => Values) |
     }
     return coerced;
   };
+}
+
+/** The properties of `schema` that no text can become, such as a nested object: no request would ever match. */
+export function keysWithoutText(schema: z.ZodType): string[] {
+  const whole = jsonSchemaOf(schema);
+  return propertiesOf(whole)
+    .filter(([, property]) => !canBeText(property, whole, true))
+    .map(([name]) => name);
+}
+
+function propertiesOf(whole: JsonSchema): [string, JsonSchema][] {
+  return leavesOf(whole, whole).flatMap(({ properties = {} }) => Object.entries(properties));
 }
 
 interface JsonSchema {
@@ -48,8 +60,24 @@ function jsonSchemaOf(schema: z.ZodType): JsonSchema {
       const { def } = zodSchema._zod;
       const converts = def.type === "pipe" && def.in._zod.def.type === "transform";
       if (converts) for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
+      // JSON schema has no type for these.
+      else if (OWN_TYPES.has(def.type) && !("coerce" in def && def.coerce)) {
+        Object.assign(jsonSchema, { type: def.type });
+      }
     },
   }) as JsonSchema;
+}
+
+const OWN_TYPES = new Set(["bigint", "date", "map", "nan", "set", "symbol"]);
+const TYPES_OF_TEXT = new Set(["bigint", "boolean", "date", "integer", "number", "string"]);
+
+function canBeText(schema: JsonSchema, whole: JsonSchema, mayBeList: boolean): boolean {
+  return leavesOf(schema, whole).some(({ type = "string", items = {} }) =>
+    [type].flat().some((one) => {
+      if (one === "array") return mayBeList && canBeText(items, whole, false);
+      return TYPES_OF_TEXT.has(one);
+    }),
+  );
 }
 
 type Rule = (value: unknown) => unknown;
@@ -59,9 +87,7 @@ function ruleFor(schema: JsonSchema, whole: JsonSchema, mayBeList: boolean): Rul
   const types = new Set(leaves.flatMap(({ type = "string" }) => type));
   if (types.has("string")) return undefined;
   if (types.has("array")) return mayBeList ? listRule(leaves, whole) : undefined;
-  const isNumber = types.has("number") || types.has("integer");
-  const isBoolean = types.has("boolean");
-  return isNumber || isBoolean ? (value) => scalar(value, isNumber, isBoolean) : undefined;
+  return types.isDisjointFrom(TYPES_OF_TEXT) ? undefined : (value) => scalar(value, types);
 }
 
 function listRule(leaves: JsonSchema[], whole: JsonSchema): Rule {
@@ -75,13 +101,18 @@ function listRule(leaves: JsonSchema[], whole: JsonSchema): Rule {
 
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i;
 const TRUE = /^(?:true|t|yes|y|on|1)$/i;
+const DIGITS = /^-?\d+$/;
+const ISO_TEXT = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
 const FALSE = /^(?:false|f|no|n|off|0)$/i;
 
-function scalar(value: unknown, isNumber: boolean, isBoolean: boolean): unknown {
+function scalar(value: unknown, types: ReadonlySet<string>): unknown {
   if (typeof value !== "string") return value;
+  const isNumber = types.has("number") || types.has("integer");
   if (isNumber && NUMBER.test(value)) return Number(value);
-  if (isBoolean && TRUE.test(value)) return true;
-  return isBoolean && FALSE.test(value) ? false : value;
+  if (types.has("bigint") && DIGITS.test(value)) return BigInt(value);
+  if (types.has("date") && ISO_TEXT.safeParse(value).success) return new Date(value);
+  if (types.has("boolean") && TRUE.test(value)) return true;
+  return types.has("boolean") && FALSE.test(value) ? false : value;
 }
 
 /** The schemas that a reference, a union or an intersection stands for. */

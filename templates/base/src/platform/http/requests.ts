@@ -21,6 +21,7 @@ import { endServerSpan, startServerSpan } from "../observability/server-span.ts"
 import { placeInTrace, type TracePosition } from "../observability/tracing.ts";
 import { hasOneHost, ONE_HOST } from "./headers.ts";
 import * as nodeHttp from "./node-http.ts";
+import { notFoundOr405, pathMalformed } from "./refusals.ts";
 import { requestIds } from "./request-ids.ts";
 import { originForm } from "./request-target.ts";
 
@@ -42,8 +43,9 @@ export interface RequestTracker {
    * A server whose requests are followed from arrival to answer.
    * @param listener the framework.
    * @param prototypes the framework's own request and response, where it wants to find its methods on them.
+   * @param mountOf names what answered a request that no route took; empty when there is no name.
    */
-  createServer(listener: RequestListener, prototypes?: Prototypes): Server;
+  createServer(listener: RequestListener, prototypes?: Prototypes, mountOf?: MountOf): Server;
   /** Follows a request that came another way, such as a test's `inject`; does nothing for one that is followed. */
   adopt(req: IncomingMessage, res: ServerResponse): void;
   /**
@@ -73,6 +75,7 @@ export interface Prototypes {
   response: object;
 }
 
+type MountOf = (req: IncomingMessage) => string;
 type HeaderList = readonly OutgoingHttpHeader[];
 
 // A property and no WeakMap: the garbage collector would go through an entry for every request, again and again.
@@ -199,6 +202,16 @@ export class Exchange implements RequestContext, TracePosition {
         : ((chunk as Uint8Array | null | undefined)?.byteLength ?? 0);
     this.bytesSent += bytes;
     return bytes;
+  }
+
+  /** What is thrown now ends the answer. What breaks because the client has left is no fault of the service. */
+  fail(thrown: unknown): void {
+    // Node's own error, of a body that was not sent to its end; it comes before the response's "close".
+    if (this.error === undefined && this.req.errored?.message === "aborted") {
+      this.hasLeft = true;
+      this.end(CLIENT_LEFT);
+    }
+    if (!this.hasLeft) this.error = thrown;
   }
 
   /** The request is over: logged, counted, and its span ended. Only the first call counts. */
@@ -384,12 +397,14 @@ export function createRequestTracker(
   const upgraded = new Set<Duplex>();
   const draining = new AbortController();
   const listeners: (() => void)[] = [];
+  let nameMount: MountOf | undefined;
   metrics.countActiveRequests(() => open.size);
   const shared: Shared = {
     sampledRatio,
     closing: false,
     record(exchange, status) {
       open.remove(exchange);
+      if (exchange.route === "") exchange.route = nameMount?.(exchange.req) ?? "";
       const endedAt = performance.now();
       const seconds = (endedAt - exchange.startedAt) / 1_000;
       metrics.requestDurations.observe(exchange.method, exchange.route, status, seconds);
@@ -420,7 +435,8 @@ export function createRequestTracker(
   }
 
   const tracker: RequestTracker = {
-    createServer(listener, prototypes) {
+    createServer(listener, prototypes, mountOf) {
+      nameMount = mountOf;
       const classes = trackedClasses();
       if (prototypes !== undefined) {
         // Express would change the prototype of each request and response, which makes all code after that slower.
@@ -450,6 +466,17 @@ export function createRequestTracker(
         track(req, res);
       });
       server.on("checkExpectation", track);
+      // Node would hang up without a word.
+      server.on("connect", (req, socket: Socket) => {
+        if (server.listenerCount("connect") > 1) return;
+        const res = new classes.ServerResponse!(req);
+        res.shouldKeepAlive = false;
+        res.assignSocket(socket.on("error", () => {}));
+        track(
+          req,
+          res.once("finish", () => socket.destroySoon()),
+        );
+      });
       trackUpgrades(server, beginUpgrade);
       return server;
     },
@@ -467,7 +494,7 @@ export function createRequestTracker(
     },
     refuse(req, res, error, thrown = error) {
       const exchange = exchangeOf(req);
-      if (exchange !== undefined) exchange.error = thrown;
+      exchange?.fail(thrown);
       logFailure(log, thrown, error, exchange?.hasLeft ?? false);
       // What has begun cannot become an error: the client has to see that it broke off.
       if (res.headersSent) res.destroy();
@@ -561,7 +588,9 @@ function leave(exchange: Exchange, res: ServerResponse): void {
 
 /** What is refused before any framework sees it: a request has a target and one host; RFC 9112, 3.2. */
 function refusalOf(req: IncomingMessage): AppError | undefined {
-  if (req.url === undefined) return new AppError("VALIDATION_ERROR", "The path is not valid");
+  if (req.url === undefined) {
+    return req.method === "CONNECT" ? notFoundOr405("CONNECT", METHODS) : pathMalformed();
+  }
   if (!hasOneHost(req)) return new AppError("VALIDATION_ERROR", ONE_HOST);
   const { expect } = req.headers;
   if (expect === undefined || expect.toLowerCase() === "100-continue") return undefined;

@@ -46,14 +46,8 @@ async function run(modules: ServiceModules): Promise<number> {
   if (!isWorker()) {
     const { hasBackgroundWork } = await modules.integrationSettings();
     const { runPrimary } = await import("../cluster/primary.ts");
-    return runPrimary({
-      main: modules.main,
-      background: hasBackgroundWork,
-      settings,
-      log,
-      options,
-      loadOptions,
-    });
+    const { main } = modules;
+    return runPrimary({ main, background: hasBackgroundWork, settings, log, options, loadOptions });
   }
   const { runWorker } = await import("../cluster/worker.ts");
   return runWorker({

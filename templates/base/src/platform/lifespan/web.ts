@@ -63,14 +63,8 @@ export async function startWeb(
   const scopes = new Set<DependencyScope>();
   const { dependencyOverrides = new Map() } = options;
   const documented: Platform["documented"] = [];
-  const app = await createApp(deps, {
-    deps,
-    requests,
-    readiness,
-    dependencyOverrides,
-    documented,
-    scopes,
-  });
+  const platform = { deps, requests, readiness, dependencyOverrides, documented, scopes };
+  const app = await createApp(deps, platform);
   const { server, close } = await mount(app);
   // The app's onClose hooks run while its dependencies are still open.
   stack.defer(close);

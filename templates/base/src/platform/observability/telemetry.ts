@@ -36,6 +36,7 @@ import {
 } from "@opentelemetry/sdk-trace";
 import { Counter, type Registry } from "@prometheus-io/client";
 import type { Logger } from "../logging.ts";
+import { TimeoutError, withTimeout } from "../timing.ts";
 import { followHttpClient } from "./outbound.ts";
 import { createSpanExporter } from "./span-exporter.ts";
 import { contextManager, idGenerator, isDecided } from "./tracing.ts";
@@ -115,13 +116,10 @@ export function startTelemetry(
       fetches.disable();
       calls[Symbol.dispose]();
       stopping.abort();
-      const flushed = provider.shutdown().then(
-        () => true,
-        () => true,
-      );
-      if (!(await Promise.race([flushed, delay(FLUSH_LIMIT_MS)]))) {
+      await withTimeout(provider.shutdown(), FLUSH_LIMIT_MS).catch((error: unknown) => {
+        if (!(error instanceof TimeoutError)) return;
         log.warn({ limit_ms: FLUSH_LIMIT_MS }, "the last spans could not be exported in time");
-      }
+      });
       trace.disable();
       propagation.disable();
       context.disable();
@@ -212,9 +210,4 @@ function withDecisionsMade(sampler: Sampler): Sampler {
         : sampler.shouldSample(...span),
     toString: () => `WithDecisionsMade{${sampler.toString()}}`,
   };
-}
-
-/** @returns false, after a while that keeps no process alive. */
-function delay(milliseconds: number): Promise<false> {
-  return new Promise((resolve) => setTimeout(resolve, milliseconds, false as const).unref());
 }

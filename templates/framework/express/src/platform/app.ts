@@ -7,6 +7,7 @@ import express, {
   type Express,
   type IRouter,
   type NextFunction,
+  type Request,
   type RequestHandler,
   type Response,
 } from "express";
@@ -26,6 +27,7 @@ import { documentationPages } from "./http/docs.ts";
 import {
   followRoutes,
   inMatchingOrder,
+  mountOf,
   refuseMethod,
   toExpressError,
   toExpressPath,
@@ -48,7 +50,7 @@ export type App = Express;
 /** What `mount` needs of an application; kept here, because an Express application holds nothing of its own. */
 type HandlerArguments = Parameters<RequestHandler>;
 
-const platforms = new WeakMap<App, Platform>();
+const created = new WeakMap<App, { platform: Platform; server: Server }>();
 
 /**
  * An Express application for this service: CORS, health routes and documentation, before all middleware of the service's
@@ -62,7 +64,9 @@ export function createExpress(platform: Platform): App {
   app.enable("case sensitive routing");
   app.enable("strict routing");
   app.set("query parser", parseQuery);
-  platforms.set(app, platform);
+  // At once, so that applications which are mounted on this one inherit what follows requests.
+  const server = requests.createServer(app, app, (req) => mountOf(app, req as Request));
+  created.set(app, { platform, server });
   followRoutes(app);
   const entrance = app as Express & { handle(...request: HandlerArguments): void };
   const handle = entrance.handle.bind(app);
@@ -134,12 +138,12 @@ export interface Mounted {
 
 /** Finishes what `createApp` has built: what no route takes is 404 or 405, and every error has the standard's body. */
 export async function mount(app: App): Promise<Mounted> {
-  const platform = platforms.get(app);
-  if (platform === undefined) throw new Error("createApp must return the app of createExpress");
+  const known = created.get(app);
+  if (known === undefined) throw new Error("createApp must return the app of createExpress");
   // As a layer, because Express has an answer of its own to an OPTIONS that no layer takes.
   app.use(refuseMethod);
-  app.use(answerErrors(platform));
-  return { server: platform.requests.createServer(app, app), close: async () => {} };
+  app.use(answerErrors(known.platform));
+  return { server: known.server, close: async () => {} };
 }
 
 /** The last error middleware: what those of the service's own leave to it. */

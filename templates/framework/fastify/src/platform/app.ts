@@ -4,6 +4,7 @@ import cors from "@fastify/cors";
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyContentTypeParser,
+  type FastifyError,
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
@@ -20,12 +21,13 @@ import {
   compileRoute,
   operationOf,
 } from "./http/declared-route.ts";
-import { documentationPages, type Page } from "./http/docs.ts";
+import { documentationPages } from "./http/docs.ts";
 import {
   addChecks,
   documentedRoute,
   FailureLog,
   hasJsonSchemas,
+  inRequest,
   loadJsonSchemas,
   loadJsonSchemasAfterStart,
   schemaCompilers,
@@ -108,9 +110,9 @@ export async function createFastify(platform: Platform): Promise<App> {
 
   function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
     const exchange = exchangeOf(request.raw);
-    const error = toFastifyError(thrown, reply.statusCode);
+    const error = toFastifyError(thrown, reply.statusCode, request.routeOptions.bodyLimit);
     if (exchange !== undefined) {
-      exchange.error = thrown;
+      exchange.fail(thrown);
       exchange.ownsConnection = true;
     }
     logFailure(log, thrown, error, exchange?.hasLeft ?? false);
@@ -124,7 +126,18 @@ export async function createFastify(platform: Platform): Promise<App> {
   }
 
   app.setErrorHandler(answerError);
-  app.addContentTypeParser(JSON_TYPE, jsonParser);
+  const { addHook } = app;
+  app.addHook = function addHookInRequest(this: App, name: string, hook: never): App {
+    return addHook.call(
+      this,
+      name as never,
+      name === "onRequestAbort" ? (inRequest(hook) as never) : hook,
+    );
+  };
+  // Native routes may have a limit of their own.
+  app.addContentTypeParser(JSON_TYPE, (request: FastifyRequest, payload, done) =>
+    parseJson(request.raw, payload, done, request.routeOptions.bodyLimit),
+  );
   // To Fastify alone, these have no body, also where a route declares one.
   for (const method of ["GET", "HEAD"]) {
     app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
@@ -135,6 +148,7 @@ export async function createFastify(platform: Platform): Promise<App> {
     const { declared, refuses = false } = config ?? {};
     if (refuses) return;
     addChecks(options);
+    options.onRequestAbort = [options.onRequestAbort ?? []].flat().map(inRequest) as never;
     options.schema = withFailures(schema);
     if (hasJsonSchemas(options.schema)) needsJsonSchemas.add(app);
     const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
@@ -158,7 +172,12 @@ export async function createFastify(platform: Platform): Promise<App> {
     // Loaded when somebody reads it: a start has no use for it.
     const describe = async () =>
       (await import("./http/openapi.ts")).openApiDocument(settings, documented);
-    registerPages(app, documentationPages(describe));
+    for (const page of documentationPages(describe)) {
+      app.get(page.path, async (request, reply) => {
+        const { status, headers, body } = await page.answer(request.headers["if-none-match"]);
+        return reply.code(status).headers(headers).send(body);
+      });
+    }
   }
   app.decorate("throwUnmatched", ({ raw }) => {
     const path = exchangeOf(raw)?.path ?? "";
@@ -184,12 +203,12 @@ export function registerRoutes(app: Scope, routes: readonly Route[], platform: P
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser(JSON_TYPE, jsonParser);
-    for (const route of compiled.filter(({ readsJson }) => readsJson)) scope.route(toRoute(route));
+    for (const route of compiled.filter(({ readsJson }) => readsJson)) addRoute(scope, route);
   });
   void app.register(async (scope) => {
     scope.removeAllContentTypeParsers();
     scope.addContentTypeParser("*", (_request, _payload, done) => done(null, undefined));
-    for (const route of compiled.filter(({ readsJson }) => !readsJson)) scope.route(toRoute(route));
+    for (const route of compiled.filter(({ readsJson }) => !readsJson)) addRoute(scope, route);
     for (const { method, path } of shadowedMethods(routes)) {
       scope.route({
         method,
@@ -237,6 +256,18 @@ function injectedId(headers: IncomingHttpHeaders): string {
 /** A parser of Fastify's; a hook may have put another stream in the place of the request. */
 const jsonParser: FastifyContentTypeParser = ({ raw }, payload, done) =>
   parseJson(raw, payload, done);
+
+function addRoute(scope: Scope, compiled: CompiledRoute): void {
+  const { method, path } = compiled.route;
+  try {
+    scope.route(toRoute(compiled));
+  } catch (error) {
+    // Fastify's own message has the path as it is written for its router.
+    if ((error as FastifyError).code !== "FST_ERR_DUPLICATED_ROUTE") throw error;
+    const name = `${method} ${templateOf(scope.prefix)}${path}`;
+    throw new Error(`two routes for ${name}`, { cause: error });
+  }
+}
 
 function toRoute(compiled: CompiledRoute): RouteOptions {
   const { route, hasDependencies } = compiled;
@@ -341,13 +372,4 @@ async function sendFile(reply: FastifyReply, path: string): Promise<void> {
   const { "Content-Type": type, ...headers } = file.headers;
   if (!reply.hasHeader("content-type") && type !== undefined) void reply.type(type);
   void reply.code(file.statusCode).headers(headers).send(file.stream);
-}
-
-function registerPages(app: App, pages: readonly Page[]): void {
-  for (const page of pages) {
-    app.get(page.path, async (request, reply) => {
-      const { status, headers, body } = await page.answer(request.headers["if-none-match"]);
-      return reply.code(status).headers(headers).send(body);
-    });
-  }
 }

@@ -3,7 +3,7 @@ import type { Express, Request } from "express";
 import { AppError, toAppError } from "../errors.ts";
 import type { CompiledRoute } from "./declared-route.ts";
 import { parsePath } from "./path.ts";
-import { formMalformed, notFoundOr405 } from "./refusals.ts";
+import { bodyTooLarge, formMalformed, notFoundOr405 } from "./refusals.ts";
 import { exchangeOf } from "./requests.ts";
 
 /** What Express's router is made of, as far as it is looked at here. */
@@ -34,6 +34,30 @@ function* routesAt(stack: readonly Layer[], path: string, prefix = ""): Generato
       yield* routesAt(handle.stack!, rest.startsWith("/") ? rest : `/${rest}`, template);
     }
   }
+}
+
+/** Names what answers a request past all routes by where it is mounted: `/files/*` for the files of `express.static`. */
+export function mountOf(app: Express, { baseUrl, originalUrl }: Request): string {
+  if (!baseUrl) return "";
+  return mountAt(app.router.stack as never, originalUrl.split("?", 1)[0]!, baseUrl);
+}
+
+/** By the stack and not by the text of `baseUrl`, which has the values of parameters in it. */
+function mountAt(stack: readonly Layer[], path: string, baseUrl: string, prefix = ""): string {
+  for (const layer of stack) {
+    const match = layer.route === undefined && layer.match(path);
+    if (match === false) continue;
+    const base = match.path.replace(/\/$/, "");
+    if (baseUrl !== base && !baseUrl.startsWith(`${base}/`)) continue;
+    const template = prefix + templateOf(match.pattern);
+    if (baseUrl === base) return `${template}/*`;
+    const { stack: inner } = layer.handle;
+    if (inner === undefined && base !== "") return `${template}/*`;
+    const rest = path.slice(base.length) || "/";
+    const found = mountAt(inner ?? [], rest, baseUrl.slice(base.length), template);
+    if (found !== "") return found;
+  }
+  return "";
 }
 
 /** The handler of a route that is there to refuse a method; see `shadowedMethods`. */
@@ -131,9 +155,16 @@ function rankOf(segment: string): "0" | "1" | "2" {
   return /^\{\w+\}$/.test(segment) ? "2" : "1";
 }
 
+/** What body-parser and multer throw. */
+interface BodyError extends NodeJS.ErrnoException {
+  type: string;
+  limit: number;
+}
+
 /** Errors of Express's usual packages that have no status, in the words of the standard. */
 export function toExpressError(thrown: unknown, given: number): AppError {
-  const { name, code, message } = Object(thrown) as Partial<NodeJS.ErrnoException>;
+  const { name, code, message, type, limit } = Object(thrown) as Partial<BodyError>;
+  if (type === "entity.too.large") return bodyTooLarge(limit);
   if (name !== "MulterError") return formMalformed(thrown) ?? toAppError(thrown, given);
   const isTooLarge = code === "LIMIT_FILE_SIZE" || code === "LIMIT_FIELD_VALUE";
   const text = message ?? "The form is not valid";

@@ -10,6 +10,7 @@ import {
   type RouteOptions,
 } from "fastify";
 import { z } from "zod";
+import { runInRequest } from "../context.ts";
 import { AppError, errorBody, logFailure, toAppError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import type { Operation } from "./openapi.ts";
@@ -37,10 +38,20 @@ export class FailureLog extends LogController {
   /** A stream failed half-way; `answerError` only hears of errors before the first byte. */
   override streamError(error: Error, { raw }: FastifyRequest): void {
     const exchange = exchangeOf(raw);
-    const hasLeft = exchange?.hasLeft ?? false;
-    if (exchange !== undefined && !hasLeft) exchange.error = error;
-    logFailure(this.#log, error, toAppError(error), hasLeft);
+    exchange?.fail(error);
+    logFailure(this.#log, error, toAppError(error), exchange?.hasLeft ?? false);
   }
+
+  /** Of a hook `onResponse` alone, or of a connection that broke: that is in the access log. */
+  override requestCompleted(error: Error | null | undefined, { raw }: FastifyRequest): void {
+    if (error && exchangeOf(raw)?.hasLeft !== true) this.#log.error({ error }, "onResponse failed");
+  }
+}
+
+/** A hook of a request that was aborted: its socket calls it, which knows nothing of the request. */
+export function inRequest(hook: (request: FastifyRequest, done: () => void) => unknown) {
+  return (request: FastifyRequest, done: () => void): unknown =>
+    runInRequest(exchangeOf(request.raw)!, hook, request, done);
 }
 
 /** Gives native routes the types of their zod schemas. */
@@ -161,7 +172,7 @@ export function toFastifyPath(path: string): string {
       const next = parts[index + 1];
       // Text right behind a parameter would belong to its name.
       const isAlone = next === undefined || (typeof next === "string" && next.startsWith("/"));
-      return isAlone ? `:${part.param}` : String.raw`:${part.param}(^[\s\S]+?)`;
+      return isAlone ? `:${part.param}` : String.raw`:${part.param}(^[\s\S]+)`;
     })
     .join("");
 }
@@ -171,65 +182,66 @@ export function withoutStars(params: object): object {
   return Object.fromEntries(Object.entries(params).filter(([name]) => !/^\d/.test(name)));
 }
 
+/** A parameter, with what it must match; of a regular expression, two levels of parentheses. A colon is written as two. */
+const PARAM = /::|:(\w+)(?:\((?:\\.|[^\\()]|\((?:\\.|[^\\()]|\([^()]*\))*\))*\))?\??/g;
+
 /** A path of Fastify's with its parameters in braces, as metrics, logs and openapi.json name it. */
 export function templateOf(url: string): string {
-  let template = "";
-  for (let at = 0; at < url.length;) {
-    const [text, name] = /^:(\w+)|^::|^[^]/.exec(url.slice(at))!;
-    at += text.length;
-    if (name === undefined) template += text[0];
-    else {
-      template += `{${name}}`;
-      at = endOfPattern(url, at);
-      if (url[at] === "?") at += 1;
-    }
-  }
-  return template;
+  return url.replaceAll(PARAM, (_, name) => (name === undefined ? ":" : `{${name}}`));
 }
 
-/** Where the regular expression in parentheses that begins at `start` ends. */
-function endOfPattern(url: string, start: number): number {
-  let depth = 0;
-  for (let at = start; at < url.length; at += 1) {
-    if (url[at] === "\\") at += 1;
-    else if (url[at] === "(") depth += 1;
-    else if (url[at] === ")") depth -= 1;
-    if (depth === 0) return url[start] === "(" ? at + 1 : start;
-  }
-  return url.length;
-}
+/** With what @fastify/swagger reads, too. */
+type Described = FastifySchema &
+  Pick<Operation, "summary" | "description" | "tags" | "operationId"> & {
+    hide?: boolean;
+    consumes?: string[];
+  };
 
 /** A native route with schemas as openapi.json describes it; none for a route without, or one that hides itself. */
-export function documentedRoute(
-  method: string,
-  path: string,
-  schema: (FastifySchema & { hide?: boolean; summary?: string; tags?: string[] }) | undefined,
-): Operation[] {
+export function documentedRoute(method: string, path: string, schema?: Described): Operation[] {
   if (schema === undefined || schema.hide === true || method === "HEAD") return [];
-  const responses = Object.entries((schema.response ?? {}) as Record<string, unknown>);
+  const { summary, description, tags, operationId, consumes } = schema;
+  const body = schema.body === undefined ? undefined : toZod(schema.body);
+  const responses = Object.entries(schema.response ?? {}).map(
+    ([status, one]) => [status.toUpperCase(), toZod(one)] as const,
+  );
   return [
     {
       method,
       path,
-      summary: schema.summary,
-      ...(schema.tags && { tags: schema.tags }),
-      ...zodOf("params", schema.params),
-      ...zodOf("query", schema.querystring),
-      ...zodOf("headers", schema.headers),
-      ...zodOf("body", schema.body),
-      responses: Object.fromEntries(
-        responses.filter((entry): entry is [string, z.ZodType] => isZod(entry[1])),
-      ),
+      summary,
+      description,
+      tags,
+      operationId,
+      params: toZodObject(schema.params, true),
+      query: toZodObject(schema.querystring),
+      headers: toZodObject(schema.headers),
+      body: consumes === undefined ? body : { contentTypes: consumes, schema: body },
+      responses: Object.fromEntries(responses),
     },
   ];
 }
 
-function zodOf(name: string, schema: unknown): object {
-  return isZod(schema) ? { [name]: schema } : {};
+/** A JSON schema as it is; one with references as anything, because they lead to where this document does not. */
+function toZod(schema: unknown): z.ZodType {
+  if (isZod(schema)) return schema;
+  return z
+    .unknown()
+    .meta(JSON.stringify(schema).includes('"$ref"') ? {} : { ...(schema as object) });
+}
+
+function toZodObject(schema: unknown, isRequired = false): z.ZodType | undefined {
+  if (schema === undefined || isZod(schema)) return schema;
+  const { properties = {}, required = [] } = schema as { properties?: object; required?: string[] };
+  const shape = Object.entries(properties).map(([name, property]) => {
+    const one = toZod(property);
+    return [name, isRequired || required.includes(name) ? one : one.optional()];
+  });
+  return z.object(Object.fromEntries(shape));
 }
 
 /** Fastify's own refusals in the words of the standard; anything else as errors.ts has it. */
-export function toFastifyError(thrown: unknown, given: number): AppError {
+export function toFastifyError(thrown: unknown, given: number, bodyLimit?: number): AppError {
   const { code, statusCode, validation, validationContext } = Object(
     thrown,
   ) as Partial<FastifyError>;
@@ -245,7 +257,7 @@ export function toFastifyError(thrown: unknown, given: number): AppError {
   }
   if (code === "FST_ERR_MAX_PARAM_LENGTH") return notFound();
   if (code === "FST_ERR_BAD_URL") return pathMalformed(thrown);
-  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return bodyTooLarge();
+  if (code === "FST_ERR_CTP_BODY_TOO_LARGE") return bodyTooLarge(bodyLimit);
   if (statusCode === 415) return bodyNotJson();
   if (code.startsWith("FST_ERR_CTP_INVALID") || code.startsWith("FST_ERR_CTP_EMPTY")) {
     return bodyMalformed(thrown);
