@@ -24,7 +24,7 @@ describe.each(Object.entries(inject("services")))("%s: everything is down", (nam
     expect((await fetch(`${service.url}/health`)).status).toBe(200);
     expect(await service.ready()).toEqual({
       status: 503,
-      checks: { kafka: "unhealthy", dynamodb: "unhealthy", s3: "unhealthy" },
+      checks: { kafka: "unhealthy", dynamodb: "unhealthy", s3: "unhealthy", grpc: "unhealthy" },
     });
     // The process for background work says it, too.
     expectOneLineEach(await service.lines(), service.workerPids().length + 1);

@@ -1,16 +1,13 @@
 import { cp } from "node:fs/promises";
 import { join } from "node:path";
-import { tmpdir } from "node:os";
 
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 
-import { network } from "../../src/system/network.ts";
 import { CREDENTIALS } from "../stack/credentials.ts";
 import { startDynamoDb } from "../stack/dynamodb.ts";
 import { startS3 } from "../stack/s3.ts";
-import { answers, startServer } from "../stack/server.ts";
-import { installPython } from "./python.ts";
+import { startMoto } from "./moto.ts";
 
 // Nothing of this depends on the framework.
 const [[, directory]] = Object.entries(inject("services")) as [[string, string]];
@@ -73,19 +70,4 @@ async function runTests(servers: Record<string, string>, ...flags: string[]): Pr
   });
   expect(exitCode, all).toBe(0);
   expect(all).toContain("passed");
-}
-
-async function startMoto(stack: AsyncDisposableStack): Promise<string> {
-  const python = await installPython(join(import.meta.dirname, "python/moto.txt"));
-  const [port = 0] = await network.freePorts(1);
-  const endpoint = `http://127.0.0.1:${port}`;
-  stack.use(
-    await startServer({
-      name: `moto-${port}`,
-      command: [join(python, "../moto_server"), "--host", "127.0.0.1", "--port", `${port}`],
-      folder: tmpdir(),
-      ready: () => answers(`${endpoint}/moto-api/`, 200),
-    }),
-  );
-  return endpoint;
 }

@@ -1,8 +1,10 @@
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 
 import { beforeAll, describe, expect, it } from "vitest";
 
-import { createService, runScript } from "../support/generated.ts";
+import { render } from "../../src/plan/render.ts";
+import { createService, runScript, sharedInstall, typecheckAll } from "../support/generated.ts";
 import { layPlatformTests, PLATFORM_TESTS, platformTestsOf } from "../support/platform-tests.ts";
 import { allVariants, templates, titleOf } from "../support/templates.ts";
 
@@ -14,14 +16,34 @@ const variants = allVariants(templates.manifest)
   .filter(({ packageManager }) => packageManager === "npm")
   .map((answers) => ({ title: titleOf(answers), ...answers }));
 
+// Integrations know nothing of each other: what works alone and among all works in between, if it fits together.
+const isTried = ({ integrations }: { integrations: readonly string[] }): boolean =>
+  integrations.length <= 1 || integrations.length === templates.manifest.integrations.length;
+const tried = variants.filter(isTried);
+const between = variants.filter((variant) => !isTried(variant));
+
 it("every folder of the platform's tests runs in some service", () => {
   const run = new Set(
-    variants.flatMap(({ framework, integrations }) => platformTestsOf(framework, integrations)),
+    tried.flatMap(({ framework, integrations }) => platformTestsOf(framework, integrations)),
   );
   expect([...run].sort()).toEqual(readdirSync(PLATFORM_TESTS).sort());
 });
 
-describe.each(variants)("a service with $title", ({ framework, integrations }) => {
+it(`the ${between.length} services in between pass the type check`, async () => {
+  const folder = join(await sharedInstall(), "between");
+  rmSync(folder, { recursive: true, force: true });
+  const directories = between.map(({ title, ...answers }) => {
+    for (const [path, { bytes }] of render(templates, answers)) {
+      const file = join(folder, title, path);
+      mkdirSync(dirname(file), { recursive: true });
+      writeFileSync(file, bytes);
+    }
+    return title;
+  });
+  await typecheckAll(folder, directories);
+});
+
+describe.each(tried)("a service with $title", ({ framework, integrations }) => {
   let directory: string;
 
   beforeAll(async () => {

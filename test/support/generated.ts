@@ -63,6 +63,16 @@ export async function createService(name: string, flags: string[]): Promise<stri
   return directory;
 }
 
+/** Checks the types of services in a folder of the shared install. @throws with what is wrong in any of them. */
+export async function typecheckAll(folder: string, services: readonly string[]): Promise<void> {
+  const tsc = join(await sharedInstall(), "node_modules/.bin/tsc");
+  try {
+    await run(tsc, ["--build", ...services], { cwd: folder, maxBuffer: Infinity });
+  } catch (error) {
+    throw new Error((error as { stdout: string }).stdout, { cause: error });
+  }
+}
+
 /** Runs one of the service's own scripts; gives its output, and throws with it when it fails. */
 export async function runScript(
   directory: string,

@@ -38,15 +38,7 @@ const origin = z
     "must be * or an origin such as https://example.com",
   );
 const names = z.string().transform((text) => text.split(/[\s,]+/).filter(Boolean));
-const origins = z
-  .string()
-  .transform((text) =>
-    text
-      .split(",")
-      .map((item) => item.trim())
-      .filter(Boolean),
-  )
-  .pipe(z.array(origin));
+const origins = names.pipe(z.array(origin));
 
 /** The variables that every service of the standard has. `settings.ts` adds the service's own. */
 export const standardSettings = {
@@ -76,6 +68,8 @@ export type StandardSettings = Readonly<
 /** A TCP port that the service listens on. */
 export const portSetting = whole.pipe(z.number().min(1).max(65_535));
 
+const UNREAD = "names a secret, which only a service with an AWS integration can read";
+
 /**
  * Reads the environment (and `.env` in the working directory, which never overrides it) into typed settings.
  * An empty variable counts as not set, because that is what `KEY=` in a compose or env file means.
@@ -87,9 +81,15 @@ export function readSettings<Schema extends z.ZodType>(
 ): Readonly<z.output<Schema>> {
   if (env === process.env && existsSync(".env")) process.loadEnvFile(".env");
   const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
-  const result = schema.safeParse(given);
-  if (result.success) return Object.freeze(result.data);
-  throw new SettingsError(result.error.issues.map(describe));
+  // Those that could be read have their values by now.
+  const secrets = Object.entries(given).filter(([, value]) => value?.startsWith("aws-secret:"));
+  const { data, error } = schema.safeParse(given);
+  if (error === undefined && secrets.length === 0) return Object.freeze(data!);
+  const issues = error?.issues.filter(({ path }) => !secrets.some(([name]) => name === path[0]));
+  throw new SettingsError([
+    ...secrets.map(([name, value]) => `${name}: ${UNREAD}: ${value}`),
+    ...(issues ?? []).map(describe),
+  ]);
 }
 
 function describe(issue: z.core.$ZodIssue): string {

@@ -14,7 +14,10 @@ export interface ServiceModules extends WebModules, BackgroundModules {
   /** Reads cluster.config. To Node, another query is another module, and so is read again. */
   clusterConfig(query: string): Promise<ClusterOptions>;
   settings(): Promise<{ loadSettings(): ServiceDeps["settings"] }>;
-  integrationSettings(): Promise<{ hasBackgroundWork: boolean }>;
+  integrationSettings(): Promise<{
+    hasBackgroundWork: boolean;
+    secretSources?: Record<string, (env: NodeJS.ProcessEnv) => Promise<void>>;
+  }>;
 }
 
 /**
@@ -38,13 +41,15 @@ async function run(modules: ServiceModules): Promise<number> {
     modules.clusterConfig(reads++ === 0 ? "" : `?${reads - 1}`);
   const options = await loadOptions();
   const { config, problems } = readConfig(options, process.env);
+  const { hasBackgroundWork, secretSources = {} } = await modules.integrationSettings();
+  // Once: the workers inherit them.
+  if (!isWorker()) await Promise.all(Object.values(secretSources).map((read) => read(process.env)));
   const { loadSettings } = await modules.settings();
   const settings = checkSettings(loadSettings, problems);
   const log = createLogger(settings);
   // At run time and not as a flag: with it, Node would parse our source map at every start.
   process.setSourceMapsEnabled(true);
   if (!isWorker()) {
-    const { hasBackgroundWork } = await modules.integrationSettings();
     const { runPrimary } = await import("../cluster/primary.ts");
     const { main } = modules;
     return runPrimary({ main, background: hasBackgroundWork, settings, log, options, loadOptions });

@@ -1,4 +1,5 @@
 import { parseArgs, type ParseArgsConfig } from "node:util";
+import { readAwsSecrets } from "./aws-secrets.ts";
 import { SettingsError } from "./settings.ts";
 
 type Options = NonNullable<ParseArgsConfig["options"]>;
@@ -27,8 +28,12 @@ export async function runCommand(
 ): Promise<void> {
   try {
     const input = readArguments(options);
-    if (input.values["help"] === true) process.stdout.write(help);
-    else await run(input);
+    if (input.values["help"] === true) {
+      process.stdout.write(help);
+    } else {
+      await readAwsSecrets(process.env);
+      await run(input);
+    }
   } catch (error) {
     const isUsage = error instanceof UsageError;
     process.stderr.write(`error: ${explain(error)}\n${isUsage ? `\n${help}` : ""}`);

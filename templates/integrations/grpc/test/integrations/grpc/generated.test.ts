@@ -1,0 +1,34 @@
+import { execFile } from "node:child_process";
+import { globSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { delimiter, dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+
+const root = join(import.meta.dirname, "../../..");
+const generated = "src/integrations/grpc/gen";
+const packages = dirname(fileURLToPath(import.meta.resolve("@bufbuild/buf/package.json")));
+const bin = join(packages, "../../.bin");
+
+/** The code in a folder by file, without what a formatter may have changed. */
+function codeIn(folder: string): Map<string, string> {
+  const withoutLayout = (file: string) =>
+    readFileSync(join(folder, file), "utf8").replaceAll(/[\s,;'"]/g, "");
+  return new Map(globSync("**/*.ts", { cwd: folder }).map((file) => [file, withoutLayout(file)]));
+}
+
+test("the code is what `npm run generate` makes of proto/", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "generated-"));
+  try {
+    const PATH = `${bin}${delimiter}${process.env["PATH"]}`;
+    const options = { cwd: root, env: { ...process.env, PATH } };
+    const buf = join(packages, "bin/buf");
+    await promisify(execFile)(process.execPath, [buf, "generate", "--output", folder], options);
+    const [here, made] = [codeIn(join(root, generated)), codeIn(join(folder, generated))];
+    const files = [...new Set([...here.keys(), ...made.keys()])];
+    expect(files.filter((file) => here.get(file) !== made.get(file))).toEqual([]);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
