@@ -12,7 +12,6 @@ import { openapiChecks } from "./checks/openapi.ts";
 import { pathChecks } from "./checks/paths.ts";
 import { processChecks } from "./checks/process.ts";
 import { protocolChecks } from "./checks/protocol.ts";
-import { receiptChecks } from "./checks/receipts.ts";
 import { settingsChecks } from "./checks/settings.ts";
 import { telemetryChecks } from "./checks/telemetry.ts";
 import type { Target } from "./target.ts";
@@ -29,7 +28,6 @@ export const CHECKS: readonly Check[] = [
   ...bodyChecks,
   ...pathChecks,
   ...protocolChecks,
-  ...receiptChecks,
   ...logChecks,
   ...telemetryChecks,
   ...settingsChecks,
