@@ -34,6 +34,8 @@ export class Launcher {
   readonly launch: Launch = async (options = {}) => {
     const [port, metricsPort] = await freePorts();
     const environment = {
+      // A generated service refuses to drain for longer than it is given to stop.
+      STOP_TIMEOUT: "86400",
       ...this.#recipe.environment,
       PORT: String(port),
       METRICS_PORT: String(metricsPort),

@@ -13,7 +13,7 @@ export function launcherOf(folder: string): Launch {
     args: [join(folder, "dist/main.js")],
     folder,
     // Only what is asked for: the variables of whoever runs the suite are not for the service.
-    environment: { PATH: process.env["PATH"], STOP_TIMEOUT: "86400", [PROBES_SWITCH]: "1" },
+    environment: { PATH: process.env["PATH"], [PROBES_SWITCH]: "1" },
     isReady: hasAllWorkers,
   });
   return launch;
