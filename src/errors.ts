@@ -17,6 +17,7 @@ export type ErrorCode =
   | "EDITED_SINCE"
   | "INSTALL_FAILED"
   | "VERIFY_FAILED"
+  | "UNREACHABLE"
   | "INTERRUPTED";
 
 const EXIT_CODES: Record<ErrorCode, number> = {
@@ -37,6 +38,7 @@ const EXIT_CODES: Record<ErrorCode, number> = {
   EDITED_SINCE: 1,
   INSTALL_FAILED: 1,
   VERIFY_FAILED: 1,
+  UNREACHABLE: 2,
   INTERRUPTED: 130,
 };
 

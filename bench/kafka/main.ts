@@ -14,7 +14,7 @@ import { parseArgs } from "node:util";
 import { execa } from "execa";
 
 import { network } from "../../src/system/network.ts";
-import { withCollector } from "../../test/contract/otlp/collector.ts";
+import { withCollector } from "../../src/verify/otlp/collector.ts";
 import { newEvents } from "../../test/e2e/events.ts";
 import { createTopic, openPublisher } from "../../test/e2e/kafka-client.ts";
 import { buildService } from "../../test/e2e/service/build.ts";

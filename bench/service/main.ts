@@ -6,7 +6,7 @@ import { execa } from "execa";
 import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import manifest from "../../templates/manifest.json" with { type: "json" };
-import { withCollector } from "../../test/contract/otlp/collector.ts";
+import { withCollector } from "../../src/verify/otlp/collector.ts";
 import { checkNothingSkipped, checkValidation, type Sent, settledMetrics } from "./checks.ts";
 import { type Column, prepare, workFile } from "./columns.ts";
 import { load, type Request } from "./load.ts";

@@ -53,7 +53,10 @@ export class ChangeReport {
     this.#changelog = changelog;
   }
 
-  progress<Result>(title: string, work: () => Promise<Result>): Promise<Result> {
+  progress<Result>(
+    title: string,
+    work: (say: (detail: string) => void) => Promise<Result>,
+  ): Promise<Result> {
     return this.#report.progress(title, work);
   }
 

@@ -28,6 +28,17 @@ export interface ServiceOptions {
   dryRun?: boolean;
   yes?: boolean;
   json?: boolean;
+  // Of `verify`.
+  metricsUrl?: string;
+  process?: string;
+  destructive?: boolean;
+  only?: string[];
+  skip?: string[];
+  openapi?: string;
+  route?: string;
+  body?: string;
+  strict?: boolean;
+  junit?: string;
 }
 
 /** Runs a command on a service, and returns its exit code. */

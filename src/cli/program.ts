@@ -45,6 +45,20 @@ const CHECK: Option = ["--check", "with --dry-run: end with 3 when there would b
 const WRITING = [DIRECTORY, DRY_RUN, NO_INSTALL, YES, JSON];
 const CHANGING = [RESTORE, CHECK, ...WRITING];
 
+const VERIFY_OPTIONS: readonly Option[] = [
+  ["--metrics-url <url>", "address of the metrics port"],
+  ["--process <command>", "start the service with it, to check starts, ends, kills and settings"],
+  ["--destructive", "also try what could take a weak service down; implied without a url"],
+  ["--only <check>", "checks that begin with it, such as errors; may be repeated", "repeatable"],
+  ["--skip <check>", "leave out checks that begin with it; may be repeated", "repeatable"],
+  ["--openapi <file>", "file or address of the OpenAPI document (default: /openapi.json)"],
+  ["--route <path>", "POST route for JSON to try bodies on (default: one of the document)"],
+  ["--body <file>", "a JSON body that the route accepts (default: made from the document)"],
+  ["--strict", "end with 1 when hardening fails, too, not only what is a must"],
+  ["--junit <file>", "write the results in JUnit's format"],
+  JSON,
+];
+
 /** The commands for an existing service: the one list behind help, completion and dispatch. */
 export const SERVICE_COMMANDS: readonly CommandEntry[] = [
   {
@@ -105,6 +119,13 @@ export const SERVICE_COMMANDS: readonly CommandEntry[] = [
     summary: "rebuild a lost .fetch-service.json",
     options: [DIRECTORY, DRY_RUN, YES, JSON],
     load: async () => (await import("./adopt.ts")).adopt,
+  },
+  {
+    name: "verify",
+    argument: "[url]",
+    summary: "check a running service, in any language, against the standard",
+    options: VERIFY_OPTIONS,
+    load: async () => (await import("./verify.ts")).verify,
   },
 ];
 

@@ -53,21 +53,26 @@ export class Report {
     (this.json ? this.#screen.err : this.#screen.out)(`${ours}${visible(text)}\n`);
   }
 
-  /** Shows that work goes on, and in the end how long it took. */
-  async progress<Result>(title: string, work: () => Promise<Result>): Promise<Result> {
+  /** Shows that work goes on, with what it says of itself on the way, and in the end how long it took. */
+  async progress<Result>(
+    title: string,
+    work: (say: (detail: string) => void) => Promise<Result>,
+  ): Promise<Result> {
     const start = performance.now();
-    const stop = this.#screen.moving ? this.#spin(title, start) : this.line(`  ${title} …`);
-    const result = await work().finally(() => stop?.());
+    let shown = title;
+    const stop = this.#screen.moving ? this.#spin(() => shown, start) : this.line(`  ${title} …`);
+    const say = (detail: string) => void (shown = `${title}: ${detail}`);
+    const result = await work(say).finally(() => stop?.());
     this.good(`${title} (${durationOf(performance.now() - start)})`);
     return result;
   }
 
-  #spin(title: string, start: number): () => void {
+  #spin(title: () => string, start: number): () => void {
     let frame = 0;
     const draw = () => {
       const sign = FRAMES[frame++ % FRAMES.length] ?? "";
       const seconds = Math.floor((performance.now() - start) / 1000);
-      this.#screen.err(`${CLEAR_LINE}${this.#screen.paint.cyan(sign)} ${title} (${seconds} s)`);
+      this.#screen.err(`${CLEAR_LINE}${this.#screen.paint.cyan(sign)} ${title()} (${seconds} s)`);
     };
     const timer = setInterval(draw, FRAME_TIME);
     return () => {

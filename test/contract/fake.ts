@@ -2,9 +2,9 @@ import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 
-import { type Result, runCheck } from "./check.ts";
-import { CHECKS } from "./run-contract.ts";
-import type { Dependency, Instance, LaunchOptions, Target } from "./target.ts";
+import { type Result, runCheck } from "../../src/verify/check.ts";
+import { CHECKS } from "../../src/verify/run-contract.ts";
+import type { Dependency, Instance, LaunchOptions, Target } from "../../src/verify/target.ts";
 
 /** A service in this process, as sound or as unsound as a test of the checks wants it. */
 export interface Fake {

@@ -4,7 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterEach, describe, expect, test, vi } from "vitest";
 
 import { errorBody, type Fake, resultAgainst } from "./fake.ts";
-import type { Dependency } from "./target.ts";
+import type { Dependency } from "../../src/verify/target.ts";
 
 // Services that are sound or unsound in one point, for the checks that start some, read their log or measure.
 

@@ -3,17 +3,17 @@ import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { expect, test } from "vitest";
 
-import type { Check, Result } from "./check.ts";
-import { errorChecks } from "./checks/errors.ts";
-import { healthChecks } from "./checks/health.ts";
-import { idChecks } from "./checks/ids.ts";
-import { logChecks } from "./checks/logs.ts";
-import { processChecks } from "./checks/process.ts";
-import { settingsChecks } from "./checks/settings.ts";
-import { telemetryChecks } from "./checks/telemetry.ts";
+import type { Check, Result } from "../../src/verify/check.ts";
+import { errorChecks } from "../../src/verify/checks/errors.ts";
+import { healthChecks } from "../../src/verify/checks/health.ts";
+import { idChecks } from "../../src/verify/checks/ids.ts";
+import { logChecks } from "../../src/verify/checks/logs.ts";
+import { processChecks } from "../../src/verify/checks/process.ts";
+import { settingsChecks } from "../../src/verify/checks/settings.ts";
+import { telemetryChecks } from "../../src/verify/checks/telemetry.ts";
 import { errorBody } from "./fake.ts";
-import { CHECKS, runContract } from "./run-contract.ts";
-import { STANDARD } from "./standard.ts";
+import { CHECKS, runContract } from "../../src/verify/run-contract.ts";
+import { STANDARD } from "../../src/verify/standard.ts";
 
 test("every check has a name of its own", () => {
   expect(new Set(CHECKS.map(({ id }) => id)).size).toBe(CHECKS.length);
@@ -22,6 +22,27 @@ test("every check has a name of its own", () => {
 test("every sentence is checked", () => {
   const checked = new Set(CHECKS.map(({ sentence }) => sentence));
   expect(Object.values(STANDARD).filter((sentence) => !checked.has(sentence))).toEqual([]);
+});
+
+test("every sentence has a check that is a must", () => {
+  const musts = CHECKS.filter(({ level }) => level === undefined);
+  const checked = new Set(musts.map(({ sentence }) => sentence));
+  expect(Object.values(STANDARD).filter((sentence) => !checked.has(sentence))).toEqual([]);
+});
+
+test("a failed check says what was sent and what came", async () => {
+  const checks = errorChecks.filter(({ id }) => id === "errors.404");
+  const [result] = await runAgainst((_req, res) => void res.end("yes"), checks);
+  expect(result?.exchange).toEqual({
+    sent: expect.stringMatching(/^GET \/ HTTP\/1\.1\r\nHost: /),
+    came: expect.stringMatching(/^HTTP\/1\.1 200 OK\r\n[^]*yes/),
+  });
+});
+
+test("what could take a service down is not tried without leave", async () => {
+  const destructive = CHECKS.filter((check) => check.destructive);
+  const target = { url: "http://127.0.0.1:9", destructive: false };
+  expect(outcomesOf(await runContract(target, destructive))).toEqual(["not checked"]);
 });
 
 test("what needs a hook is not checked without it, and never passes", async () => {

@@ -1,11 +1,12 @@
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 
-import { runCheck } from "../contract/check.ts";
-import { CHECKS, runContract } from "../contract/run-contract.ts";
+import { runCheck } from "../../src/verify/check.ts";
+import { runContract } from "../../src/verify/run-contract.ts";
+import { ALL_CHECKS } from "../contract/checks.ts";
 import { launcherOf } from "../contract/service/launch.ts";
 import { fuzz } from "../contract/service/schemathesis.ts";
 import { targetOf } from "../contract/service/target-of.ts";
-import type { Dependency, Instance, Launch, Target } from "../contract/target.ts";
+import type { Dependency, Instance, Launch, Target } from "../../src/verify/target.ts";
 import { createService, runScript } from "../support/generated.ts";
 import { allVariants, templates, titleOf } from "../support/templates.ts";
 import { type Group, startSurroundings, type Surroundings } from "./surroundings.ts";
@@ -31,7 +32,7 @@ const ELSEWHERE = [
 ];
 
 test("only checks that exist are left out", () => {
-  expect(CHECKS.map(({ id }) => id)).toEqual(expect.arrayContaining(ELSEWHERE));
+  expect(ALL_CHECKS.map(({ id }) => id)).toEqual(expect.arrayContaining(ELSEWHERE));
 });
 
 let surroundings: Surroundings;
@@ -74,12 +75,8 @@ test.each(single)("the contract of $title, over HTTP", async ({ framework, integ
   const launch = launcherIn(directory, group);
   const instance = await whenReady(launch)({ workers: 1 });
   try {
-    const { url, jsonRoute, receiptsPath } = targetOf(instance, launch);
-    const results = await runContract({
-      url,
-      ...(jsonRoute && { jsonRoute }),
-      ...(receiptsPath && { receiptsPath }),
-    });
+    const { url, jsonRoute } = targetOf(instance, launch);
+    const results = await runContract({ url, ...(jsonRoute && { jsonRoute }) }, ALL_CHECKS);
     expect(results.filter(({ outcome }) => outcome === "failed")).toEqual([]);
     const passed = results.filter(({ outcome }) => outcome === "passed");
     expect(passed.length).toBeGreaterThan(results.length / 2);
@@ -111,7 +108,7 @@ describe.each(Object.entries(services))(
       await fuzz(whenReady(launch), context);
     });
 
-    test.each(CHECKS.filter(({ id }) => !ELSEWHERE.includes(id)))("$id", async (check) => {
+    test.each(ALL_CHECKS.filter(({ id }) => !ELSEWHERE.includes(id)))("$id", async (check) => {
       const { sentence, outcome, note } = await runCheck(check, target);
       expect(outcome, `${note}\nthe standard: ${sentence}`).toBe("passed");
     });

@@ -1,4 +1,4 @@
-import type { Probes } from "../target.ts";
+import type { Probes } from "../../../src/verify/target.ts";
 
 const SECRET = "secret-of-a-probe";
 const BASE = "/api/v1/probes";

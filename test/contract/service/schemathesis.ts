@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { execa } from "execa";
 import { expect, type TestContext } from "vitest";
 
-import type { Launch } from "../target.ts";
+import type { Launch } from "../../../src/verify/target.ts";
 import { CACHE } from "./build.ts";
 import { PROBES_SWITCH } from "./probes.ts";
 

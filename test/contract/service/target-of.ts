@@ -1,4 +1,4 @@
-import type { Instance, Launch, Target } from "../target.ts";
+import type { Instance, Launch, Target } from "../../../src/verify/target.ts";
 import { PROBES } from "./probes.ts";
 import { RECEIPT } from "./receipt.ts";
 
@@ -8,7 +8,6 @@ export function targetOf(instance: Instance, launch: Launch): Target {
     url: instance.url,
     metricsUrl: instance.metricsUrl,
     jsonRoute: { path: "/api/v1/receipts/points", valid: RECEIPT },
-    receiptsPath: "/api/v1/receipts",
     probes: PROBES,
     output: instance.output,
     launch,

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 
 import { launcherOf } from "../../contract/service/launch.ts";
-import type { Instance, LaunchOptions } from "../../contract/target.ts";
+import type { Instance, LaunchOptions } from "../../../src/verify/target.ts";
 import { until } from "../until.ts";
 
 /** A service that runs as in production: a primary, two workers and the process for background work. */

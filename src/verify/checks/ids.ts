@@ -44,18 +44,18 @@ const INSANE: Record<string, string | Buffer> = {
 
 /** `X-Request-ID` and `X-Correlation-ID`: which are kept, which are not, and where they appear. */
 export const idChecks: Check[] = [
-  ...Object.entries(SANE).map(([name, id]) => ({
+  ...Object.entries(SANE).map(([name, id]): Check => ({
     id: `request-id.kept: ${name}`,
     sentence: STANDARD.requestId,
-    async run({ url }: Target) {
+    async run({ url }) {
       const response = await ask(url, [["X-Request-ID", id]]);
       expectEqual(response.header("x-request-id"), id, "X-Request-ID");
     },
   })),
-  ...Object.entries(INSANE).map(([name, id]) => ({
+  ...Object.entries(INSANE).map(([name, id]): Check => ({
     id: `request-id.replaced: ${name}`,
     sentence: STANDARD.requestId,
-    async run({ url }: Target) {
+    async run({ url }) {
       const response = await ask(url, [["X-Request-ID", id]]);
       expectUuid(response.header("x-request-id"), "X-Request-ID");
       expectEqual(response.all("set-cookie"), [], "headers that the id smuggled in");
@@ -63,6 +63,7 @@ export const idChecks: Check[] = [
   })),
   {
     id: "request-id.replaced: twice",
+    level: "hardening",
     sentence: STANDARD.requestId,
     async run({ url }) {
       const twice: HeaderList = ["first", "second"].map((id) => ["X-Request-ID", id] as const);
@@ -93,6 +94,7 @@ export const idChecks: Check[] = [
   },
   {
     id: "request-id.line-ends-in-the-value",
+    level: "hardening",
     sentence: STANDARD.requestId,
     async run({ url }) {
       for (const end of ["\r", "\n", "\0"]) {
@@ -159,6 +161,7 @@ export const idChecks: Check[] = [
   },
   {
     id: "request-id.on-what-is-no-request",
+    level: "hardening",
     sentence: STANDARD.requestIdEverywhere,
     async run({ url }) {
       const response = await provoke(url, "GET / HTTP/1.1\r\nbad header\r\n\r\n");

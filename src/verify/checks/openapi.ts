@@ -43,6 +43,7 @@ export const openapiChecks: Check[] = [
   },
   {
     id: "openapi.operation-ids",
+    level: "hardening",
     sentence: STANDARD.docs,
     async run(target) {
       await withDocument(target, async (document) => {
@@ -69,12 +70,7 @@ export const openapiChecks: Check[] = [
     sentence: STANDARD.errorBody,
     async run(target) {
       await withDocument(target, async (document) => {
-        for (const { name, operation } of operations(document)) {
-          const errors = Object.entries(operation.responses).filter(
-            ([status]) =>
-              Number(status) >= 400 && !(name === "get /health/ready" && status === "503"),
-          );
-          expect(errors.length > 0, `${name}: no error is described`);
+        for (const { name, errors } of operations(document).map(withErrors)) {
           for (const [status, response] of errors) {
             expectEqual(
               fieldsOfError(document, response),
@@ -87,7 +83,20 @@ export const openapiChecks: Check[] = [
     },
   },
   {
+    id: "openapi.every-operation-has-errors",
+    level: "hardening",
+    sentence: STANDARD.errorBody,
+    async run(target) {
+      await withDocument(target, async (document) => {
+        for (const { name, errors } of operations(document).map(withErrors)) {
+          expect(errors.length > 0, `${name}: no error is described`);
+        }
+      });
+    },
+  },
+  {
     id: "openapi.errors-of-json-routes",
+    level: "hardening",
     sentence: STANDARD.validation,
     async run(target) {
       const { path } = needed(target.jsonRoute, "jsonRoute");
@@ -156,6 +165,17 @@ function operations(
       operation: item[method] as Operation,
     })),
   );
+}
+
+/** With the answers that have an error body: every 4xx and 5xx, but the report of what is not ready. */
+function withErrors({ name, operation }: { name: string; operation: Operation }): {
+  name: string;
+  errors: [string, Json][];
+} {
+  const errors = Object.entries(operation.responses).filter(
+    ([status]) => Number(status) >= 400 && !(name === "get /health/ready" && status === "503"),
+  );
+  return { name, errors };
 }
 
 function referencesIn(value: unknown): string[] {

@@ -86,6 +86,7 @@ export const processChecks: Check[] = [
   },
   {
     id: "process.term-twice",
+    level: "hardening",
     sentence: STANDARD.graceful,
     async run(target) {
       await withInstance(target, {}, async (instance) => {
@@ -127,6 +128,7 @@ export const processChecks: Check[] = [
   },
   {
     id: "process.interrupt",
+    level: "hardening",
     sentence: STANDARD.graceful,
     async run(target) {
       await withInstance(target, {}, async (instance) => {
@@ -163,6 +165,7 @@ export const processChecks: Check[] = [
   },
   {
     id: "process.nobody-else-notices-a-kill",
+    level: "hardening",
     sentence: STANDARD.timeout,
     async run(target) {
       await withInstance(target, { workers: 2 }, async (instance) => {
@@ -204,6 +207,7 @@ export const processChecks: Check[] = [
   },
   {
     id: "process.no-orphans",
+    level: "hardening",
     sentence: STANDARD.workers,
     async run(target) {
       await withInstance(target, { workers: 2 }, async (instance) => {

@@ -141,6 +141,7 @@ export const logChecks: Check[] = [
   },
   {
     id: "logs.4xx-of-the-protocol",
+    level: "hardening",
     sentence: STANDARD.errorLevels,
     async run(target) {
       needed(target.output, "output");
@@ -162,6 +163,7 @@ export const logChecks: Check[] = [
   },
   {
     id: "logs.paths-that-begin-like-a-probe's",
+    level: "hardening",
     sentence: STANDARD.stdout,
     async run(target) {
       for (const path of ["/healthplans", "/health-records/1", "/healthz"]) {
@@ -225,6 +227,7 @@ export const logChecks: Check[] = [
   },
   {
     id: "logs.no-secrets-of-malformed-requests",
+    level: "hardening",
     sentence: STANDARD.secrets,
     async run(target) {
       needed(target.output, "output");
@@ -255,6 +258,7 @@ export const logChecks: Check[] = [
   },
   {
     id: "logs.strange-bytes",
+    level: "hardening",
     sentence: STANDARD.logs,
     async run(target) {
       const headers = [["User-Agent", Buffer.from([0xff, 0xfe, 0x80])]] as const;

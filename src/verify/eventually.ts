@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 
 import { Violation } from "./check.ts";
+import { waitingSignal } from "./wire/exchange.ts";
 
 // The end of waiting for what will never happen; a sound service is done within seconds.
 const PATIENCE_MS = 90_000;
@@ -16,6 +17,6 @@ export async function eventually<Found>(
     const found = await ask();
     if (found !== undefined) return found;
     if (Date.now() > end) throw new Violation(`${what}: never seen`);
-    await delay(PAUSE_MS);
+    await delay(PAUSE_MS, undefined, { signal: waitingSignal() });
   }
 }

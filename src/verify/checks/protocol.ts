@@ -63,20 +63,22 @@ const NOT_HTTP: Record<string, Buffer> = {
 
 /** The wire below the routes: malformed, ambiguous, unfinished and oversized requests. */
 export const protocolChecks: Check[] = [
-  ...Object.entries(MALFORMED).map(([name, bytes]) => ({
+  ...Object.entries(MALFORMED).map(([name, bytes]): Check => ({
     id: `protocol.refused: ${name}`,
+    level: "hardening",
     sentence: STANDARD.errorBody,
-    async run(target: { url: string }) {
+    async run(target) {
       const response = await provoke(target.url, bytes);
       expect(response !== undefined, `${name}: the connection was closed without an answer`);
       expectRefusal(response, [400, 404, 405, 501, 505]);
       await expectAlive(target);
     },
   })),
-  ...Object.entries(AMBIGUOUS).map(([name, framing]) => ({
+  ...Object.entries(AMBIGUOUS).map(([name, framing]): Check => ({
     id: `protocol.not-smuggled: ${name}`,
+    level: "hardening",
     sentence: STANDARD.boundary,
-    async run(target: { url: string }) {
+    async run(target) {
       await withConnection(target.url, async (connection) => {
         connection.write(`POST /health HTTP/1.1\r\nHost: a\r\n${framing}`);
         const first = await connection.read(name);
@@ -88,10 +90,11 @@ export const protocolChecks: Check[] = [
       await expectAlive(target);
     },
   })),
-  ...Object.entries(NOT_HTTP).map(([name, bytes]) => ({
+  ...Object.entries(NOT_HTTP).map(([name, bytes]): Check => ({
     id: `protocol.not-http: ${name}`,
+    level: "hardening",
     sentence: STANDARD.boundary,
-    async run(target: { url: string }) {
+    async run(target) {
       await withConnection(target.url, async (connection) => {
         connection.write(bytes);
         connection.end();
@@ -102,6 +105,7 @@ export const protocolChecks: Check[] = [
   })),
   {
     id: "protocol.header-overflow",
+    level: "hardening",
     sentence: STANDARD.errorBody,
     async run(target) {
       const large = `GET /health HTTP/1.1\r\n${CLOSE}X-A: ${"a".repeat(200_000)}\r\n\r\n`;
@@ -113,6 +117,7 @@ export const protocolChecks: Check[] = [
   },
   {
     id: "protocol.many-headers",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       const many = Array.from({ length: 1_500 }, (_, index) => `a${index}: b\r\n`).join("");
@@ -124,6 +129,7 @@ export const protocolChecks: Check[] = [
   },
   {
     id: "protocol.pipelined",
+    level: "hardening",
     sentence: STANDARD.indistinguishable,
     async run({ url }) {
       const ids = ["one", "two", "three", "four", "five"];
@@ -146,6 +152,7 @@ export const protocolChecks: Check[] = [
   },
   {
     id: "protocol.pipelined-after-an-error",
+    level: "hardening",
     sentence: STANDARD.indistinguishable,
     async run(target) {
       const { path } = needed(target.jsonRoute, "jsonRoute");
@@ -171,6 +178,7 @@ export const protocolChecks: Check[] = [
   },
   {
     id: "protocol.byte-by-byte",
+    level: "hardening",
     sentence: STANDARD.indistinguishable,
     async run(target) {
       const { path } = needed(target.jsonRoute, "jsonRoute");
@@ -186,6 +194,8 @@ export const protocolChecks: Check[] = [
   },
   {
     id: "protocol.slow-clients-hold-nobody-up",
+    level: "hardening",
+    destructive: true,
     sentence: STANDARD.indistinguishable,
     async run({ url }) {
       const slow = await Promise.all(Array.from({ length: 100 }, () => Connection.open(url)));
@@ -202,6 +212,7 @@ export const protocolChecks: Check[] = [
   },
   {
     id: "protocol.aborted-headers",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       for (let count = 0; count < 20; count += 1) {
@@ -214,6 +225,7 @@ export const protocolChecks: Check[] = [
   },
   {
     id: "protocol.absolute-target",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       for (const path of ["http://elsewhere.example/health", "http://a/../etc/passwd", "a:b"]) {
@@ -225,6 +237,7 @@ export const protocolChecks: Check[] = [
   },
   {
     id: "protocol.asterisk-target",
+    level: "hardening",
     sentence: STANDARD.errorBody,
     async run(target) {
       const response = await provoke(target.url, `OPTIONS * HTTP/1.1\r\n${CLOSE}\r\n`);
@@ -234,6 +247,7 @@ export const protocolChecks: Check[] = [
   },
   {
     id: "protocol.connect",
+    level: "hardening",
     sentence: STANDARD.errorBody,
     async run(target) {
       const bytes = "CONNECT elsewhere.example:443 HTTP/1.1\r\nHost: elsewhere.example:443\r\n\r\n";
@@ -245,6 +259,7 @@ export const protocolChecks: Check[] = [
   },
   {
     id: "protocol.upgrade-ignored",
+    level: "hardening",
     sentence: STANDARD.indistinguishable,
     async run(target) {
       for (const upgrade of ["websocket", "h2c", "nonsense"]) {
@@ -278,6 +293,7 @@ export const protocolChecks: Check[] = [
   },
   {
     id: "protocol.expect-nonsense",
+    level: "hardening",
     sentence: STANDARD.errorBody,
     async run(target) {
       const bytes = `GET /health HTTP/1.1\r\n${CLOSE}Expect: a-miracle\r\n\r\n`;
@@ -327,6 +343,7 @@ export const protocolChecks: Check[] = [
   },
   {
     id: "protocol.http-0.9",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       // Some parsers take a request without a version, some refuse it; both are sound.
@@ -337,6 +354,7 @@ export const protocolChecks: Check[] = [
   },
   {
     id: "protocol.http-1.0",
+    level: "hardening",
     sentence: STANDARD.indistinguishable,
     async run({ url }) {
       await withConnection(url, async (connection) => {
@@ -348,6 +366,8 @@ export const protocolChecks: Check[] = [
   },
   {
     id: "protocol.many-at-once",
+    level: "hardening",
+    destructive: true,
     sentence: STANDARD.indistinguishable,
     async run({ url }) {
       const answers = await Promise.all(

@@ -46,6 +46,7 @@ export const metricsChecks: Check[] = [
   },
   {
     id: "metrics.no-api-on-the-metrics-port",
+    level: "hardening",
     sentence: STANDARD.metrics,
     async run(target) {
       const paths = ["/docs", "/openapi.json", target.jsonRoute?.path ?? unknown()];
@@ -61,6 +62,7 @@ export const metricsChecks: Check[] = [
   {
     // The standard promises this port a page and no more; error bodies and ids that are there must be right.
     id: "metrics.other-answers",
+    level: "hardening",
     sentence: STANDARD.indistinguishable,
     async run(target) {
       const id = freshId();
@@ -125,6 +127,7 @@ export const metricsChecks: Check[] = [
   },
   {
     id: "metrics.scrape-while-a-worker-hangs",
+    level: "hardening",
     sentence: STANDARD.metrics,
     async run(target) {
       const { hanging } = needed(target.probes, "probes");

@@ -26,10 +26,10 @@ export const settingsChecks: Check[] = [
       expectEqual(unnamed, [], `wrong settings that are not named in ${show(said)}`);
     },
   },
-  ...Object.entries(WRONG).map(([name, value]) => ({
+  ...Object.entries(WRONG).map(([name, value]): Check => ({
     id: `settings.wrong: ${name}`,
     sentence: STANDARD.settings,
-    async run(target: Target) {
+    async run(target) {
       const said = await refusalOf(target, { [name]: value });
       expect(said.includes(name), `${name} is wrong, and the service says ${show(said)}`);
       const others = Object.keys(WRONG).filter(
@@ -50,6 +50,7 @@ export const settingsChecks: Check[] = [
   },
   {
     id: "settings.refusal-is-one-json-line",
+    level: "hardening",
     sentence: STANDARD.logs,
     async run(target) {
       const environment = { LOG_LEVEL: "loud" };
@@ -66,6 +67,7 @@ export const settingsChecks: Check[] = [
   },
   {
     id: "settings.no-stack-for-the-user",
+    level: "hardening",
     sentence: STANDARD.settings,
     async run(target) {
       const said = await refusalOf(target, { LOG_LEVEL: "loud" });
@@ -101,6 +103,7 @@ export const settingsChecks: Check[] = [
   },
   {
     id: "settings.empty-is-unset",
+    level: "hardening",
     sentence: STANDARD.settings,
     async run(target) {
       const environment = { LOG_LEVEL: "", CORS_ORIGINS: "", OTEL_EXPORTER_OTLP_ENDPOINT: "" };
@@ -111,6 +114,7 @@ export const settingsChecks: Check[] = [
   },
   {
     id: "settings.port-taken",
+    level: "hardening",
     sentence: STANDARD.settings,
     async run(target) {
       for (const name of ["PORT", "METRICS_PORT"]) {

@@ -12,6 +12,7 @@ import {
   show,
 } from "../expect.ts";
 import { STANDARD } from "../standard.ts";
+import type { Target } from "../target.ts";
 import { withConnection } from "../wire/connection.ts";
 import { chunked, formatRequest, send } from "../wire/send.ts";
 import { expectAlive, expectNowhere, postJson, postText, unknownPath, validBody } from "./steps.ts";
@@ -26,6 +27,9 @@ const FOREIGN_TYPES = [
   "application/x-www-form-urlencoded",
   "multipart/form-data; boundary=x",
   "application/octet-stream",
+];
+
+const ODD_TYPES = [
   "application/jsonp",
   "application/json-seq",
   "text/json",
@@ -133,6 +137,7 @@ export const errorChecks: Check[] = [
   },
   {
     id: "errors.rare-methods",
+    level: "hardening",
     sentence: STANDARD.errorBody,
     async run({ url }) {
       for (const method of ["TRACE", "PROPFIND", "PURGE", "SEARCH", "LINK", "MKCOL", "QUERY"]) {
@@ -145,6 +150,7 @@ export const errorChecks: Check[] = [
   },
   {
     id: "errors.413-whole-body",
+    destructive: true,
     sentence: STANDARD.errorBody,
     async run(target) {
       const body = Buffer.alloc(TOO_LARGE, "1");
@@ -154,6 +160,8 @@ export const errorChecks: Check[] = [
   },
   {
     id: "errors.413-without-waiting-for-the-body",
+    level: "hardening",
+    destructive: true,
     sentence: STANDARD.errorBody,
     async run(target) {
       const { path } = needed(target.jsonRoute, "jsonRoute");
@@ -167,6 +175,7 @@ export const errorChecks: Check[] = [
   },
   {
     id: "errors.413-of-chunks",
+    destructive: true,
     sentence: STANDARD.errorBody,
     async run(target) {
       const { path } = needed(target.jsonRoute, "jsonRoute");
@@ -183,15 +192,17 @@ export const errorChecks: Check[] = [
   {
     id: "errors.415",
     sentence: STANDARD.errorBody,
-    async run(target) {
-      for (const type of FOREIGN_TYPES) {
-        const response = await postText(target, "{}", { "Content-Type": type });
-        expectError(response, 415, "UNSUPPORTED_MEDIA_TYPE");
-      }
-    },
+    run: (target) => expectForeign(target, FOREIGN_TYPES),
+  },
+  {
+    id: "errors.415-odd-types",
+    level: "hardening",
+    sentence: STANDARD.errorBody,
+    run: (target) => expectForeign(target, ODD_TYPES),
   },
   {
     id: "errors.415-no-content-type",
+    level: "hardening",
     sentence: STANDARD.errorBody,
     async run(target) {
       expectError(await postText(target, "text", {}), 415, "UNSUPPORTED_MEDIA_TYPE");
@@ -215,6 +226,8 @@ export const errorChecks: Check[] = [
   },
   {
     id: "errors.compressed-body",
+    level: "hardening",
+    destructive: true,
     sentence: STANDARD.boundary,
     async run(target) {
       const body = gzipSync(JSON.stringify(validBody(target)));
@@ -326,6 +339,7 @@ export const errorChecks: Check[] = [
   },
   {
     id: "errors.no-internal-names-in-headers",
+    level: "hardening",
     sentence: STANDARD.internalError,
     async run(target) {
       const answers = [
@@ -363,3 +377,10 @@ export const errorChecks: Check[] = [
     },
   },
 ];
+
+async function expectForeign(target: Target, types: readonly string[]): Promise<void> {
+  for (const type of types) {
+    const response = await postText(target, "{}", { "Content-Type": type });
+    expectError(response, 415, "UNSUPPORTED_MEDIA_TYPE");
+  }
+}

@@ -111,6 +111,7 @@ export const telemetryChecks: Check[] = [
   },
   {
     id: "telemetry.paths-that-begin-like-a-probe's",
+    level: "hardening",
     sentence: STANDARD.spans,
     async run(target) {
       await withTraced(target, {}, async (instance, collector) => {
@@ -193,6 +194,7 @@ export const telemetryChecks: Check[] = [
   },
   {
     id: "telemetry.malformed-traceparent",
+    level: "hardening",
     sentence: STANDARD.spans,
     async run(target) {
       await withTraced(target, {}, async (instance, collector) => {
@@ -212,6 +214,7 @@ export const telemetryChecks: Check[] = [
   },
   {
     id: "telemetry.two-traceparents",
+    level: "hardening",
     sentence: STANDARD.spans,
     async run(target) {
       const { path } = needed(target.jsonRoute, "jsonRoute");
@@ -224,6 +227,7 @@ export const telemetryChecks: Check[] = [
   },
   {
     id: "telemetry.hostile-tracestate",
+    level: "hardening",
     sentence: STANDARD.spans,
     async run(target) {
       for (const tracestate of ["", "=", "a=b,".repeat(500), "a=\t", "é=ü", "x".repeat(5_000)]) {
@@ -372,6 +376,7 @@ export const telemetryChecks: Check[] = [
   },
   {
     id: "telemetry.collector-that-talks-nonsense",
+    level: "hardening",
     sentence: STANDARD.collectorDown,
     async run(target) {
       const sockets: Socket[] = [];

@@ -108,6 +108,7 @@ export const healthChecks: Check[] = [
   },
   {
     id: "health.starting-metrics-port",
+    level: "hardening",
     sentence: STANDARD.notReady,
     async run(target) {
       await withInstance(target, { atOnce: true }, async (instance) => {
@@ -139,6 +140,7 @@ export const healthChecks: Check[] = [
   },
   {
     id: "health.draining-closes-connections",
+    level: "hardening",
     sentence: STANDARD.indistinguishable,
     async run(target) {
       await withInstance(target, { drainDelay: 600 }, async (instance) => {

@@ -8,7 +8,6 @@ import {
   expectStatus,
 } from "../expect.ts";
 import { STANDARD } from "../standard.ts";
-import type { Target } from "../target.ts";
 import { Connection } from "../wire/connection.ts";
 import { chunked, formatRequest, send } from "../wire/send.ts";
 import { expectAlive, expectNowhere, postJson, postText, validBody } from "./steps.ts";
@@ -88,16 +87,20 @@ export const bodyChecks: Check[] = [
       }
     },
   },
-  ...Object.entries(DEEP).map(([name, body]) => ({
+  ...Object.entries(DEEP).map(([name, body]): Check => ({
     id: `bodies.deep: ${name}`,
+    level: "hardening",
+    destructive: true,
     sentence: STANDARD.boundary,
-    async run(target: Target) {
+    async run(target) {
       expectError(await postText(target, body), 400);
       await expectAlive(target);
     },
   })),
   {
     id: "bodies.deep-inside-a-field",
+    level: "hardening",
+    destructive: true,
     sentence: STANDARD.boundary,
     async run(target) {
       const valid = validBody(target);
@@ -110,6 +113,7 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.prototype-pollution",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       const valid = validBody(target);
@@ -129,6 +133,7 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.prototype-pollution-only",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       for (const pollution of POLLUTIONS) {
@@ -138,6 +143,7 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.numbers",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       const valid = validBody(target);
@@ -151,6 +157,8 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.number-of-many-digits",
+    level: "hardening",
+    destructive: true,
     sentence: STANDARD.boundary,
     async run(target) {
       for (const number of [
@@ -165,6 +173,7 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.texts",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       const valid = validBody(target);
@@ -179,6 +188,7 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.invalid-utf-8",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       for (const bytes of ["ff", "c080", "eda080", "f8888080", "80", "e282"]) {
@@ -193,6 +203,7 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.other-encodings",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       const text = JSON.stringify(validBody(target));
@@ -206,6 +217,7 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.bom",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       const response = await postText(target, `\ufeff${JSON.stringify(validBody(target))}`);
@@ -215,6 +227,7 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.same-key-twice",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       const text = JSON.stringify(validBody(target));
@@ -238,6 +251,7 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.no-conversion",
+    level: "hardening",
     sentence: STANDARD.validation,
     async run(target) {
       // Texts where numbers belong and the other way round are refused, not guessed at.
@@ -261,6 +275,8 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.many-keys",
+    level: "hardening",
+    destructive: true,
     sentence: STANDARD.boundary,
     async run(target) {
       const keys = Array.from({ length: 50_000 }, (_, index) => `"k${index}":1`).join(",");
@@ -270,6 +286,8 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.many-mistakes",
+    level: "hardening",
+    destructive: true,
     sentence: STANDARD.boundary,
     async run(target) {
       const valid = validBody(target);
@@ -284,6 +302,7 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.get-with-a-body",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       const headers = { "Content-Type": "application/json" };
@@ -296,6 +315,7 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.aborted-uploads",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       const { path } = needed(target.jsonRoute, "jsonRoute");
@@ -312,6 +332,7 @@ export const bodyChecks: Check[] = [
   },
   {
     id: "bodies.answer-nobody-waits-for",
+    level: "hardening",
     sentence: STANDARD.boundary,
     async run(target) {
       const { path } = needed(target.jsonRoute, "jsonRoute");

@@ -1,9 +1,17 @@
-import { type Check, needed } from "../check.ts";
-import { errorOf, expect, expectEqual, expectError, expectStatus, show } from "../expect.ts";
-import { STANDARD } from "../standard.ts";
-import type { Target } from "../target.ts";
-import type { WireResponse } from "../wire/response.ts";
-import { send } from "../wire/send.ts";
+import { type Check, needed } from "../../src/verify/check.ts";
+import { QUERIES } from "../../src/verify/checks/paths.ts";
+import {
+  errorOf,
+  expect,
+  expectEqual,
+  expectError,
+  expectStatus,
+  show,
+} from "../../src/verify/expect.ts";
+import { STANDARD } from "../../src/verify/standard.ts";
+import type { Target } from "../../src/verify/target.ts";
+import type { WireResponse } from "../../src/verify/wire/response.ts";
+import { send } from "../../src/verify/wire/send.ts";
 
 interface Award {
   rule: string;
@@ -138,7 +146,7 @@ export const receiptChecks: Check[] = [
     id: "receipts.rules",
     sentence: STANDARD.validation,
     async run(target) {
-      const path = `${needed(target.receiptsPath, "receiptsPath")}/rules`;
+      const path = `${receiptsPath(target)}/rules`;
       const response = await send(target.url, path);
       expectStatus(response, 200);
       const { rules } = response.json() as { rules: { name: string; description: string }[] };
@@ -333,10 +341,26 @@ export const receiptChecks: Check[] = [
       expectEqual(new Set(answers.map(({ text }) => text)).size, 1, "number of different answers");
     },
   },
+  {
+    id: "receipts.queries",
+    sentence: STANDARD.boundary,
+    async run(target) {
+      const rules = `${receiptsPath(target)}/rules`;
+      const { text } = await send(target.url, rules);
+      for (const query of QUERIES) {
+        expectEqual((await send(target.url, `${rules}?${query}`)).text, text, query);
+      }
+    },
+  },
 ];
 
+/** Where the example is served: `/api/v1/receipts`. */
+function receiptsPath(target: Target): string {
+  return needed(target.jsonRoute, "jsonRoute").path.replace(/\/points$/, "");
+}
+
 function post(target: Target, receipt: unknown): Promise<WireResponse> {
-  const path = `${needed(target.receiptsPath, "receiptsPath")}/points`;
+  const path = `${receiptsPath(target)}/points`;
   return send(target.url, { method: "POST", path, json: receipt });
 }
 

@@ -2,10 +2,12 @@ import { connect as connectTcp, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
 import { Violation } from "../check.ts";
+import { noteExchange, startOf, waitingSignal } from "./exchange.ts";
 import { parseResponse, type WireResponse } from "./response.ts";
 
 // No demand on the service, only the end of waiting for one that will never answer.
 const PATIENCE_MS = 60_000;
+const KEPT_WRITES = 20;
 
 /** The peer closed the connection before it had answered. */
 export class Closed extends Error {
@@ -18,6 +20,8 @@ export class Connection {
   #bytes: Buffer = Buffer.alloc(0);
   #ended = false;
   #wake: () => void = () => {};
+  /** Since the last answer. */
+  #sent: Buffer[] = [];
   /** Responses of the class 1xx so far. */
   readonly interim: WireResponse[] = [];
 
@@ -52,20 +56,29 @@ export class Connection {
   }
 
   write(data: string | Uint8Array): void {
+    if (this.#sent.length < KEPT_WRITES) this.#sent.push(startOf(data));
     if (this.#socket.writable) this.#socket.write(data);
   }
 
   /** The next response that is not interim. @throws {Closed} when the peer closes instead. */
   async read(request: string, method = "GET"): Promise<WireResponse> {
     for (;;) {
+      noteExchange(this.#sent, this.#bytes.length > 0 ? this.#bytes : "no answer");
       const parsed = parseResponse(this.#bytes, request, method, this.#ended);
       if (parsed) {
+        noteExchange(this.#sent, this.#bytes.subarray(0, parsed.length));
         this.#bytes = this.#bytes.subarray(parsed.length);
-        if (parsed.response.status >= 200) return parsed.response;
-        this.interim.push(parsed.response);
-      } else if (this.#ended) {
+        if (parsed.response.status < 200) {
+          this.interim.push(parsed.response);
+          continue;
+        }
+        this.#sent = [];
+        return parsed.response;
+      }
+      if (this.#ended) {
         throw new Closed(`${request}: the connection was closed without an answer`);
-      } else await this.#change(`${request}: no answer`);
+      }
+      await this.#change(`${request}: no answer`);
     }
   }
 
@@ -113,8 +126,12 @@ export class Connection {
         () => reject(new Violation(`${complaint} within ${PATIENCE_MS / 1_000} s`)),
         PATIENCE_MS,
       );
+      const signal = waitingSignal();
+      const abort = () => reject(new Violation("interrupted"));
+      signal?.addEventListener("abort", abort);
       this.#wake = () => {
         clearTimeout(timer);
+        signal?.removeEventListener("abort", abort);
         resolve();
       };
     });

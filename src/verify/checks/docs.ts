@@ -68,10 +68,10 @@ export const docsChecks: Check[] = [
       });
     },
   },
-  ...["dev", "stage", "preprod"].map((environment) => ({
+  ...["dev", "stage", "preprod"].map((environment): Check => ({
     id: `docs.on-in-${environment}`,
     sentence: STANDARD.docs,
-    async run(target: Target) {
+    async run(target) {
       await withInstance(target, { environment: { ENVIRONMENT: environment } }, async ({ url }) => {
         for (const path of ROUTES) expectStatus(await send(url, path), 200);
         expectEqual((await versionOf({ url })).environment, environment, "environment");

@@ -9,8 +9,8 @@ export interface Target {
   metricsUrl?: string;
   /** A POST route that takes JSON, and a body that it accepts. */
   jsonRoute?: { path: string; valid: object };
-  /** Where the generator's receipts example is served: `/api/v1/receipts`. */
-  receiptsPath?: string;
+  /** False: nothing may be tried that could take the service down. */
+  destructive?: boolean;
   /** Routes of the service that misbehave on purpose. */
   probes?: Probes;
   /** What the service wrote to standard output so far, by line. */

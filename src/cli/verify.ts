@@ -1,0 +1,184 @@
+import { dirname, resolve } from "node:path";
+
+import { UserError } from "../errors.ts";
+import type { Result } from "../verify/check.ts";
+import { accepts, type JsonRoute, jsonRoutesOf } from "../verify/json-route.ts";
+import { junitOf } from "../verify/junit.ts";
+import { Launcher } from "../verify/launch.ts";
+import { areas, chooseChecks, runContract } from "../verify/run-contract.ts";
+import { bySentence } from "../verify/sentences.ts";
+import type { Target } from "../verify/target.ts";
+import { send } from "../verify/wire/send.ts";
+import type { ServiceCommand, ServiceOptions } from "./command.ts";
+import type { Host } from "./host.ts";
+import type { Report } from "./report.ts";
+import { VerifyReport } from "./verify-report.ts";
+
+const SERVICE_FAILED = 1;
+
+/** Checks a running service against the standard, sentence by sentence. */
+export const verify: ServiceCommand = async (host, report, options) => {
+  const checks = chosen(options);
+  const launcher = options.process === undefined ? undefined : launcherOf(host, options.process);
+  const strict = options.strict === true;
+  try {
+    const target = await targetOf(host, report, options, launcher);
+    const results = await report.progress(`Checking ${target.url}`, (say) =>
+      runContract(target, checks, {
+        signal: host.signal,
+        onCheck: ({ id }, index) => say(`${index + 1} of ${checks.length}, ${id}`),
+      }),
+    );
+    const sentences = bySentence(results, strict);
+    if (options.junit !== undefined) {
+      await writeText(host, options.junit, junitOf(sentences, strict));
+    }
+    new VerifyReport(report, strict).show(target, sentences);
+    return exitCodeOf(sentences);
+  } finally {
+    await launcher?.stop();
+  }
+};
+
+function exitCodeOf(sentences: readonly { outcome: Result["outcome"] }[]): number {
+  if (sentences.some(({ outcome }) => outcome === "failed")) {
+    return SERVICE_FAILED;
+  }
+  if (sentences.every(({ outcome }) => outcome === "not checked")) {
+    throw new UserError("USAGE", "nothing could be checked", "see why above, and --help");
+  }
+  return 0;
+}
+
+function chosen({ only = [], skip = [] }: ServiceOptions) {
+  const [wanted = [], unwanted = []] = [only, skip].map((names) =>
+    names.flatMap((name) => name.split(",")),
+  );
+  const { checks, unknown } = chooseChecks(wanted, unwanted);
+  const hint = `they begin with ${areas().join(", ")}`;
+  if (unknown.length > 0) {
+    throw new UserError("USAGE", `no check begins with ${unknown.join(", ")}`, hint);
+  }
+  if (checks.length === 0) {
+    throw new UserError("USAGE", "--only and --skip leave no check", hint);
+  }
+  return checks;
+}
+
+function launcherOf({ cwd, env }: Host, command: string): Launcher {
+  // Signals are for the service, not for a shell before it.
+  const args = ["-c", `exec ${command}`];
+  return new Launcher({ program: "sh", args, folder: cwd, environment: env });
+}
+
+async function targetOf(
+  host: Host,
+  report: Report,
+  options: ServiceOptions,
+  launcher: Launcher | undefined,
+): Promise<Target> {
+  const own = await addressOf(options, launcher);
+  const jsonRoute = await jsonRouteOf(host, report, options, own.url);
+  const launch = launcher?.launch;
+  return { ...own, ...(jsonRoute && { jsonRoute }), ...(launch && { launch }) };
+}
+
+type Address = Pick<Target, "url" | "metricsUrl" | "output" | "destructive">;
+
+async function addressOf(
+  { names: [typed], metricsUrl, destructive = false }: ServiceOptions,
+  launcher: Launcher | undefined,
+): Promise<Address> {
+  if (typed !== undefined) {
+    const url = originOf(typed);
+    await reach(url);
+    const metrics = metricsUrl === undefined ? {} : { metricsUrl: originOf(metricsUrl) };
+    return { url, destructive, ...metrics };
+  }
+  if (!launcher) {
+    const hint = "create-fetch-service verify http://127.0.0.1:8000, or --process <command>";
+    throw new UserError("USAGE", "the service is not named", hint);
+  }
+  try {
+    const { url, metricsUrl: ownMetrics, output } = await launcher.launch({});
+    return { url, metricsUrl: ownMetrics, output, destructive: true };
+  } catch (error) {
+    throw new UserError("UNREACHABLE", String(error), "PORT and METRICS_PORT say where to listen");
+  }
+}
+
+function originOf(typed: string): string {
+  const url = URL.parse(typed);
+  if (!url || !/^https?:$/.test(url.protocol)) {
+    throw new UserError("USAGE", `not an address: ${typed}`, "such as http://127.0.0.1:8000");
+  }
+  return url.origin;
+}
+
+async function reach(url: string): Promise<void> {
+  try {
+    await send(url, "/health");
+  } catch (error) {
+    throw new UserError("UNREACHABLE", `${url} does not answer: ${String(error)}`);
+  }
+}
+
+/** The route that bodies are tried on: the one that is named, or the first that takes what its description says. */
+async function jsonRouteOf(
+  host: Host,
+  report: Report,
+  options: ServiceOptions,
+  url: string,
+): Promise<JsonRoute | undefined> {
+  const { route: path, body } = options;
+  if (path !== undefined && body !== undefined) {
+    return { path, valid: parse(await readText(host, body), body) };
+  }
+  const described = jsonRoutesOf(await documentOf(host, options, url));
+  const tried = described.filter((route) => path === undefined || route.path === path);
+  for (const route of tried) {
+    if (await accepts(url, route)) {
+      return route;
+    }
+    report.line(`- POST ${route.path} refuses the body that was made from the OpenAPI document`);
+  }
+  report.line("- no POST route for JSON is known: name one with --route and --body");
+  return undefined;
+}
+
+async function documentOf(host: Host, { openapi }: ServiceOptions, url: string): Promise<unknown> {
+  if (openapi !== undefined && !/^https?:/.test(openapi)) {
+    return parse(await readText(host, openapi), openapi);
+  }
+  const { origin, pathname } = new URL(openapi ?? `${url}/openapi.json`);
+  const response = await send(origin, pathname).catch(() => undefined);
+  if (response?.status === 200) {
+    return parse(response.text, `${origin}${pathname}`);
+  }
+  if (openapi !== undefined) {
+    throw new UserError("USAGE", `there is no OpenAPI document at ${openapi}`);
+  }
+  return undefined;
+}
+
+function parse(text: string, name: string): object {
+  try {
+    return Object(JSON.parse(text));
+  } catch {
+    throw new UserError("USAGE", `${name} is not JSON`);
+  }
+}
+
+async function readText({ fs, cwd }: Host, path: string): Promise<string> {
+  const file = resolve(cwd, path);
+  if ((await fs.kindOf(file)) !== "file") {
+    throw new UserError("USAGE", `there is no file ${path}`);
+  }
+  return Buffer.from(await fs.readFile(file)).toString("utf8");
+}
+
+async function writeText({ fs, cwd }: Host, path: string, text: string): Promise<void> {
+  const file = resolve(cwd, path);
+  await fs.makeFolder(dirname(file));
+  await fs.writeFile(file, Buffer.from(text), 0o644);
+}
