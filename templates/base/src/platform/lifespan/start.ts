@@ -43,12 +43,15 @@ async function run(modules: ServiceModules): Promise<number> {
   const log = createLogger(settings);
   // At run time and not as a flag: with it, Node would parse our source map at every start.
   process.setSourceMapsEnabled(true);
+  // What is in memory is in one process only, and development is easier to follow in one: its worker does all the work.
+  const alone = settings.IN_MEMORY.length > 0 || process.env["ONE_PROCESS"] === "true";
+  if (alone) process.env["WEB_CONCURRENCY"] = "1";
   if (!isWorker()) {
     const { hasBackgroundWork } = await modules.integrationSettings();
     const { runPrimary } = await import("../cluster/primary.ts");
     return runPrimary({
       main: modules.main,
-      background: hasBackgroundWork,
+      background: hasBackgroundWork && !alone,
       settings,
       log,
       options,
@@ -63,7 +66,9 @@ async function run(modules: ServiceModules): Promise<number> {
     postFork: options.hooks.postFork,
     start: async (role) =>
       role === "web"
-        ? (await import("./web.ts")).startWeb(modules, settings, log)
+        ? (await import("./web.ts")).startWeb(modules, settings, log, {
+            ...(alone && (await modules.integrations())),
+          })
         : (await import("./background.ts")).startBackground(modules, settings, log),
   });
 }
@@ -75,6 +80,9 @@ function checkSettings(
 ): ServiceDeps["settings"] {
   try {
     const settings = loadSettings();
+    if (settings.IN_MEMORY.length > 0 && settings.ENVIRONMENT !== "dev") {
+      problems.push(`IN_MEMORY: is for development, and ENVIRONMENT is ${settings.ENVIRONMENT}`);
+    }
     if (problems.length === 0) return settings;
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;

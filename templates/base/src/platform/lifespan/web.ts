@@ -10,6 +10,7 @@ import { createMetrics, type Metrics } from "../metrics.ts";
 import { createAccessLog } from "../observability/access-log.ts";
 import type { Output } from "../observability/stdout.ts";
 import { startTelemetry } from "../observability/telemetry.ts";
+import { startBackgroundWork } from "./background.ts";
 
 /** The service's modules that a process with requests loads. */
 export interface WebModules {
@@ -24,8 +25,10 @@ export interface WebModules {
   app(): Promise<{ createApp(deps: ServiceDeps, platform: Platform): App | Promise<App> }>;
 }
 
-/** What tests use instead of the real thing. */
+/** What tests use instead of the real thing, and what else a worker does that is alone. */
 export interface WebOptions {
+  /** Their work beside the requests is done here, and not in a process of its own. */
+  integrations?: object;
   deps?: Partial<ServiceDeps>;
   dependencyOverrides?: DependencyOverrides;
   /** Where the access lines go. */
@@ -56,8 +59,9 @@ export async function startWeb(
   const metrics = createMetrics();
   stack.use(startTelemetry(settings, log, metrics.registry));
   const lifespan = stack.use(await createDeps(settings, log, metrics.registry, options.deps));
-  const { deps, checks } = lifespan;
-  const readiness = stack.use(await startReadiness(checks, log));
+  const { deps } = lifespan;
+  const work = stack.use(startBackgroundWork(options.integrations ?? {}, deps));
+  const readiness = stack.use(await startReadiness([...lifespan.checks, ...work.checks], log));
   const accessLog = stack.use(createAccessLog(settings, options.output));
   const requests = createRequestTracker(log, accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
   const scopes = new Set<DependencyScope>();
