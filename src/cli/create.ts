@@ -13,6 +13,7 @@ import { entryNamed, type Manifest } from "../catalog/manifest.ts";
 import { UserError } from "../errors.ts";
 import type { Conflict } from "../plan/plan.ts";
 import { render } from "../plan/render.ts";
+import type { Tree } from "../plan/tree.ts";
 import { collectAnswers } from "./collect-answers.ts";
 import type { CreateOptions } from "./command.ts";
 import { type CreatePlan, CreateReport, type CreateResult } from "./create-report.ts";
@@ -82,13 +83,28 @@ function refuseSwallowed({ env }: Host): void {
 
 const WITH_CONFLICTS = 3;
 
-async function write(host: Host, { target, tree }: CreatePlan): Promise<Conflict[]> {
+async function write(host: Host, { target, ...plan }: CreatePlan): Promise<Conflict[]> {
+  const tree = withEnvFile(plan.tree, plan.answers);
   if (target.exists) {
     const { writeInto } = await import("./create-into.ts");
     return await writeInto(host, target.folder, tree);
   }
   await writeTree(host.fs, target, tree, host.signal);
   return [];
+}
+
+/**
+ * With a first `.env` for whoever made it, which has the integrations in memory. It is no part of the render: git ignores
+ * it, no command looks at it again, and a team may have put secrets into it by then.
+ */
+function withEnvFile(tree: Tree, { integrations }: Answers): Tree {
+  const example = tree.get(".env.example");
+  if (example === undefined || integrations.length === 0) {
+    return tree;
+  }
+  const [, ...lines] = Buffer.from(example.bytes).toString("utf8").split("\n");
+  const bytes = Buffer.from(["# Yours alone: git ignores it.", ...lines].join("\n"));
+  return new Map([...tree, [".env", { ...example, bytes }]]);
 }
 
 async function planCreate(

@@ -49,11 +49,19 @@ describe("create with --yes", () => {
     );
   });
 
-  it("says how to start the servers that the integrations need", async () => {
-    const { out } = await runFake(["my-service", "--yes", "--integrations", "kafka"]);
-    expect(out).toContain(
-      "  docker compose --file compose/kafka.yaml up --detach\n  npm run dev\n",
-    );
+  it("needs no servers for its integrations: an .env that git ignores has them in memory", async () => {
+    const { out, disk } = await runFake(["my-service", "--yes", "--integrations", "kafka"]);
+    expect(out).toContain("kafka: in memory, so no server is needed");
+    expect(disk.text("/home/my-service/.env")).toMatch(/^# Yours alone.*\nENVIRONMENT=dev\n/);
+    expect(disk.text("/home/my-service/.env")).toContain("\nIN_MEMORY=all\n");
+    expect(disk.text("/home/my-service/.gitignore")).toContain("\n.env\n");
+    const { files } = JSON.parse(disk.text("/home/my-service/.fetch-service.json"));
+    expect(Object.keys(files)).not.toContain(".env");
+  });
+
+  it("writes no .env where nothing has to be set", async () => {
+    const { disk } = await runFake(["my-service", "--yes"]);
+    expect(disk.everything()).not.toContain("/home/my-service/.env");
   });
 
   it("writes to --directory, through folders that do not exist yet", async () => {

@@ -142,3 +142,24 @@ function chosenInMemory(
   if (problems.length > 0) throw new SettingsError(problems);
   return [...IN_MEMORY];
 }
+
+/** The background work of all integrations. Disposing of it lets each finish what it has begun. */
+export interface BackgroundWork extends AsyncDisposable {
+  /** Under `<name>_background`, because the client may be well while the work is not. */
+  checks: ReadinessCheck[];
+}
+
+/** Starts the background work of every integration that has some. */
+export function startBackgroundWork(integrations: object, deps: ServiceDeps): BackgroundWork {
+  const stack = new AsyncDisposableStack();
+  const checks: ReadinessCheck[] = [];
+  const clients = deps as unknown as Record<string, unknown>;
+  const listed = Object.entries(integrations as Record<string, ListedIntegration>);
+  for (const [name, { critical, background }] of listed) {
+    const work = background?.(clients[name], deps);
+    if (work === undefined) continue;
+    stack.defer(() => work.stop());
+    checks.push({ name: `${name}_background`, critical, check: () => work.check() });
+  }
+  return { checks, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+}

@@ -4,13 +4,12 @@ import type { DependencyOverrides, DependencyScope } from "../depends.ts";
 import { startReadiness } from "../health.ts";
 import type { Platform } from "../http/platform.ts";
 import { createRequestTracker } from "../http/requests.ts";
-import type { Lifespan, ServiceDeps } from "../lifespan.ts";
+import { type Lifespan, type ServiceDeps, startBackgroundWork } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
 import { createMetrics, type Metrics } from "../metrics.ts";
 import { createAccessLog } from "../observability/access-log.ts";
 import type { Output } from "../observability/stdout.ts";
 import { startTelemetry } from "../observability/telemetry.ts";
-import { startBackgroundWork } from "./background.ts";
 
 /** The service's modules that a process with requests loads. */
 export interface WebModules {
