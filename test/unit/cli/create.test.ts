@@ -55,8 +55,8 @@ describe("create with --yes", () => {
     expect(disk.text("/home/my-service/.env")).toMatch(/^# Yours alone.*\nENVIRONMENT=dev\n/);
     expect(disk.text("/home/my-service/.env")).toContain("\nIN_MEMORY=all\n");
     expect(disk.text("/home/my-service/.gitignore")).toContain("\n.env\n");
-    const { files } = JSON.parse(disk.text("/home/my-service/.fetch-service.json"));
-    expect(Object.keys(files)).not.toContain(".env");
+    const state = JSON.parse(disk.text("/home/my-service/.fetch-service.json"));
+    expect(Object.keys(state.files)).not.toContain(".env");
   });
 
   it("writes no .env where nothing has to be set", async () => {
