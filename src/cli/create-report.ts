@@ -5,7 +5,7 @@ import type { Verification } from "../apply/verify.ts";
 import type { PackageManager } from "../catalog/manifest.ts";
 import type { Conflict } from "../plan/plan.ts";
 import type { Tree } from "../plan/tree.ts";
-import { goThere } from "./next-steps.ts";
+import { goThere, nodeRangeOf } from "./next-steps.ts";
 import { durationOf, type Report } from "./report.ts";
 
 /** What `create` is going to make, and what it does with it afterwards. */
@@ -199,10 +199,4 @@ function bytesOf(tree: Tree): number {
 
 function kilobytes(bytes: number): string {
   return bytes < 1000 ? `${bytes} B` : `${(bytes / 1000).toFixed(1)} kB`;
-}
-
-/** The Node versions that the service's package.json names. */
-function nodeRangeOf(tree: Tree): string {
-  const manifest = Buffer.from(tree.get("package.json")?.bytes ?? "{}").toString("utf8");
-  return JSON.parse(manifest).engines?.node ?? "";
 }

@@ -7,6 +7,7 @@ import { findRepository, GIT_COMMANDS, type GitOutcome, initRepository } from ".
 import { install, isCreateScript, ownCommand, swallowedFlags } from "../apply/install.ts";
 import { findTarget } from "../apply/target.ts";
 import { verify } from "../apply/verify.ts";
+import { terminalNode } from "../apply/terminal-node.ts";
 import { findWorkspace } from "../apply/workspace.ts";
 import { writeTree } from "../apply/write.ts";
 import { entryNamed, type Manifest } from "../catalog/manifest.ts";
@@ -19,7 +20,7 @@ import type { CreateOptions } from "./command.ts";
 import { type CreatePlan, CreateReport, type CreateResult } from "./create-report.ts";
 import type { Host } from "./host.ts";
 import { nest } from "./nested.ts";
-import { goThere, withContinuation } from "./next-steps.ts";
+import { goThere, nodeRangeOf, withContinuation } from "./next-steps.ts";
 import type { Report } from "./report.ts";
 
 /** Writes a new service, and makes it ready to work on. Returns the exit code. */
@@ -43,6 +44,7 @@ export async function create(
     await confirmWriting(await host.prompter());
   }
   const conflicts = await write(host, plan);
+  plan.notes.push(...(await nodeNotes(host, plan)));
   report.written(plan, conflicts);
   const failed = report.done(plan, await finish(host, report, plan));
   return failed || (conflicts.length > 0 ? WITH_CONFLICTS : 0);
@@ -79,6 +81,20 @@ function refuseSwallowed({ env }: Host): void {
       `put -- before your flags: ${command} -- my-service ${flags[0]} …`,
     );
   }
+}
+
+/** What to know when the user's Node cannot run what was written. */
+async function nodeNotes(host: Host, { tree, target }: CreatePlan): Promise<string[]> {
+  const range = nodeRangeOf(tree);
+  const version = await terminalNode(host, target.folder);
+  const { default: semver } = await import("semver");
+  if (version !== undefined && semver.satisfies(version, range)) {
+    return [];
+  }
+  const found = version === undefined ? "there is no Node" : `Node ${version} is first`;
+  return [
+    `${found} in your PATH, and the service needs ${range}: nvm install 26, or https://nodejs.org`,
+  ];
 }
 
 const WITH_CONFLICTS = 3;

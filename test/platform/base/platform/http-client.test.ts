@@ -59,7 +59,7 @@ test("a stream is sent once: it cannot be read again", async () => {
     method: "PUT",
     body,
     duplex: "half",
-  } as RequestInit);
+  });
   expect([calls.length, response.status]).toEqual([1, 503]);
 });
 

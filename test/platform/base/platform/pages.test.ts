@@ -30,14 +30,14 @@ test.each([
 test("a list continues behind the last thing of the page, until nothing follows", () => {
   const all = ["a", "b", "c", "d", "e"];
   const seen: string[][] = [];
-  let cursor: string | undefined;
+  let next: string | undefined;
   do {
-    const after = cursor === undefined ? "" : openCursor("key", "letters", cursor);
+    const after = next === undefined ? "" : openCursor("key", "letters", next);
     const read = all.filter((letter) => letter > after).slice(0, 3);
     const page = toPage(read, 2, (last) => sealCursor("key", "letters", last));
     seen.push(page.items);
-    cursor = page.nextCursor;
-  } while (cursor !== undefined);
+    next = page.nextCursor;
+  } while (next !== undefined);
   expect(seen).toEqual([["a", "b"], ["c", "d"], ["e"]]);
 });
 
