@@ -95,5 +95,5 @@ test("a stop does not wait for the next run", async () => {
   const begun = Promise.withResolvers<void>();
   const { task } = start(async () => begun.resolve(), { everyMs: 600_000, jitterMs: 0 });
   await begun.promise;
-  await task.stop();
+  await expect(task.stop()).resolves.toBeUndefined();
 });
