@@ -100,6 +100,7 @@ function boot(tools: VerifyTools, cwd: string, ports: { api: number; metrics: nu
     env: {
       ...withoutRunner(tools.env),
       ENVIRONMENT: "dev",
+      IN_MEMORY: "all",
       PORT: String(ports.api),
       METRICS_PORT: String(ports.metrics),
     },

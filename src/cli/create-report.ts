@@ -5,7 +5,7 @@ import type { Verification } from "../apply/verify.ts";
 import type { PackageManager } from "../catalog/manifest.ts";
 import type { Conflict } from "../plan/plan.ts";
 import type { Tree } from "../plan/tree.ts";
-import { goThere, serverStarts } from "./next-steps.ts";
+import { goThere, nodeRangeOf } from "./next-steps.ts";
 import { durationOf, type Report } from "./report.ts";
 
 /** What `create` is going to make, and what it does with it afterwards. */
@@ -114,7 +114,6 @@ export class CreateReport {
       ...goThere(plan.directory),
       ...plan.steps,
       ...(result.installed ? [] : [plan.packageManager.install]),
-      ...serverStarts(plan.tree),
       `${plan.packageManager.run} dev`,
     ];
     if (this.#report.json) {
@@ -132,6 +131,12 @@ export class CreateReport {
     this.#report.line(`Next, with Node ${nodeRangeOf(plan.tree)}:`);
     nextSteps.forEach((step) => this.#report.line(`  ${step}`));
     this.#report.line(`Then open http://localhost:${plan.answers.port}/docs`);
+    if (plan.answers.integrations.length > 0) {
+      const names = plan.answers.integrations.join(", ");
+      this.#report.line(
+        `${names}: in memory, so no server is needed; .env says how to use real ones`,
+      );
+    }
     this.#report.line();
     this.#report.line("The same again, without questions:");
     this.#report.line(`  ${plan.command}`);
@@ -194,10 +199,4 @@ function bytesOf(tree: Tree): number {
 
 function kilobytes(bytes: number): string {
   return bytes < 1000 ? `${bytes} B` : `${(bytes / 1000).toFixed(1)} kB`;
-}
-
-/** The Node versions that the service's package.json names. */
-function nodeRangeOf(tree: Tree): string {
-  const manifest = Buffer.from(tree.get("package.json")?.bytes ?? "{}").toString("utf8");
-  return JSON.parse(manifest).engines?.node ?? "";
 }

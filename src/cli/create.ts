@@ -7,18 +7,20 @@ import { findRepository, GIT_COMMANDS, type GitOutcome, initRepository } from ".
 import { install, isCreateScript, ownCommand, swallowedFlags } from "../apply/install.ts";
 import { findTarget } from "../apply/target.ts";
 import { verify } from "../apply/verify.ts";
+import { terminalNode } from "../apply/terminal-node.ts";
 import { findWorkspace } from "../apply/workspace.ts";
 import { writeTree } from "../apply/write.ts";
 import { entryNamed, type Manifest } from "../catalog/manifest.ts";
 import { UserError } from "../errors.ts";
 import type { Conflict } from "../plan/plan.ts";
 import { render } from "../plan/render.ts";
+import type { Tree } from "../plan/tree.ts";
 import { collectAnswers } from "./collect-answers.ts";
 import type { CreateOptions } from "./command.ts";
 import { type CreatePlan, CreateReport, type CreateResult } from "./create-report.ts";
 import type { Host } from "./host.ts";
 import { nest } from "./nested.ts";
-import { goThere, withContinuation } from "./next-steps.ts";
+import { goThere, nodeRangeOf, withContinuation } from "./next-steps.ts";
 import type { Report } from "./report.ts";
 
 /** Writes a new service, and makes it ready to work on. Returns the exit code. */
@@ -42,6 +44,7 @@ export async function create(
     await confirmWriting(await host.prompter());
   }
   const conflicts = await write(host, plan);
+  plan.notes.push(...(await nodeNotes(host, plan)));
   report.written(plan, conflicts);
   const failed = report.done(plan, await finish(host, report, plan));
   return failed || (conflicts.length > 0 ? WITH_CONFLICTS : 0);
@@ -80,15 +83,44 @@ function refuseSwallowed({ env }: Host): void {
   }
 }
 
+/** What to know when the user's Node cannot run what was written. */
+async function nodeNotes(host: Host, { tree, target }: CreatePlan): Promise<string[]> {
+  const range = nodeRangeOf(tree);
+  const version = await terminalNode(host, target.folder);
+  const { default: semver } = await import("semver");
+  if (version !== undefined && semver.satisfies(version, range)) {
+    return [];
+  }
+  const found = version === undefined ? "there is no Node" : `Node ${version} is first`;
+  return [
+    `${found} in your PATH, and the service needs ${range}: nvm install 26, or https://nodejs.org`,
+  ];
+}
+
 const WITH_CONFLICTS = 3;
 
-async function write(host: Host, { target, tree }: CreatePlan): Promise<Conflict[]> {
+async function write(host: Host, { target, ...plan }: CreatePlan): Promise<Conflict[]> {
+  const tree = withEnvFile(plan.tree, plan.answers);
   if (target.exists) {
     const { writeInto } = await import("./create-into.ts");
     return await writeInto(host, target.folder, tree);
   }
   await writeTree(host.fs, target, tree, host.signal);
   return [];
+}
+
+/**
+ * With a first `.env` for whoever made it, which has the integrations in memory. It is no part of the render: git ignores
+ * it, no command looks at it again, and a team may have put secrets into it by then.
+ */
+function withEnvFile(tree: Tree, { integrations }: Answers): Tree {
+  const example = tree.get(".env.example");
+  if (example === undefined || integrations.length === 0) {
+    return tree;
+  }
+  const [, ...lines] = Buffer.from(example.bytes).toString("utf8").split("\n");
+  const bytes = Buffer.from(["# Yours alone: git ignores it.", ...lines].join("\n"));
+  return new Map([...tree, [".env", { ...example, bytes }]]);
 }
 
 async function planCreate(

@@ -13,6 +13,8 @@ import { builtInArchive, builtInChangelog, builtInTemplates } from "./templates.
 export interface Host {
   cwd: string;
   env: Readonly<Record<string, string | undefined>>;
+  /** The version of the Node that runs us. */
+  nodeVersion: string;
   /** A person can answer questions. */
   interactive: boolean;
   /** Milliseconds of a steady clock. */
@@ -37,6 +39,7 @@ export function realHost(signal: AbortSignal): Host {
   return {
     cwd: process.cwd(),
     env: process.env,
+    nodeVersion: process.versions.node,
     interactive: process.stdin.isTTY && process.stdout.isTTY,
     now: () => performance.now(),
     signal,

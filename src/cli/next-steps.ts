@@ -40,3 +40,9 @@ export function withContinuation(
   const hint = `${error.hint ? `${error.hint}; ` : ""}go on with: ${steps}`;
   return new UserError(error.code, message, hint);
 }
+
+/** The Node versions that the service's package.json names. */
+export function nodeRangeOf(tree: Tree): string {
+  const manifest = Buffer.from(tree.get("package.json")?.bytes ?? "{}").toString("utf8");
+  return JSON.parse(manifest).engines?.node ?? "";
+}

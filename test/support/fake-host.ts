@@ -165,6 +165,7 @@ export async function runFake(
   const host: Host = {
     cwd: "/home",
     env: {},
+    nodeVersion: "26.10.0",
     interactive: given.prompter !== undefined,
     now: () => 0,
     signal: new AbortController().signal,

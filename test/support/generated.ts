@@ -54,8 +54,18 @@ export async function sharedInstall(): Promise<string> {
   return folder;
 }
 
-/** Writes a service with the real command, into the folder of the shared install. */
+/**
+ * Writes a service with the real command, into the folder of the shared install. Without the `.env` of a developer, which
+ * has the integrations in memory.
+ */
 export async function createService(name: string, flags: string[]): Promise<string> {
+  const directory = await createWithEnvFile(name, flags);
+  rmSync(join(directory, ".env"), { force: true });
+  return directory;
+}
+
+/** Writes a service as a person gets it. */
+export async function createWithEnvFile(name: string, flags: string[]): Promise<string> {
   const directory = join(await sharedInstall(), name);
   rmSync(directory, { recursive: true, force: true });
   const always = ["--yes", "--no-install", "--no-git", "--directory", directory];

@@ -12,8 +12,15 @@ export class Terminal {
   #read = 0;
   #wake: () => void = () => undefined;
 
-  constructor(args: string[], cwd: string, env: Record<string, string> = {}, cols = 120) {
-    this.#pty = spawn(process.execPath, [CLI, ...args], {
+  /** @param program what runs instead of the command. */
+  constructor(
+    args: string[],
+    cwd: string,
+    env: Record<string, string> = {},
+    cols = 120,
+    program = CLI,
+  ) {
+    this.#pty = spawn(process.execPath, [program, ...args], {
       cwd,
       cols,
       rows: 40,

@@ -49,11 +49,39 @@ describe("create with --yes", () => {
     );
   });
 
-  it("says how to start the servers that the integrations need", async () => {
-    const { out } = await runFake(["my-service", "--yes", "--integrations", "kafka"]);
-    expect(out).toContain(
-      "  docker compose --file compose/kafka.yaml up --detach\n  npm run dev\n",
+  it("needs no servers for its integrations: an .env that git ignores has them in memory", async () => {
+    const { out, disk } = await runFake(["my-service", "--yes", "--integrations", "kafka"]);
+    expect(out).toContain("kafka: in memory, so no server is needed");
+    expect(disk.text("/home/my-service/.env")).toMatch(/^# Yours alone.*\nENVIRONMENT=dev\n/);
+    expect(disk.text("/home/my-service/.env")).toContain("\nIN_MEMORY=all\n");
+    expect(disk.text("/home/my-service/.gitignore")).toContain("\n.env\n");
+    const state = JSON.parse(disk.text("/home/my-service/.fetch-service.json"));
+    expect(Object.keys(state.files)).not.toContain(".env");
+  });
+
+  it("writes no .env where nothing has to be set", async () => {
+    const { disk } = await runFake(["my-service", "--yes"]);
+    expect(disk.everything()).not.toContain("/home/my-service/.env");
+  });
+
+  it("warns when the Node in the terminal cannot run the service", async () => {
+    const old = await runFake(["my-service", "--yes"], { nodeVersion: "22.22.0" });
+    expect(old.code).toBe(0);
+    expect(old.out).toMatch(
+      /- Node 22\.22\.0 is first in your PATH, and the service needs >=24\.21/,
     );
+    const { out } = await runFake(["my-service", "--yes"]);
+    expect(out).not.toContain("in your PATH");
+  });
+
+  it("looks past the Node that a package manager has put into PATH", async () => {
+    const commands = new FakeCommands();
+    commands.captured["node --version"] = Buffer.from("v20.11.1\n");
+    const env = { PATH: "/checkout/node_modules/.bin:/usr/bin" };
+    const { out } = await runFake(["my-service", "--yes"], { commands, env });
+    expect(out).toContain("- Node 20.11.1 is first in your PATH");
+    const none = await runFake(["my-service", "--yes"], { env });
+    expect(none.out).toContain("- there is no Node in your PATH");
   });
 
   it("writes to --directory, through folders that do not exist yet", async () => {

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { currentRequest } from "./context.ts";
 import { AppError } from "./errors.ts";
+import { abortable } from "./timing.ts";
 
 export interface HttpClientOptions {
   /** How long one try may take, in milliseconds; 5,000 when left out. */
@@ -11,39 +12,50 @@ export interface HttpClientOptions {
   fetch?: typeof fetch;
 }
 
+export interface HttpRequest extends RequestInit {
+  /** How long one try of this call may take, in milliseconds. */
+  timeoutMs?: number;
+}
+
 /** Calls other services over HTTP. */
 export interface HttpClient {
   /**
-   * `fetch` with the ids of the request at hand, a time-out, and retries of what is safe to repeat.
+   * `fetch` with the ids of the request at hand, a time-out, and retries of what is safe to repeat: neither a POST nor a
+   * stream. They wait as long as the upstream's Retry-After asks, unless that is too long for a caller.
    * The trace context goes along by itself.
    * @returns the response, whatever its status.
    * @throws {AppError} EXTERNAL_SERVICE_ERROR when there is none.
    */
-  fetch(url: string | URL, init?: RequestInit): Promise<Response>;
+  fetch(url: string | URL, init?: HttpRequest): Promise<Response>;
 }
 
 const IDEMPOTENT = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 const RETRIED_STATUS = new Set([429, 502, 503, 504]);
 const FIRST_BACKOFF_MS = 100;
+const LONGEST_WAIT_MS = 5_000;
 
 /** An HTTP client on the built-in `fetch`, which keeps connections open and pools them by itself. */
 export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   const { timeoutMs = 5_000, retries = 2, fetch: send = fetch } = options;
 
-  async function once(url: string | URL, init: RequestInit): Promise<Response> {
-    const timeout = AbortSignal.timeout(timeoutMs);
+  async function once(url: string | URL, init: RequestInit, limitMs: number): Promise<Response> {
+    const timeout = AbortSignal.timeout(limitMs);
     const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
     return send(url, { ...init, headers: withIds(init.headers), signal });
   }
 
   return {
-    async fetch(url, init = {}) {
-      const tries = IDEMPOTENT.has((init.method ?? "GET").toUpperCase()) ? retries + 1 : 1;
+    async fetch(url, { timeoutMs: limitMs = timeoutMs, ...init } = {}) {
+      const tries = isRepeatable(init) ? retries + 1 : 1;
       for (let attempt = 1; ; attempt += 1) {
         const last = attempt === tries;
+        // Full jitter, so that callers that failed together do not come back together.
+        let waitMs = Math.random() * FIRST_BACKOFF_MS * 2 ** attempt;
         try {
-          const response = await once(url, init);
-          if (last || !RETRIED_STATUS.has(response.status)) return response;
+          const response = await once(url, init, limitMs);
+          waitMs += retryAfter(response);
+          const isFinal = last || !RETRIED_STATUS.has(response.status);
+          if (isFinal || waitMs > LONGEST_WAIT_MS) return response;
           await response.body?.cancel();
         } catch (cause) {
           init.signal?.throwIfAborted();
@@ -54,11 +66,22 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
             });
           }
         }
-        // Full jitter, so that callers that failed together do not come back together.
-        await delay(Math.random() * FIRST_BACKOFF_MS * 2 ** attempt);
+        await (init.signal ? abortable(delay(waitMs), init.signal) : delay(waitMs));
       }
     },
   };
+}
+
+function isRepeatable({ method = "GET", body }: RequestInit): boolean {
+  const isStream = typeof body === "object" && body !== null && Symbol.asyncIterator in body;
+  return IDEMPOTENT.has(method.toUpperCase()) && !isStream;
+}
+
+/** The milliseconds that the upstream wants to be left alone, told as seconds or as a date. */
+function retryAfter({ headers }: Response): number {
+  const text = headers.get("retry-after") ?? "0";
+  const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - Date.now();
+  return Math.max(0, ms || 0);
 }
 
 function withIds(given: RequestInit["headers"]): Headers {

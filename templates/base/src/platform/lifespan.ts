@@ -1,7 +1,7 @@
 import type { Registry } from "@prometheus-io/client";
 import type { HttpClient } from "./http-client.ts";
 import type { Logger } from "./logging.ts";
-import type { StandardSettings } from "./settings.ts";
+import { SettingsError, type StandardSettings } from "./settings.ts";
 
 /** Filled in by src/deps.ts, with `declare module`. */
 // oxlint-disable-next-line typescript/no-empty-object-type -- an interface, because only those can be added to
@@ -30,6 +30,8 @@ export interface ReadinessCheck {
 export interface Integration<Client = unknown, Settings = never> {
   /** Neither waits for the system nor fails because it is down: the service starts without it, unready. */
   open(settings: Settings, log: Logger, metrics: Registry): Client | Promise<Client>;
+  /** The same without the system, for development: the setting IN_MEMORY chooses it. */
+  openInMemory?(settings: Settings, log: Logger, metrics: Registry): Client | Promise<Client>;
   check(client: Client): Promise<void>;
   close(client: Client): void | Promise<void>;
   /** Starts the work beside the requests, in the one process of the cluster that is there for it. */
@@ -77,7 +79,7 @@ export interface Opener {
   /** Opens all integrations in the order of the list. */
   openAll<Integrations extends object>(
     integrations: Integrations,
-    settings: object,
+    settings: { IN_MEMORY?: readonly string[] },
     log: Logger,
     metrics: Registry,
   ): Promise<ClientsOf<Integrations>>;
@@ -108,10 +110,12 @@ export async function openLifespan<Opened extends object>(
     },
     async openAll(integrations, settings, log, metrics) {
       const clients: Record<string, unknown> = {};
-      for (const [name, integration] of Object.entries(
-        integrations as Record<string, ListedIntegration>,
-      )) {
-        const { critical, open, check, close } = integration;
+      const listed = Object.entries(integrations as Record<string, ListedIntegration>);
+      const inMemory = chosenInMemory(listed, settings);
+      if (inMemory.length > 0) log.info({ integrations: inMemory }, "in memory until the restart");
+      for (const [name, integration] of listed) {
+        const { critical, check, close } = integration;
+        const open = inMemory.includes(name) ? integration.openInMemory! : integration.open;
         const client = await opener.open(name, () => open(settings as never, log, metrics), close);
         checks.push({ name, critical, check: () => check(client) });
         clients[name] = client;
@@ -123,4 +127,39 @@ export async function openLifespan<Opened extends object>(
   const deps = { ...(await start(opener)), ...overrides };
   const opened = stack.move();
   return { deps, checks, [Symbol.asyncDispose]: () => opened.disposeAsync() };
+}
+
+/** The integrations to open in memory. @throws {SettingsError} for one that is not there, or that cannot be. */
+function chosenInMemory(
+  listed: readonly [name: string, ListedIntegration][],
+  { IN_MEMORY = [] }: { IN_MEMORY?: readonly string[] },
+): string[] {
+  const possible = listed.flatMap(([name, { openInMemory }]) => (openInMemory ? [name] : []));
+  if (IN_MEMORY.includes("all")) return possible;
+  const problems = IN_MEMORY.filter((name) => !possible.includes(name)).map(
+    (name) => `IN_MEMORY: ${name} is none of ${["all", ...possible].join(", ")}`,
+  );
+  if (problems.length > 0) throw new SettingsError(problems);
+  return [...IN_MEMORY];
+}
+
+/** The background work of all integrations. Disposing of it lets each finish what it has begun. */
+export interface BackgroundWork extends AsyncDisposable {
+  /** Under `<name>_background`, because the client may be well while the work is not. */
+  checks: ReadinessCheck[];
+}
+
+/** Starts the background work of every integration that has some. */
+export function startBackgroundWork(integrations: object, deps: ServiceDeps): BackgroundWork {
+  const stack = new AsyncDisposableStack();
+  const checks: ReadinessCheck[] = [];
+  const clients = deps as unknown as Record<string, unknown>;
+  const listed = Object.entries(integrations as Record<string, ListedIntegration>);
+  for (const [name, { critical, background }] of listed) {
+    const work = background?.(clients[name], deps);
+    if (work === undefined) continue;
+    stack.defer(() => work.stop());
+    checks.push({ name: `${name}_background`, critical, check: () => work.check() });
+  }
+  return { checks, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }

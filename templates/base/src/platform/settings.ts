@@ -46,6 +46,7 @@ export const standardSettings = {
   LOG_LEVEL: level.default("info"),
   LOG_SECRETS: names.default([]),
   AWS_REGION: z.string().default("us-east-1"),
+  IN_MEMORY: names.default([]),
   CORS_ORIGINS: origins.default([]),
   CORS_CREDENTIALS: flag.default(false),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),

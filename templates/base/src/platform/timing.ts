@@ -1,3 +1,5 @@
+import { addAbortListener } from "node:events";
+
 /** Work that took longer than it may. */
 export class TimeoutError extends Error {
   override readonly name = "TimeoutError";
@@ -19,4 +21,16 @@ export async function withTimeout<Result>(
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** Waits for `work` until `signal` is aborted. @throws the signal's reason. */
+export async function abortable<Result>(
+  work: Promise<Result>,
+  signal: AbortSignal,
+): Promise<Result> {
+  work.catch(() => {}); // After an abort nobody handles its failure.
+  signal.throwIfAborted();
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  using _listener = addAbortListener(signal, () => reject(signal.reason as Error));
+  return await Promise.race([work, aborted]);
 }

@@ -1,7 +1,7 @@
 import { Registry } from "@prometheus-io/client";
 import { expect, test } from "vitest";
 import { createDeps } from "../../src/deps.ts";
-import { startBackgroundWork } from "../../src/platform/lifespan/background.ts";
+import { startBackgroundWork } from "../../src/platform/lifespan.ts";
 import { createLogger } from "../../src/platform/logging.ts";
 import { loadSettings } from "../../src/settings.ts";
 import { createFakes } from "../integrations/index.ts";

@@ -51,6 +51,60 @@ describe("retries", () => {
   });
 });
 
+test("a stream is sent once: it cannot be read again", async () => {
+  const { fetch, calls } = fakeFetch(503, 200);
+  const body = new Blob(["text"]).stream();
+  const client = createHttpClient({ fetch });
+  const response = await client.fetch("http://upstream.example/", {
+    method: "PUT",
+    body,
+    duplex: "half",
+  });
+  expect([calls.length, response.status]).toEqual([1, 503]);
+});
+
+describe("Retry-After", () => {
+  const busy = (after: string) => {
+    let calls = 0;
+    const fetch = async () =>
+      (calls += 1) === 1
+        ? new Response(null, { status: 503, headers: { "retry-after": after } })
+        : new Response();
+    return { client: createHttpClient({ fetch }), calls: () => calls };
+  };
+
+  test("is waited for", async () => {
+    const { client } = busy("1");
+    const before = performance.now();
+    expect((await client.fetch("http://upstream.example/")).status).toBe(200);
+    expect(performance.now() - before).toBeGreaterThan(990);
+  });
+
+  test.each(["3600", new Date(Date.now() + 3_600_000).toUTCString()])(
+    "of %s is too long to wait for",
+    async (after) => {
+      const { client, calls } = busy(after);
+      const response = await client.fetch("http://upstream.example/");
+      expect([response.status, calls()]).toEqual([503, 1]);
+    },
+  );
+
+  test("that says nothing is left alone", async () => {
+    expect((await busy("soon").client.fetch("http://upstream.example/")).status).toBe(200);
+  });
+});
+
+test("a call may have less time than the client gives", async () => {
+  const server = createServer(() => {}).listen(0, "127.0.0.1");
+  await new Promise((resolve) => server.once("listening", resolve));
+  const { port } = server.address() as AddressInfo;
+  const client = createHttpClient({ timeoutMs: 600_000, retries: 0 });
+  const answer = client.fetch(`http://127.0.0.1:${port}/`, { timeoutMs: 50 });
+  await expect(answer).rejects.toMatchObject({ code: "EXTERNAL_SERVICE_ERROR" });
+  server.closeAllConnections();
+  server.close();
+});
+
 test("no answer is an EXTERNAL_SERVICE_ERROR that does not name the upstream", async () => {
   const { fetch } = fakeFetch(0);
   const client = createHttpClient({ fetch, retries: 0 });

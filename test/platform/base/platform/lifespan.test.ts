@@ -1,5 +1,5 @@
 import { Registry } from "@prometheus-io/client";
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { z } from "zod";
 import { createDeps } from "../../src/deps.ts";
 import type { HttpClient } from "../../src/platform/http-client.ts";
@@ -112,4 +112,29 @@ test("the service's own dependencies open and close", async () => {
   const lifespan = await createDeps(settings, log, metrics);
   expect(lifespan.deps).toMatchObject({ settings, log });
   await lifespan[Symbol.asyncDispose]();
+});
+
+describe("IN_MEMORY", () => {
+  const inMemory = (IN_MEMORY: string[]) =>
+    openLifespan<object>({}, async ({ openAll }) => {
+      const check = async () => {};
+      const real = { critical: true, open: () => "real", check, close() {} };
+      const integrations = { kafka: { ...real, openInMemory: () => "in memory" }, mail: real };
+      return openAll(integrations, { IN_MEMORY }, log, metrics);
+    });
+
+  test.each([
+    [[], { kafka: "real", mail: "real" }],
+    [["kafka"], { kafka: "in memory", mail: "real" }],
+    [["all"], { kafka: "in memory", mail: "real" }],
+  ])("%j", async (chosen, deps) => {
+    await using lifespan = await inMemory(chosen);
+    expect(lifespan.deps).toEqual(deps);
+  });
+
+  test("of what is not there, or cannot be, is refused", async () => {
+    await expect(inMemory(["kafka", "mail", "kafak"])).rejects.toMatchObject({
+      problems: ["IN_MEMORY: mail is none of all, kafka", "IN_MEMORY: kafak is none of all, kafka"],
+    });
+  });
 });

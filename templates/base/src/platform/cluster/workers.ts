@@ -91,6 +91,9 @@ function freeSlot(workers: Set<Worker>): number {
 function inspectorFlags(flags: readonly string[], slot: number, inspectPort: number): string[] {
   const kept = flags.filter((flag) => !flag.startsWith("--watch") && !flag.startsWith("--inspect"));
   const debug = flags.some((flag) => /^--inspect(-brk|-wait)?(=|$)/.test(flag));
+  // Of scripts/dev.ts, which has one worker: that one gets the port that was asked for.
+  const asked = process.env["INSPECT"];
+  if (asked) return [...kept, `--inspect=${asked}`];
   if (debug) return [...kept, `--inspect=${DEFAULT_INSPECT_PORT + slot}`];
   return [...kept, `--inspect-port=${inspectPort}`, "--inspect-publish-uid=http"];
 }

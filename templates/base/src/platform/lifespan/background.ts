@@ -1,6 +1,6 @@
 import type { WorkerService } from "../cluster/protocol.ts";
-import { type ReadinessCheck, startReadiness } from "../health.ts";
-import type { ServiceDeps, ListedIntegration } from "../lifespan.ts";
+import { startReadiness } from "../health.ts";
+import { type ServiceDeps, startBackgroundWork } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
 import { createMetrics } from "../metrics.ts";
 import { startTelemetry } from "../observability/telemetry.ts";
@@ -41,25 +41,4 @@ export async function startBackground(
     requestsInFlight: () => [],
     onRequestFinished() {},
   };
-}
-
-/** The background work of all integrations. Disposing of it lets each finish what it has begun. */
-export interface BackgroundWork extends AsyncDisposable {
-  /** Under `<name>_background`, because the client may be well while the work is not. */
-  checks: ReadinessCheck[];
-}
-
-/** Starts the background work of every integration that has some. */
-export function startBackgroundWork(integrations: object, deps: ServiceDeps): BackgroundWork {
-  const stack = new AsyncDisposableStack();
-  const checks: ReadinessCheck[] = [];
-  const clients = deps as unknown as Record<string, unknown>;
-  const listed = Object.entries(integrations as Record<string, ListedIntegration>);
-  for (const [name, { critical, background }] of listed) {
-    const work = background?.(clients[name], deps);
-    if (work === undefined) continue;
-    stack.defer(() => work.stop());
-    checks.push({ name: `${name}_background`, critical, check: () => work.check() });
-  }
-  return { checks, [Symbol.asyncDispose]: () => stack.disposeAsync() };
 }

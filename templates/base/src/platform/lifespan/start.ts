@@ -49,10 +49,20 @@ async function run(modules: ServiceModules): Promise<number> {
   const log = createLogger(settings);
   // At run time and not as a flag: with it, Node would parse our source map at every start.
   process.setSourceMapsEnabled(true);
+  // What is in memory is in one process only, and development is easier to follow in one: its worker does all the work.
+  const alone = settings.IN_MEMORY.length > 0 || process.env["ONE_PROCESS"] === "true";
+  if (alone) process.env["WEB_CONCURRENCY"] = "1";
   if (!isWorker()) {
     const { runPrimary } = await import("../cluster/primary.ts");
     const { main } = modules;
-    return runPrimary({ main, background: hasBackgroundWork, settings, log, options, loadOptions });
+    return runPrimary({
+      main,
+      background: hasBackgroundWork && !alone,
+      settings,
+      log,
+      options,
+      loadOptions,
+    });
   }
   const { runWorker } = await import("../cluster/worker.ts");
   return runWorker({
@@ -62,7 +72,9 @@ async function run(modules: ServiceModules): Promise<number> {
     postFork: options.hooks.postFork,
     start: async (role) =>
       role === "web"
-        ? (await import("./web.ts")).startWeb(modules, settings, log)
+        ? (await import("./web.ts")).startWeb(modules, settings, log, {
+            ...(alone && (await modules.integrations())),
+          })
         : (await import("./background.ts")).startBackground(modules, settings, log),
   });
 }
@@ -74,6 +86,9 @@ function checkSettings(
 ): ServiceDeps["settings"] {
   try {
     const settings = loadSettings();
+    if (settings.IN_MEMORY.length > 0 && settings.ENVIRONMENT !== "dev") {
+      problems.push(`IN_MEMORY: is for development, and ENVIRONMENT is ${settings.ENVIRONMENT}`);
+    }
     if (problems.length === 0) return settings;
   } catch (error) {
     if (!(error instanceof SettingsError)) throw error;

@@ -4,7 +4,7 @@ import type { DependencyOverrides, DependencyScope } from "../depends.ts";
 import { startReadiness } from "../health.ts";
 import type { Platform } from "../http/platform.ts";
 import { createRequestTracker } from "../http/requests.ts";
-import type { Lifespan, ServiceDeps } from "../lifespan.ts";
+import { type Lifespan, type ServiceDeps, startBackgroundWork } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
 import { createMetrics, type Metrics } from "../metrics.ts";
 import { createAccessLog } from "../observability/access-log.ts";
@@ -24,8 +24,10 @@ export interface WebModules {
   app(): Promise<{ createApp(deps: ServiceDeps, platform: Platform): App | Promise<App> }>;
 }
 
-/** What tests use instead of the real thing. */
+/** What tests use instead of the real thing, and what else a worker does that is alone. */
 export interface WebOptions {
+  /** Their work beside the requests is done here, and not in a process of its own. */
+  integrations?: object;
   deps?: Partial<ServiceDeps>;
   dependencyOverrides?: DependencyOverrides;
   /** Where the access lines go. */
@@ -56,8 +58,9 @@ export async function startWeb(
   const metrics = createMetrics();
   stack.use(startTelemetry(settings, log, metrics.registry));
   const lifespan = stack.use(await createDeps(settings, log, metrics.registry, options.deps));
-  const { deps, checks } = lifespan;
-  const readiness = stack.use(await startReadiness(checks, log));
+  const { deps } = lifespan;
+  const work = stack.use(startBackgroundWork(options.integrations ?? {}, deps));
+  const readiness = stack.use(await startReadiness([...lifespan.checks, ...work.checks], log));
   const accessLog = stack.use(createAccessLog(settings, options.output));
   const requests = createRequestTracker(log, accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
   const scopes = new Set<DependencyScope>();

@@ -1,17 +1,3 @@
-import { addAbortListener } from "node:events";
-
-/** Waits for `work` until `signal` is aborted. @throws the signal's reason. */
-export async function abortable<Result>(
-  work: Promise<Result>,
-  signal: AbortSignal,
-): Promise<Result> {
-  work.catch(() => {}); // After an abort nobody handles its failure.
-  signal.throwIfAborted();
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  using _listener = addAbortListener(signal, () => reject(signal.reason as Error));
-  return await Promise.race([work, aborted]);
-}
-
 /** The shortest and the longest wait between two tries. */
 export interface BackoffRange {
   firstMs?: number;

@@ -1,3 +1,4 @@
+import { MemoryRepository } from "../../platform/dynamodb/memory-repository.ts";
 import type { Repository } from "../../platform/dynamodb/repository.ts";
 import { TableRepository } from "../../platform/dynamodb/table-repository.ts";
 import { openTable, type TableSettings } from "../../platform/dynamodb/table.ts";
@@ -20,6 +21,11 @@ export const dynamodb: Integration<DynamoDb, TableSettings> = {
       close: table.close,
     };
   },
+  openInMemory: () => ({
+    receipts: new MemoryRepository(receiptEntity),
+    check: async () => {},
+    close() {},
+  }),
   check: (client) => client.check(),
   close: (client) => client.close(),
 };

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { openCursor, sealCursor } from "./cursor.ts";
+import { openCursor, sealCursor } from "../pages.ts";
 import {
   applyChanges,
   conflict,

@@ -5,7 +5,7 @@ import { awsErrorName, awsFailure } from "../aws-errors.ts";
 import { callOptions } from "../aws.ts";
 import { AppError } from "../errors.ts";
 import { backoff } from "../waiting.ts";
-import { openCursor, sealCursor } from "./cursor.ts";
+import { openCursor, sealCursor } from "../pages.ts";
 import { sortExpression, updateExpression } from "./expressions.ts";
 import {
   applyChanges,

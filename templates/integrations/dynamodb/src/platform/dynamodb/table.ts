@@ -9,6 +9,8 @@ import { toNumber } from "./storable.ts";
 export { TABLE_SCHEMA } from "./indexes.ts";
 
 const CHECK_TIMEOUT_MS = 1_500;
+/** The server of compose/dynamodb.yaml. Development reaches AWS itself only when its address is written down. */
+const LOCAL_ENDPOINT = "http://localhost:8001";
 
 export interface TableSettings {
   ENVIRONMENT: string;
@@ -40,7 +42,8 @@ export function tableName({ DYNAMODB_TABLE, ENVIRONMENT, SERVICE_NAME }: TableSe
 
 /** What a client of DynamoDB is made with, in the service or in a command. */
 export function dynamoDbClientConfig(settings: TableSettings) {
-  const endpoint = settings.AWS_ENDPOINT_URL_DYNAMODB ?? settings.AWS_ENDPOINT_URL;
+  const local = settings.ENVIRONMENT === "dev" ? LOCAL_ENDPOINT : undefined;
+  const endpoint = settings.AWS_ENDPOINT_URL_DYNAMODB ?? settings.AWS_ENDPOINT_URL ?? local;
   return { ...awsClientConfig(settings), ...(endpoint !== undefined && { endpoint }) };
 }
 

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Background } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
-import { abortable, backoff } from "../waiting.ts";
+import { abortable } from "../timing.ts";
+import { backoff } from "../waiting.ts";
 import { Committer } from "./committer.ts";
 import { deadLetterTopic } from "./dead-letters.ts";
 import type { Delivery } from "./delivery.ts";

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClusterMetadata, Consumer } from "@platformatic/kafka";
-import { withTimeout } from "../timing.ts";
-import { abortable, backoff } from "../waiting.ts";
+import { abortable, withTimeout } from "../timing.ts";
+import { backoff } from "../waiting.ts";
 import { assignBySubscription, type PartitionCounts, PROTOCOLS } from "./assignment.ts";
 import { connectionOptions, type KafkaSettings } from "./connection.ts";
 import { explainTopic, type Library } from "./library.ts";

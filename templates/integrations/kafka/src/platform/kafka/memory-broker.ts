@@ -1,4 +1,4 @@
-import { abortable } from "../waiting.ts";
+import { abortable } from "../timing.ts";
 import {
   type GroupReader,
   type JoinOptions,

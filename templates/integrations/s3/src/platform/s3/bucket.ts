@@ -6,6 +6,8 @@ import { awsClientConfig, callOptions } from "../aws.ts";
 const CHECK_TIMEOUT_MS = 1_500;
 const UPLOAD_TIMEOUT_MS = 30_000;
 const URL_SECONDS = 300;
+/** The server of compose/s3.yaml. Development reaches AWS itself only when its address is written down. */
+const LOCAL_ENDPOINT = "http://localhost:7070";
 
 export interface BucketSettings {
   ENVIRONMENT: string;
@@ -45,7 +47,8 @@ export function bucketName({ S3_BUCKET, ENVIRONMENT, SERVICE_NAME }: BucketSetti
 
 /** The server that is used instead of S3 itself. */
 export function s3Endpoint(settings: BucketSettings): string | undefined {
-  return settings.AWS_ENDPOINT_URL_S3 ?? settings.AWS_ENDPOINT_URL;
+  const local = settings.ENVIRONMENT === "dev" ? LOCAL_ENDPOINT : undefined;
+  return settings.AWS_ENDPOINT_URL_S3 ?? settings.AWS_ENDPOINT_URL ?? local;
 }
 
 /** What a client of S3 is made with, in the service or in a command. */

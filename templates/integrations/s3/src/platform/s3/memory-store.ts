@@ -10,16 +10,18 @@ export interface StoredObject {
   contentType: string;
 }
 
+type UrlOf = (sha256: string, object: StoredObject, expiresAt: Date) => string;
+
 /**
  * A store in memory, for tests and for development without a server. The platform's tests hold it to what the real one
  * does.
  */
 export class MemoryStore implements ContentStore {
   readonly #objects = new Map<string, StoredObject>();
-  readonly #urlOf: (sha256: string, object: StoredObject) => string;
+  readonly #urlOf: UrlOf;
 
   /** @param urlOf where an object is served from; a data URL when left out. */
-  constructor(urlOf: (sha256: string, object: StoredObject) => string = dataUrl) {
+  constructor(urlOf: UrlOf = dataUrl) {
     this.#urlOf = urlOf;
   }
 
@@ -37,8 +39,8 @@ export class MemoryStore implements ContentStore {
   async presign(sha256: string): Promise<PresignedUrl | undefined> {
     const object = this.#objects.get(sha256);
     if (object === undefined) return undefined;
-    const expiresAt = new Date(Date.now() + URL_MS).toISOString();
-    return { url: this.#urlOf(sha256, object), expiresAt };
+    const expiresAt = new Date(Date.now() + URL_MS);
+    return { url: this.#urlOf(sha256, object, expiresAt), expiresAt: expiresAt.toISOString() };
   }
 
   /** The object itself, for a route that serves it. */

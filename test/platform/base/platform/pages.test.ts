@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { openCursor, sealCursor } from "../../../src/platform/dynamodb/cursor.ts";
+import { openCursor, pageQuery, sealCursor, toPage } from "../../src/platform/pages.ts";
 
 const cursor = sealCursor("key", "receipt", "a/ä/7");
 
@@ -25,4 +25,24 @@ test.each([
       details: [{ field: "query.cursor", message: "must be the cursor of an earlier page" }],
     }),
   );
+});
+
+test("a list continues behind the last thing of the page, until nothing follows", () => {
+  const all = ["a", "b", "c", "d", "e"];
+  const seen: string[][] = [];
+  let next: string | undefined;
+  do {
+    const after = next === undefined ? "" : openCursor("key", "letters", next);
+    const read = all.filter((letter) => letter > after).slice(0, 3);
+    const page = toPage(read, 2, (last) => sealCursor("key", "letters", last));
+    seen.push(page.items);
+    next = page.nextCursor;
+  } while (next !== undefined);
+  expect(seen).toEqual([["a", "b"], ["c", "d"], ["e"]]);
+});
+
+test("a page has 20 things, unless the caller wants others", () => {
+  expect(pageQuery.parse({})).toEqual({ limit: 20 });
+  expect(pageQuery.parse({ limit: "7", cursor: "c" })).toEqual({ limit: 7, cursor: "c" });
+  expect(pageQuery.safeParse({ limit: "101" }).success).toBe(false);
 });

@@ -1,0 +1,30 @@
+import { delimiter } from "node:path";
+
+import type { CommandRunner } from "../ports.ts";
+
+/** What is asked about the Node in the user's terminal. */
+export interface NodeTools {
+  commands: CommandRunner;
+  env: Readonly<Record<string, string | undefined>>;
+  /** The version of the Node that runs us. */
+  nodeVersion: string;
+  signal: AbortSignal;
+}
+
+/**
+ * The version of the Node that the user's own commands will run on. Package managers put folders of their own before it,
+ * such as those of a checkout, and the Node in there may be another one.
+ *
+ * @returns undefined when there is none.
+ */
+export async function terminalNode(tools: NodeTools, cwd: string): Promise<string | undefined> {
+  const { commands, env, nodeVersion, signal } = tools;
+  const folders = (env["PATH"] ?? "").split(delimiter);
+  const own = folders.filter((folder) => !/node_modules[/\\]/.test(folder));
+  if (own.length === folders.length) {
+    return nodeVersion;
+  }
+  const options = { cwd, env: { PATH: own.join(delimiter) }, signal };
+  const output = await commands.capture("node", ["--version"], options);
+  return output && Buffer.from(output).toString("utf8").trim().replace(/^v/, "");
+}
