@@ -11,6 +11,9 @@ export default defineCluster({
   /** The IP address to listen on; the port is the setting PORT. BIND */
   bind: "0.0.0.0",
 
+  /** The IP address of the port METRICS_PORT; "": that of `bind`. METRICS_BIND */
+  metricsBind: "",
+
   /** Connections that may wait to be accepted; the kernel's net.core.somaxconn caps it. BACKLOG */
   backlog: 2048,
 
@@ -36,6 +39,18 @@ export default defineCluster({
 
   /** Idle connections are kept this long. "auto": LOAD_BALANCER_IDLE_TIMEOUT + 5, and it must be above it. KEEP_ALIVE */
   keepAlive: "auto",
+
+  /** Connections that a worker has at the same time; others are closed at once. MAX_CONNECTIONS */
+  maxConnections: 4_096,
+
+  /** A request's headers must have arrived within this long. 0: never mind. HEADERS_TIMEOUT */
+  headersTimeout: 30,
+
+  /** And all of the request. 0: never mind. REQUEST_TIMEOUT */
+  requestTimeout: 300,
+
+  /** A client that stops reading its answer, or sending its body, is let go after this long. 0: never. STALL_TIMEOUT */
+  stallTimeout: 30,
 
   /** A worker is replaced after this many requests, which hides slow leaks. 0: never. MAX_REQUESTS */
   maxRequests: 0,

@@ -51,6 +51,7 @@ export const standardSettings = {
   CORS_CREDENTIALS: flag.default(false),
   OTEL_EXPORTER_OTLP_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
   OTEL_TRACES_SAMPLER_ARG: decimal.pipe(z.number().max(1)).default(1),
+  TRUSTED_PROXIES: whole.pipe(z.number().max(10)).default(1),
   LOAD_BALANCER_IDLE_TIMEOUT: seconds.default(60),
   STOP_TIMEOUT: seconds.default(120),
 };

@@ -43,3 +43,12 @@ test.each([
   expect(status).toBe(2);
   expect(err).toMatch(/^error: .+\n\nhow to use it\n$/);
 });
+
+test("nothing that is printed steers a terminal", () => {
+  const body = String.raw`print("one\ntwo \u001b[2J\u009b1m\u202e"); throw new Error("no\n\u001b]0;");`;
+  expect(run(body)).toEqual({
+    status: 1,
+    out: String.raw`one` + "\n" + String.raw`two \u001b[2J\u009b1m\u202e` + "\n",
+    err: String.raw`error: no\u000a\u001b]0;` + "\n",
+  });
+});

@@ -1,16 +1,5 @@
 import { expect, test } from "vitest";
-import { abortable, backoff } from "../../src/platform/waiting.ts";
-
-const never = new Promise<string>(() => {});
-
-test("an aborted signal ends the wait", async () => {
-  const aborted = new AbortController();
-  const waiting = abortable(never, aborted.signal);
-  aborted.abort(new Error("stopping"));
-  await expect(waiting).rejects.toThrow("stopping");
-  await expect(abortable(never, aborted.signal)).rejects.toThrow("stopping");
-  expect(await abortable(Promise.resolve(1), new AbortController().signal)).toBe(1);
-});
+import { backoff } from "../../src/platform/waiting.ts";
 
 test("each wait is up to twice as long as the one before, with a limit", () => {
   const range = { firstMs: 100, longestMs: 300 };

@@ -1,7 +1,7 @@
 import { connect } from "node:net";
 import { text as readAll } from "node:stream/consumers";
 import { describe, expect, it } from "vitest";
-import { request, start } from "./harness.ts";
+import { failureOf, request, start } from "./harness.ts";
 
 /** The value of a metric in the text that Prometheus reads, as soon as it is `wanted`. */
 async function metricBecomes(url: string, name: string, wanted: number): Promise<number> {
@@ -31,6 +31,14 @@ describe.concurrent("the metrics port", () => {
     for (let count = 0; count < 5; count += 1) await request(running.url);
     await running.seen({ message: "worker exited" });
     expect(await metricBecomes(running.admin, "requests_total", 5)).toBe(5);
+  });
+
+  it("may listen on another address than the service", async () => {
+    const running = await start({ options: { metricsBind: "127.0.0.2" } });
+    const elsewhere = running.admin.replace("127.0.0.1", "127.0.0.2");
+    expect((await request(`${elsewhere}/health`)).status).toBe(200);
+    expect(await failureOf(request(`${running.admin}/health`))).toContain("ECONNREFUSED");
+    expect((await request(running.url)).status).toBe(200);
   });
 
   it("tells readiness and health", async () => {

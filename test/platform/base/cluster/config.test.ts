@@ -29,6 +29,15 @@ describe("readConfig", () => {
     });
   });
 
+  it("takes a file of an older template, which lacks newer fields", () => {
+    const { metricsBind, headersTimeout, requestTimeout, stallTimeout, maxConnections, ...old } =
+      options;
+    const { config, problems } = readConfig(old, { MAX_CONNECTIONS: "7" });
+    expect(problems).toEqual([]);
+    expect(config).toMatchObject({ metricsBind, headersTimeout, requestTimeout, stallTimeout });
+    expect([config.maxConnections, maxConnections]).toEqual([7, 4_096]);
+  });
+
   it("takes an empty variable as not set", () => {
     expect(readConfig(options, { TIMEOUT: "", BIND: "" }).config).toMatchObject({
       timeout: options.timeout,
@@ -45,6 +54,8 @@ describe("readConfig", () => {
     ["GRACEFUL_TIMEOUT", "auto"],
     ["MAX_REQUESTS", " "],
     ["BIND", "example.com"],
+    ["METRICS_BIND", "localhost"],
+    ["MAX_CONNECTIONS", "0"],
   ])("refuses %s=%j", (variable, value) => {
     const { problems } = readConfig(options, { [variable]: value });
     expect(problems).toEqual([expect.stringContaining(`${variable} (`)]);

@@ -75,3 +75,16 @@ it("answers a request that does not end with 408", async () => {
   expect(head).toMatch(/^HTTP\/1.1 408 Request Timeout\r\n/);
   expect(body).toMatchObject({ error: { code: "REQUEST_TIMEOUT" } });
 });
+
+it("says nothing of a connection on which nothing came", async () => {
+  const logs: unknown[] = [];
+  const log = createLogger(settings, { write: (line) => void logs.push(line) });
+  const server = createServer({ headersTimeout: 50, connectionsCheckingInterval: 20 });
+  answerProtocolErrors(server, log);
+  server.listen(0, "127.0.0.1");
+  onTestFinished(() => void server.close());
+  await once(server, "listening");
+  const socket = connect((server.address() as AddressInfo).port, "127.0.0.1");
+  expect(await text(socket)).toBe("");
+  expect(logs).toEqual([]);
+});

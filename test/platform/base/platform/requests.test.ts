@@ -84,6 +84,24 @@ test("the access line says what was asked and answered, without the query", asyn
   expect(JSON.stringify(app.logs)).not.toContain("secret");
 });
 
+test.each([
+  ["1", "9.9.9.9, 10.0.0.7", "10.0.0.7"],
+  ["1", "10.0.0.7", "10.0.0.7"],
+  ["1", "2001:db8::7", "2001:db8::7"],
+  ["2", "6.6.6.6, 9.9.9.9, 10.0.0.7", "9.9.9.9"],
+  ["2", "10.0.0.7", "10.0.0.7"],
+  ["0", "10.0.0.7", "127.0.0.1"],
+  ["1", "10.0.0.7, unknown", "127.0.0.1"],
+  ["1", "10.0.0.7, 1.2.3.4:80", "127.0.0.1"],
+  ["1", '1.2.3.4, "><script>', "127.0.0.1"],
+  ["1", ",", "127.0.0.1"],
+  ["10", ",".repeat(3_000), "127.0.0.1"],
+])("behind %s proxies, %s tells of %s", async (proxies, forwarded, address) => {
+  await using app = await createTestApp({ env: { TRUSTED_PROXIES: proxies } });
+  await app.inject({ url: "/nowhere", headers: { "x-forwarded-for": forwarded } });
+  expect(app.logs.at(-1)).toMatchObject({ message: "request completed", remote_ip: address });
+});
+
 test("the access line fits into one piece of a pipe, whatever the caller sends", async () => {
   await using app = await createTestApp();
   const long = "\u00e9".repeat(3_000);

@@ -217,7 +217,7 @@ describe("the size of what is said", () => {
     const details = detailsOf(schema, items);
     expect(details).toHaveLength(20);
     expect(details[0]).toEqual(["body.0.name", "Field required"]);
-    expect(details.at(-1)).toEqual(["body", "and 1981 more"]);
+    expect(details.at(-1)).toEqual(["body", "and more"]);
     expect(detailsOf(schema, items.slice(0, 10))).toHaveLength(20);
     expect(detailsOf(schema, items.slice(0, 10)).at(-1)?.[1]).toBe("Field required");
   });

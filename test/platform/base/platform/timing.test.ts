@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { TimeoutError, withTimeout } from "../../src/platform/timing.ts";
+import { abortable, TimeoutError, withTimeout } from "../../src/platform/timing.ts";
 
 const never = new Promise<string>(() => {});
 
@@ -11,4 +11,13 @@ test("work in time gives its result, and its own failure", async () => {
 test("work that takes too long is an error that says so", async () => {
   await expect(withTimeout(never, 1)).rejects.toThrow(new TimeoutError("no answer within 1 ms"));
   await expect(withTimeout(never, 1, "the broker is silent")).rejects.toThrow("broker is silent");
+});
+
+test("an aborted signal ends the wait", async () => {
+  const aborted = new AbortController();
+  const waiting = abortable(never, aborted.signal);
+  aborted.abort(new Error("stopping"));
+  await expect(waiting).rejects.toThrow("stopping");
+  await expect(abortable(never, aborted.signal)).rejects.toThrow("stopping");
+  expect(await abortable(Promise.resolve(1), new AbortController().signal)).toBe(1);
 });

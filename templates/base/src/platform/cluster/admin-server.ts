@@ -1,5 +1,6 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { ERROR_STATUS, type ErrorCode, errorText } from "../errors.ts";
+import { limitConnections } from "../http/connections.ts";
 import { hasOneHost, ONE_HOST } from "../http/headers.ts";
 import { createServer } from "../http/node-http.ts";
 import { requestIds } from "../http/request-ids.ts";
@@ -38,6 +39,7 @@ export function createAdminServer(cluster: Cluster): Server {
   const server = createServer({ requireHostHeader: false }, listener);
   // Handle `Expect` like any request; Node's own 417 has no body.
   server.on("checkExpectation", listener);
+  limitConnections(server, cluster.plan, log);
   answerProtocolErrors(server, log);
   return server;
 }

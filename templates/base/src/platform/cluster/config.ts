@@ -66,6 +66,11 @@ function orAuto<Schema extends z.ZodType>(schema: Schema) {
     .meta({ ...schema.meta(), description });
 }
 
+/** For a field that the files of older templates lack. */
+function orElse<Schema extends z.ZodType<number>>(schema: Schema, value: number) {
+  return schema.default(value as never).meta({ ...schema.meta() });
+}
+
 // Each field with the variable that overrides it. The description is the message for every invalid value.
 const fields = z.object({
   workers: orAuto(whole("WEB_CONCURRENCY", 1, 512)),
@@ -75,10 +80,19 @@ const fields = z.object({
   gracefulTimeout: seconds("GRACEFUL_TIMEOUT"),
   deregistrationDelay: seconds("DEREGISTRATION_DELAY"),
   keepAlive: orAuto(seconds("KEEP_ALIVE")),
+  headersTimeout: orElse(seconds("HEADERS_TIMEOUT"), 30),
+  requestTimeout: orElse(seconds("REQUEST_TIMEOUT"), 300),
+  stallTimeout: orElse(seconds("STALL_TIMEOUT"), 30),
+  maxConnections: orElse(whole("MAX_CONNECTIONS", 1, 1e6), 4_096),
   maxRequests: whole("MAX_REQUESTS", 0, 1e9),
   maxRequestsJitter: whole("MAX_REQUESTS_JITTER", 0, 1e9),
   workerMemoryLimit: orAuto(whole("WORKER_MEMORY_LIMIT", 0, 1e6)),
   bind: z.string().refine(isIP).meta({ variable: "BIND", description: "an IP address" }),
+  metricsBind: z
+    .string()
+    .refine((text) => text === "" || isIP(text))
+    .default("")
+    .meta({ variable: "METRICS_BIND", description: "an IP address" }),
   pidfile: z.string().meta({ variable: "PIDFILE", description: "a path" }),
   processTitle: z.string().meta({ variable: "PROCESS_TITLE", description: "a text" }),
 });
@@ -92,7 +106,9 @@ export const CLUSTER_VARIABLES: Record<string, string> = Object.fromEntries(
 );
 
 /** The fields of cluster.config.ts, where each is explained. Times in seconds, memory in MiB. */
-export type ClusterOptions = z.output<typeof fields> & { hooks: ClusterHooks };
+export type ClusterOptions = z.input<typeof fields> & { hooks: ClusterHooks };
+
+type ClusterConfig = z.output<typeof fields> & { hooks: ClusterHooks };
 
 /** Gives cluster.config.ts its types. */
 export function defineCluster(options: ClusterOptions): ClusterOptions {
@@ -103,7 +119,7 @@ export function defineCluster(options: ClusterOptions): ClusterOptions {
 export function readConfig(
   options: ClusterOptions,
   env: NodeJS.ProcessEnv,
-): { config: ClusterOptions; problems: string[] } {
+): { config: ClusterConfig; problems: string[] } {
   const given: Record<string, unknown> = { ...options };
   for (const [field, variable] of Object.entries(CLUSTER_VARIABLES)) {
     given[field] = env[variable] || given[field];
@@ -115,11 +131,11 @@ export function readConfig(
     const value = JSON.stringify(given[field]);
     return `${CLUSTER_VARIABLES[field]} (${field}): must be ${description}, got ${value}`;
   });
-  return { config: { ...options, ...data }, problems };
+  return { config: { ...options, ...data } as ClusterConfig, problems };
 }
 
 /** cluster.config.ts with every "auto" decided. Times in seconds, memory in MiB. */
-export interface ClusterPlan extends ClusterOptions {
+export interface ClusterPlan extends ClusterConfig {
   workers: number;
   /** Processes for background work: 0 or 1. */
   background: number;
@@ -155,6 +171,7 @@ export async function makePlan(
     deregistrationDelay: skipsDelay ? 0 : config.deregistrationDelay,
     workerMemoryLimit: config.workerMemoryLimit === "auto" ? share : config.workerMemoryLimit,
     heap: heapSetByHand(flags, memory) ?? heapFor(memory, processes),
+    metricsBind: config.metricsBind || config.bind,
     processTitle: config.processTitle || settings.SERVICE_NAME,
   };
   if (problems.length === 0) problems.push(...findContradictions(plan, settings, memory));

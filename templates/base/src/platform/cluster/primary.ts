@@ -36,7 +36,7 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
   process.title = `primary: ${plan.processTitle}`;
   const socket = bindForWorkers(plan.bind, settings.PORT);
   const cluster = createCluster(options, plan, socket);
-  const adminSocket = bind(plan.bind, settings.METRICS_PORT, "METRICS_PORT");
+  const adminSocket = bind(plan.metricsBind, settings.METRICS_PORT, "METRICS_PORT");
   if (plan.pidfile) writePidfile(plan.pidfile);
   await plan.hooks.onStarting?.();
 

@@ -23,7 +23,9 @@ type Answer = [code: ErrorCode, message: string];
 export function answerProtocolErrors(server: Server, log: Logger): void {
   server.removeAllListeners("clientError");
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    if (error.code === "ECONNRESET" || !socket.writable) socket.destroy();
+    // A connection on which nothing has come, such as one that a browser opens in advance, is no request.
+    const isSilent = socket.bytesRead === 0;
+    if (error.code === "ECONNRESET" || isSilent || !socket.writable) socket.destroy();
     // The rest of the response that has begun still goes out.
     else if (isAnswering(socket)) socket.destroySoon();
     else answer(socket, ANSWERS[error.code ?? ""] ?? MALFORMED, log);

@@ -2,6 +2,7 @@ import { once } from "node:events";
 import type { Server as HttpServer } from "node:http";
 import { Server } from "node:net";
 import { setTimeout as delay } from "node:timers/promises";
+import { limitConnections } from "../http/connections.ts";
 import type { Logger } from "../logging.ts";
 import { type ClusterHooks, QUICK_TIMEOUT } from "./config.ts";
 import { exposeRequests } from "./hang-report.ts";
@@ -28,8 +29,6 @@ export interface WorkerOptions {
   start(role: Role): Promise<WorkerService>;
 }
 
-// Node's default, which the keep-alive time must not exceed.
-const HEADERS_TIMEOUT_MS = 60_000;
 const MAX_EXCEPTIONS = 100;
 // A terminal sends its signals to the whole process group; only the primary acts on them.
 const IGNORED = ["SIGINT", "SIGQUIT", "SIGHUP", "SIGTTIN", "SIGTTOU", "SIGUSR2"] as const;
@@ -95,15 +94,15 @@ function handleCrash(log: Logger, isServing: () => boolean): { exceptions: numbe
 
 async function listen(
   { server }: WorkerService,
-  { keepAlive, backlog }: WorkerConfig,
+  config: WorkerConfig,
   { log, port, host }: WorkerOptions,
 ): Promise<void> {
   if (server === undefined) return;
-  server.keepAliveTimeout = keepAlive * 1_000;
-  server.headersTimeout = Math.max(HEADERS_TIMEOUT_MS, server.keepAliveTimeout + 1_000);
+  server.keepAliveTimeout = config.keepAlive * 1_000;
+  limitConnections(server, config, log);
   answerProtocolErrors(server, log);
   // As an argument: Node ignores the option `backlog` next to `fd`.
-  server.listen(canInherit ? { fd: LISTEN_FD } : { port, host }, backlog);
+  server.listen(canInherit ? { fd: LISTEN_FD } : { port, host }, config.backlog);
   await once(server, "listening");
 }
 

@@ -8,7 +8,7 @@ import type {
   ServerOptions,
   ServerResponse,
 } from "node:http";
-import type { Socket } from "node:net";
+import { isIP, type Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import type { Span } from "@opentelemetry/api";
 import { type RequestContext, runInRequest, scopes } from "../context.ts";
@@ -17,6 +17,7 @@ import { isProbe } from "../health.ts";
 import type { Logger } from "../logging.ts";
 import type { Metrics } from "../metrics.ts";
 import type { AccessLog } from "../observability/access-log.ts";
+import type { StandardSettings } from "../settings.ts";
 import { endServerSpan, startServerSpan } from "../observability/server-span.ts";
 import { placeInTrace, type TracePosition } from "../observability/tracing.ts";
 import { hasOneHost, ONE_HOST } from "./headers.ts";
@@ -90,8 +91,7 @@ export function exchangeOf(req: IncomingMessage): Exchange | undefined {
 
 /** What all exchanges of a worker have in common. */
 interface Shared {
-  /** Share of the traces that start here and are sampled, 0 to 1. */
-  readonly sampledRatio: number;
+  readonly settings: TrackerSettings;
   /** Every response ends its connection. */
   closing: boolean;
   /** Logs and counts an exchange that was answered with `status`. */
@@ -158,7 +158,7 @@ export class Exchange implements RequestContext, TracePosition {
       "X-Content-Type-Options",
       "nosniff",
     ];
-    const position = placeInTrace(req.headers, shared.sampledRatio);
+    const position = placeInTrace(req.headers, shared.settings.OTEL_TRACES_SAMPLER_ARG);
     this.traceId = position.traceId;
     this.spanId = position.spanId;
     this.parent = position.parent;
@@ -182,11 +182,12 @@ export class Exchange implements RequestContext, TracePosition {
     return METHODS.has(method) ? method : "_OTHER";
   }
 
-  /** The caller. The load balancer appends it to the header, so only the last entry can be trusted. */
+  /** The caller's address, as far as proxies that tell it are trusted. */
   get remoteAddress(): string {
     const forwarded = this.req.headers["x-forwarded-for"];
-    const last = typeof forwarded === "string" ? forwarded.split(",").at(-1)?.trim() : undefined;
-    return last || this.#address;
+    const { TRUSTED_PROXIES: proxies } = this.#shared.settings;
+    const told = typeof forwarded === "string" ? forwardedAddress(forwarded, proxies) : "";
+    return isIP(told) === 0 ? this.#address : told;
   }
 
   get isClosing(): boolean {
@@ -383,15 +384,14 @@ class OpenExchanges {
   }
 }
 
-/**
- * Follows every request of a worker from arrival to the answer.
- * @param sampledRatio share of the traces that start here and are sampled, 0 to 1. Probes are never sampled.
- */
+type TrackerSettings = Pick<StandardSettings, "OTEL_TRACES_SAMPLER_ARG" | "TRUSTED_PROXIES">;
+
+/** Follows every request of a worker from arrival to the answer. Probes are never sampled. */
 export function createRequestTracker(
   log: Logger,
   accessLog: AccessLog,
   metrics: Metrics,
-  sampledRatio: number,
+  settings: TrackerSettings,
 ): RequestTracker {
   const open = new OpenExchanges();
   const upgraded = new Set<Duplex>();
@@ -400,7 +400,7 @@ export function createRequestTracker(
   let nameMount: MountOf | undefined;
   metrics.countActiveRequests(() => open.size);
   const shared: Shared = {
-    sampledRatio,
+    settings,
     closing: false,
     record(exchange, status) {
       open.remove(exchange);
@@ -658,6 +658,17 @@ function endAfterBody(
 /** The address of the other end, asked for once per connection. */
 function addressOf(socket: Socket & { [ADDRESS]?: string }): string {
   return (socket[ADDRESS] ??= socket.remoteAddress ?? "");
+}
+
+/** Each proxy appends who called it, so that of `proxies` entries from the end on nobody else can have written one. */
+function forwardedAddress(header: string, proxies: number): string {
+  let start = header.length;
+  let end = start;
+  for (let left = proxies; left > 0 && start > 0; left -= 1) {
+    end = start;
+    start = header.lastIndexOf(",", end - 1);
+  }
+  return proxies === 0 ? "" : header.slice(start + 1, end).trim();
 }
 
 function pathOf(url: string): string {

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { AppError, type ErrorDetail } from "../errors.ts";
+import { limitFaults } from "./fault-limit.ts";
 import { queryCoercion } from "./query.ts";
 
 /** The parts of a request that have schemas, as error details name them. */
@@ -76,6 +77,7 @@ export function compileSchema(schema: z.ZodType): CompiledSchema {
 
 /** The compiled schema, or the schema itself where zod cannot compile it, and whether an `async` function is part of it. */
 function compile<Schema extends z.ZodType>(schema: Schema): { compiled: Schema; isAsync: boolean } {
+  limitFaults(schema);
   try {
     return { compiled: z.compile(schema, { strict: true }), isAsync: false };
   } catch (error) {
@@ -101,10 +103,9 @@ export function describeIssues(
   input: unknown,
 ): ErrorDetail[] {
   const details = [...detailsOf(part, issues, input)];
-  const hidden = Math.max(0, issues.length - MOST_DETAILS) + details.length - MOST_DETAILS;
-  if (hidden <= 0) return details;
-  const shown = details.slice(0, MOST_DETAILS - 1);
-  return [...shown, { field: part, message: `and ${hidden + 1} more` }];
+  if (details.length <= MOST_DETAILS && issues.length <= MOST_DETAILS) return details;
+  // How many is not known: the check stops early.
+  return [...details.slice(0, MOST_DETAILS - 1), { field: part, message: "and more" }];
 }
 
 // Schemas of a recursive union nest their issues as deep as the caller nests the body.

@@ -62,7 +62,7 @@ export async function startWeb(
   const work = stack.use(startBackgroundWork(options.integrations ?? {}, deps));
   const readiness = stack.use(await startReadiness([...lifespan.checks, ...work.checks], log));
   const accessLog = stack.use(createAccessLog(settings, options.output));
-  const requests = createRequestTracker(log, accessLog, metrics, settings.OTEL_TRACES_SAMPLER_ARG);
+  const requests = createRequestTracker(log, accessLog, metrics, settings);
   const scopes = new Set<DependencyScope>();
   const { dependencyOverrides = new Map() } = options;
   const documented: Platform["documented"] = [];

@@ -27,6 +27,23 @@ test("the list tells what is there and why, and changes nothing", async () => {
   expect(await listDeadLetters(broker, { ...all, limit: 1 }, () => {})).toBe(1);
 });
 
+test("what strangers wrote stays in its line", async () => {
+  const hostile = "a\n\u001b[2Jb\u009b31m\u202e";
+  const broker = new MemoryBroker();
+  const source = new MemoryBroker();
+  source.append({ ...raw("one"), key: Buffer.from(hostile) });
+  const error = new Error(hostile);
+  const letter = toDeadLetter(source.of(TOPIC)[0]!, { reason: "malformed", error, attempts: 0 });
+  broker.append({ ...letter, headers: [...letter.headers, ["x-dlq-topic", hostile]] });
+  const lines: string[] = [];
+  await listDeadLetters(broker, all, (line) => lines.push(...line.split("\n")));
+  expect(lines).toHaveLength(2);
+  const shown = String.raw`a\u000a\u001b[2Jb\u009b31m\u202e`;
+  expect(lines[0]).toContain(`Error: ${shown}`);
+  expect(lines[1]).toContain(`from ${shown}/`);
+  expect(lines[1]).toContain(`key ${shown},`);
+});
+
 test("a replay sends each letter back as it was, once", async () => {
   const broker = brokerWithLetters("one", "two");
   expect(await replayDeadLetters(broker, { ...all, limit: 1 })).toBe(1);

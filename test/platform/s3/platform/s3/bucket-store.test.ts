@@ -87,6 +87,49 @@ test("only so many are taken at once, and the next one is told to wait", async (
   expect(await store.put(body(Buffer.from("y")))).toMatchObject({ created: true });
 });
 
+test("whoever sends headers alone takes nobody's place", async () => {
+  const store = new BucketStore(new FakeBucket(), log);
+  const end = Promise.withResolvers<void>();
+  async function* silent(): AsyncGenerator<Buffer> {
+    yield* await end.promise.then((): Buffer[] => []);
+  }
+  const waiting = Array.from({ length: 40 }, () =>
+    store.put(Object.assign(silent(), { contentType: "image/png" })),
+  );
+  expect(await store.put(body(Buffer.from("x")))).toMatchObject({ created: true });
+  end.resolve();
+  for (const { status } of await Promise.allSettled(waiting)) expect(status).toBe("rejected");
+});
+
+test("chunks of a byte do not hold on to what they came in", async () => {
+  const SIZE = 100_000;
+  const before = process.memoryUsage().arrayBuffers;
+  let most = 0;
+  async function* tiny(): AsyncGenerator<Buffer> {
+    for (let count = 0; count < SIZE; count += 1) {
+      yield Buffer.alloc(5_000, count).subarray(0, 1);
+      most = Math.max(most, process.memoryUsage().arrayBuffers - before);
+    }
+  }
+  const { bucket, store } = failing("");
+  const { sha256 } = await store.put(Object.assign(tiny(), { contentType: "image/png" }));
+  expect(bucket.objects.get(sha256)).toHaveLength(SIZE);
+  // All of them are 500 MB, and the garbage collector comes by now and then.
+  expect(most).toBeLessThan(200_000_000);
+});
+
+test("chunks of all sizes arrive in their order", async () => {
+  const { bucket, store } = failing("");
+  async function* mixed(): AsyncGenerator<Buffer> {
+    const sizes = [1, 70_000, 3, 65_536, 32_768, 32_767, 40_000, 2];
+    for (let start = 0, at = 0; start < large.length; at += 1) {
+      yield large.subarray(start, (start += sizes[at % sizes.length]!));
+    }
+  }
+  const { sha256 } = await store.put(Object.assign(mixed(), { contentType: "image/png" }));
+  expect(bucket.objects.get(sha256)?.equals(large)).toBe(true);
+});
+
 describe("when S3 fails", () => {
   test.each(["uploadPart", "headObject", "completeMultipartUpload", "copyObject"])(
     "at %s, nothing of the upload stays",

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
+import { limitFaults } from "../http/fault-limit.ts";
 
 /** What events of one type look like. */
 export interface EventDefinition<Schema extends z.ZodType = z.ZodType> {
@@ -105,7 +106,9 @@ function isTime(text: string): boolean {
 
 /** Compiles the check of an event; `parse` throws where it breaks the schema. */
 export function compileEvent<Schema extends z.ZodType>({ type, schema }: EventDefinition<Schema>) {
-  return z.compile(z.object({ id: z.string().min(1), type: z.literal(type), time, data: schema }));
+  const event = z.object({ id: z.string().min(1), type: z.literal(type), time, data: schema });
+  limitFaults(event);
+  return z.compile(event);
 }
 
 /** A new event of a type. */

@@ -1,3 +1,4 @@
+import { visible } from "../command.ts";
 import { withTimeout } from "../timing.ts";
 import { deadLetterFields, deadLetterTopic, isIncomplete, toReplay } from "./dead-letters.ts";
 import { takeBatch } from "./micro-batcher.ts";
@@ -123,13 +124,15 @@ async function visit(
 
 function describe(letter: KafkaRecord): string {
   const { partition, offset, key } = letter;
-  const { reason, error, attempts, topic, timestamp, ...rest } = deadLetterFields(letter);
+  const entries = Object.entries(deadLetterFields(letter));
+  const fields = Object.fromEntries(entries.map(([name, text]) => [name, visible(text)]));
+  const { reason, error, attempts, topic, timestamp, ...rest } = fields;
   const origin = `${topic}/${rest["partition"]}/${rest["offset"]}`;
   const omitted = rest["omitted-bytes"];
   const size =
     omitted === undefined ? `${letter.value?.length ?? 0} bytes` : `${omitted} bytes left out`;
   return [
     `${partition}/${offset}  ${rest["failed-at"]}  ${reason} after ${attempts} attempts: ${error}`,
-    `    from ${origin} of ${timestamp}, key ${key?.toString() ?? "none"}, ${size}`,
+    `    from ${origin} of ${timestamp}, key ${visible(key?.toString() ?? "none")}, ${size}`,
   ].join("\n");
 }

@@ -12,6 +12,8 @@ import type { Content, ContentBody, ContentStore, PresignedUrl } from "./content
 export const PART_BYTES = 5_242_880;
 /** Each holds two parts in memory at most. */
 const MAX_UPLOADS = 32;
+/** So much is gathered of smaller chunks, each of which would hold on to a buffer of its socket. */
+const CHUNK_BYTES = 65_536;
 const PUT_TIMEOUT_MS = 10_000;
 const COPY_TIMEOUT_MS = 60_000;
 const CONFLICT_TRIES = 3;
@@ -31,23 +33,26 @@ export class BucketStore implements ContentStore {
   }
 
   async put(body: ContentBody): Promise<Content> {
-    if (this.#uploads === MAX_UPLOADS) {
-      throw new AppError("OVERLOADED", "Too many uploads at once", {
-        headers: { "Retry-After": "1" },
-      });
-    }
-    this.#uploads += 1;
     const source = new HashedSource(body);
+    let counted = 0;
     try {
-      const start = await source.readPart();
+      // A client that sends headers alone takes nobody's place.
+      await source.readFirst();
       if (source.bytes === 0) throw new AppError("VALIDATION_ERROR", "The body is empty");
+      if (this.#uploads === MAX_UPLOADS) {
+        throw new AppError("OVERLOADED", "Too many uploads at once", {
+          headers: { "Retry-After": "1" },
+        });
+      }
+      this.#uploads += counted = 1;
+      const start = await source.readPart();
       return source.ended
         ? await this.#putSmall(Buffer.concat(start), body.contentType, source)
         : await this.#putLarge(Readable.from(source.all(start)), body.contentType, source);
     } catch (error) {
       throw source.failure ?? error;
     } finally {
-      this.#uploads -= 1;
+      this.#uploads -= counted;
       await source.close();
     }
   }
@@ -177,9 +182,16 @@ class HashedSource {
   failure: unknown;
   readonly #hash = createHash("sha256");
   readonly #chunks: AsyncIterator<Buffer>;
+  /** A chunk that was read, and not given out. */
+  #waiting: Buffer | undefined;
 
   constructor(body: AsyncIterable<Buffer>) {
     this.#chunks = body[Symbol.asyncIterator]();
+  }
+
+  /** Waits for the first bytes. */
+  async readFirst(): Promise<void> {
+    this.#waiting = await this.#read();
   }
 
   /** Chunks of one part, or a little more; all there are when the body ends before. */
@@ -211,6 +223,23 @@ class HashedSource {
   }
 
   async #next(): Promise<Buffer | undefined> {
+    let gathered: Buffer | undefined;
+    let length = 0;
+    for (;;) {
+      const chunk = this.#waiting ?? (await this.#read());
+      this.#waiting = undefined;
+      if (chunk === undefined) return gathered?.subarray(0, length);
+      if (gathered === undefined && chunk.length >= CHUNK_BYTES / 2) return chunk;
+      gathered ??= Buffer.allocUnsafe(CHUNK_BYTES);
+      if (length + chunk.length > CHUNK_BYTES) {
+        this.#waiting = chunk;
+        return gathered.subarray(0, length);
+      }
+      length += chunk.copy(gathered, length);
+    }
+  }
+
+  async #read(): Promise<Buffer | undefined> {
     try {
       const { done, value } = await this.#chunks.next();
       if (done === true) {
