@@ -16,14 +16,11 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-describe.each(Object.entries(inject("services")))("%s: secrets", (_name, directory) => {
-  const environment = (settings: Record<string, string>): Record<string, string> => ({
-    ENVIRONMENT: "dev",
-    AWS_ENDPOINT_URL: endpoint,
-    ...CREDENTIALS,
-    ...settings,
-  });
+function environment(settings: Record<string, string>): Record<string, string> {
+  return { ENVIRONMENT: "dev", AWS_ENDPOINT_URL: endpoint, ...CREDENTIALS, ...settings };
+}
 
+describe.each(Object.entries(inject("services")))("%s: secrets", (_name, directory) => {
   it("are settings of every process, and in no line of the log", async () => {
     const env = environment({
       VERSION: "aws-secret:dev/service#version",
