@@ -20,6 +20,28 @@ import { answersWith, templates } from "../support/templates.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
+/** What a run loaded besides Node itself. */
+interface Loaded {
+  modules: number;
+  bytes: number;
+}
+
+// Time differs from machine to machine; what a run loads does not.
+const COUNTER = `
+const { readFileSync, writeFileSync } = require("node:fs");
+const loaded = { modules: 0, bytes: 0 };
+require("node:module").registerHooks({
+  load(url, context, next) {
+    if (url.startsWith("file:")) {
+      loaded.modules += 1;
+      loaded.bytes += readFileSync(new URL(url)).length;
+    }
+    return next(url, context);
+  },
+});
+process.on("exit", () => writeFileSync(process.env.LOADED, JSON.stringify(loaded)));
+`;
+
 let folder: string;
 let tarball: string;
 
@@ -70,6 +92,27 @@ describe("the package that is published", () => {
       }
     },
   );
+
+  it("loads and writes no more than it has to, so that it is quick on any machine", () => {
+    const counter = join(folder, "counter.cjs");
+    writeFileSync(counter, COUNTER);
+    const count = (...args: string[]): Loaded => {
+      const file = join(folder, "loaded.json");
+      execFileSync(join(folder, "bin/create-fetch-service"), args, {
+        env: { PATH: process.env["PATH"], NODE_OPTIONS: `--require ${counter}`, LOADED: file },
+      });
+      return JSON.parse(readFileSync(file, "utf8")) as Loaded;
+    };
+    const help = count("--help");
+    expect(help.modules).toBeLessThanOrEqual(3);
+    expect(help.bytes).toBeLessThan(55_000);
+    const directory = join(folder, "counted");
+    const create = count("counted", "--yes", "--no-install", "--no-git", "--directory", directory);
+    expect(create.modules).toBeLessThanOrEqual(4);
+    expect(create.bytes).toBeLessThan(192_000);
+    const written = readdirSync(directory, { recursive: true, withFileTypes: true });
+    expect(written.filter((entry) => entry.isFile()).length).toBeLessThanOrEqual(106);
+  });
 
   it("updates a service of every archived version to what it makes itself", async () => {
     const archive = await builtInArchive();
