@@ -230,13 +230,15 @@ await bundle.write({
       {
         name: "create",
         priority: 2,
-        test: /\/src\/(?:cli\/(?:create|collect-answers|create-report|host|nested|next-steps|report)|answers\/(?:ask|complete|schema|text)|apply\/(?:explain|git|install|target|verify|workspace|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:accepted|blob-id|context|owner|render|state|merge\/[a-z]+|merge\/three-way\/encoding)|system\/(?:disk|commands|processes))\.ts$|\/(?:fs-extra|jsonfile|universalify|zod)\/|\/handlebars\/(?:runtime|dist\/cjs\/handlebars(?:\.runtime|\/(?!compiler)))|dist\/templates/,
+        test: /\/src\/(?:cli\/(?:create|collect-answers|create-report|host|nested|next-steps|report)|answers\/(?:ask|complete|schema|text)|apply\/(?:explain|git|install|target|terminal-node|verify|workspace|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:accepted|blob-id|context|owner|render|state|merge\/[a-z]+|merge\/three-way\/encoding)|system\/(?:disk|commands|processes))\.ts$|\/(?:fs-extra|jsonfile|universalify|zod)\/|\/handlebars\/(?:runtime|dist\/cjs\/handlebars(?:\.runtime|\/(?!compiler)))|dist\/templates/,
       },
+      // A create asks it for Node's version; with the next, it would load all of that.
+      { name: "semver", priority: 1, test: /\/semver\// },
       // And one for what the commands of a service share.
       {
         name: "service",
         priority: 1,
-        test: /\/src\/(?:cli\/(?:open-service|change|change-report|drift)|apply|catalog\/changelog|plan\/(?!compile))|\/(?:semver|diff|node-diff3)\//,
+        test: /\/src\/(?:cli\/(?:open-service|change|change-report|drift)|apply|catalog\/changelog|plan\/(?!compile))|\/(?:diff|node-diff3)\//,
       },
     ],
   },

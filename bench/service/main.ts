@@ -1,6 +1,6 @@
 // How much of the bare framework's speed the whole service keeps, and how it stands beside FastAPI under gunicorn.
 //   npm run bench:service -- [--rounds 5] [--seconds 5] [--boots 7] [--frameworks fastify,express]
-// Needs Linux, wrk, taskset and python3. The server has CPU 0 to itself; the load shares CPU 1 with this program, which
+// Exits with 2 when tools are missing, or when the machine was too noisy for a verdict. Needs Linux, wrk, taskset and python3. The server has CPU 0 to itself; the load shares CPU 1 with this program, which
 // collects the spans.
 import { execa } from "execa";
 import { rmSync } from "node:fs";
@@ -11,11 +11,14 @@ import { checkNothingSkipped, checkValidation, type Sent, settledMetrics } from 
 import { type Column, prepare, workFile } from "./columns.ts";
 import { load, type Request } from "./load.ts";
 import { type Server, startServer } from "./processes.ts";
-import { type Boot, reportBoots, reportSpeed, type Round } from "./report.ts";
+import { type Boot, reportBoots, reportNoise, reportSpeed, type Round } from "./report.ts";
+import { freePorts, missingTools } from "./tools.ts";
 
 const SERVER_CPU = "0";
 const LOAD_CPU = "1";
 const WARM_UP_SECONDS = 2;
+/** More than run at one time; a port is taken again when its server has long ended. */
+const PORTS = 64;
 
 const { values } = parseArgs({
   options: {
@@ -44,14 +47,23 @@ const POINTS = {
   ],
 };
 
+const missing = missingTools();
+if (missing.length > 0) {
+  for (const line of missing) console.error(line);
+  process.exit(2);
+}
+// What is started is killed when this program exits, and so it has to exit.
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.once(signal, () => process.exit(130));
+
 await execa("taskset", ["-a", "-p", "-c", LOAD_CPU, String(process.pid)]);
 await withCollector(async (collector) => {
-  let port = 18_000;
+  const ports = await freePorts(PORTS);
+  let next = 0;
   const rulesFile = workFile("rules.json", "{}");
   const columns = await prepare(values.frameworks.split(","), {
     collector: collector.endpoint,
     rulesFile,
-    nextPort: () => (port += 1),
+    nextPort: () => ports[next++ % PORTS]!,
   });
   // The rules are the service's own words; the others answer the same text.
   workFile(
@@ -74,9 +86,15 @@ await withCollector(async (collector) => {
     collector.spans.filter(({ resource }) => resource["service.name"] === name).length;
 
   collector.spans.length = 0;
-  const fast = reportSpeed(await measureSpeed(columns, requests, spansOf));
-  const quick = reportBoots(await measureBoots(columns));
-  process.exitCode = fast && quick ? 0 : 1;
+  const rounds = await measureSpeed(columns, requests, spansOf);
+  const fast = reportSpeed(rounds);
+  const boots = await measureBoots(columns);
+  const quick = reportBoots(boots);
+  const noise = reportNoise([
+    ...rounds.map(({ cpuUs, request, ...round }) => ({ ...round, kind: request, value: cpuUs })),
+    ...boots.map(({ ms, workers, ...boot }) => ({ ...boot, kind: `${workers}`, value: ms })),
+  ]);
+  process.exitCode = noise ? 2 : fast && quick ? 0 : 1;
 });
 
 /** All columns take turns in every round, so that whatever else the machine does meets all alike. */
@@ -105,6 +123,7 @@ async function measureSpeed(
           cpuUs,
           p99Ms: result.p99Ms,
         });
+        console.log(`${request.name} ${index + 1}: ${name} ${cpuUs.toFixed(1)} µs`);
       }
     }
   }
@@ -169,6 +188,7 @@ async function measureBoots(columns: Column[]): Promise<Boot[]> {
           ms: server.bootMs,
           memoryMib: server.memoryMib(),
         });
+        console.log(`${workers} worker(s) ${round + 1}: ${name} ${server.bootMs.toFixed(0)} ms`);
         await server.stop();
       }
     }

@@ -29,6 +29,8 @@ export interface Server {
 /** Clock ticks a second in /proc: 100 on every Linux that Node runs on. */
 const TICKS = 100;
 const PAGE_BYTES = 4_096;
+/** A server that takes longer to stop is killed. */
+const STOP_MS = 30_000;
 
 /** Starts a server pinned to one CPU and waits until it is healthy. */
 export async function startServer(
@@ -41,10 +43,12 @@ export async function startServer(
     cwd,
     env: { PATH: process.env["PATH"], HOME: process.env["HOME"], PORT: String(port), ...env },
     stdio: ["ignore", out, out],
+    // A group of its own: gunicorn's workers outlive a master that is killed.
+    detached: true,
   });
   closeSync(out);
   // When this program fails on the way, no server may stay behind to hold a port.
-  const kill = (): void => void child.kill("SIGKILL");
+  const kill = (): void => killGroup(child);
   process.once("exit", kill);
   child.once("exit", () => process.off("exit", kill));
   while (!(await isHealthy(port))) {
@@ -67,10 +71,20 @@ export async function startServer(
   };
 }
 
+function killGroup({ pid }: ChildProcess): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, "SIGKILL");
+  } catch {
+    // Nobody is left of it.
+  }
+}
+
 async function stop(child: ChildProcess): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return;
   child.kill("SIGTERM");
+  const timer = setTimeout(() => killGroup(child), STOP_MS);
   await once(child, "exit");
+  clearTimeout(timer);
 }
 
 function isHealthy(port: number): Promise<boolean> {
@@ -89,6 +103,16 @@ export function cpuSecondsOf(pid: number): number {
 
 /** The process and its descendants. CPU includes children that have ended and were waited for. */
 function tree(root: number): { ticks: number; pages: number }[] {
+  try {
+    return readTree(root);
+  } catch (error) {
+    // A process may end while it is looked at.
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+}
+
+function readTree(root: number): { ticks: number; pages: number }[] {
   const children = readFileSync(`/proc/${root}/task/${root}/children`, "utf8").split(" ");
   const nested = children.filter(Boolean).flatMap((pid) => tree(Number(pid)));
   const stat = readFileSync(`/proc/${root}/stat`, "utf8");

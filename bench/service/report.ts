@@ -34,6 +34,50 @@ export function median(values: number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** A figure of one round. */
+export interface Sample {
+  column: string;
+  bare: string | undefined;
+  /** What was measured: figures of one kind and column are of the same thing. */
+  kind: string;
+  value: number;
+}
+
+/** Above this, the figures say more about the machine than about the service. */
+export const NOISE_LIMIT = 0.1;
+
+/**
+ * How noisy the machine was: how far a bare server's figures lie from their median, half of them closer. A bare server
+ * does the same in every round.
+ */
+export function noiseOf(samples: Sample[]): number {
+  const groups = Object.values(
+    Object.groupBy(
+      samples.filter(({ bare }) => bare === undefined),
+      ({ column, kind }) => `${column} ${kind}`,
+    ),
+  );
+  return Math.max(
+    0,
+    ...groups.map((group) => {
+      const values = group!.map(({ value }) => value);
+      const middle = median(values);
+      return median(values.map((value) => Math.abs(value - middle))) / middle;
+    }),
+  );
+}
+
+/** Prints how noisy the machine was. @returns whether that is too much for a verdict. */
+export function reportNoise(samples: Sample[]): boolean {
+  const noise = noiseOf(samples);
+  const isTooNoisy = noise > NOISE_LIMIT;
+  const share = `${(noise * 100).toFixed(1)} %`;
+  console.log(
+    `\nnoise of the machine: ${share}${isTooNoisy ? ", too much for a verdict: run it again" : ""}`,
+  );
+  return isTooNoisy;
+}
+
 /** Prints the speed of every column and says whether the budgets are kept. */
 export function reportSpeed(rounds: Round[]): boolean {
   let kept = true;

@@ -1,6 +1,7 @@
 import { commit } from "../apply/commit.ts";
 import { UserError } from "../errors.ts";
-import { acceptedAs, withAccepted } from "../plan/accepted.ts";
+import { withAccepted } from "../plan/accepted.ts";
+import { acceptedAs } from "../plan/accepting.ts";
 import { Draft } from "../plan/draft.ts";
 import type { Drift } from "../plan/drift.ts";
 import { STATE_FILE } from "../plan/state.ts";
@@ -23,7 +24,7 @@ export const accept: ServiceCommand = async (host, report, options) => {
     [...service.state.accepted].filter(([path]) => ours.some((drift) => drift.path === path)),
   );
   for (const { path, accepted: before } of chosen) {
-    accepted.set(path, acceptedAs(mine.get(path), options.reason ?? before?.reason));
+    accepted.set(path, acceptedAs(path, mine.get(path), options.reason ?? before?.reason));
   }
   const files = chosen.map(({ path, kind }) => ({ path, kind }));
   const undecided = ours.filter(({ kind }) => !isTeamDecision(kind));

@@ -4,7 +4,9 @@ import { install } from "../apply/install.ts";
 import { styleForTeam } from "../apply/team-style.ts";
 import { entryNamed, type PackageManager } from "../catalog/manifest.ts";
 import { UserError } from "../errors.ts";
-import { type AcceptedFiles, acceptedAfter, withAccepted } from "../plan/accepted.ts";
+import { type AcceptedFiles, withAccepted } from "../plan/accepted.ts";
+import { acceptedAfter } from "../plan/accepting.ts";
+import { danglingImports } from "../plan/dangling.ts";
 import { render } from "../plan/render.ts";
 import { STATE_FILE } from "../plan/state.ts";
 import type { Tree } from "../plan/tree.ts";
@@ -78,6 +80,7 @@ async function planChange(
     labels: { mine: "yours", theirs: `template ${request.templates.version}, ${request.command}` },
   });
   plan.findings.unshift(...findings);
+  plan.findings.push(...danglingImports(files, plan.changes));
   const changes = plan.changes.map((planned) =>
     planned.path === STATE_FILE && planned.after && accepted.size > 0
       ? {

@@ -5,7 +5,7 @@ import { visible } from "../answers/text.ts";
 import { styleForTeam } from "../apply/team-style.ts";
 import { changesBetween } from "../catalog/changelog.ts";
 import { UserError } from "../errors.ts";
-import { isAccepted } from "../plan/accepted.ts";
+import { isAccepted } from "../plan/accepting.ts";
 import { type Drift, driftOf } from "../plan/drift.ts";
 import { plain, restyle } from "../plan/merge/three-way/encoding.ts";
 import { type Move, movesOf } from "../plan/moves.ts";

@@ -1,7 +1,7 @@
 import { relative, sep } from "node:path";
 
 import type { Workspace } from "../apply/workspace.ts";
-import { type Accepted, acceptedAs, withAccepted } from "../plan/accepted.ts";
+import { type Accepted, withAccepted } from "../plan/accepted.ts";
 import { STATE_FILE } from "../plan/state.ts";
 import type { Tree, TreeFile } from "../plan/tree.ts";
 
@@ -41,7 +41,7 @@ export function nest(
   const steps: string[] = [];
   const leaveOut = (path: string, reason: string) => {
     files.delete(path);
-    accepted.set(path, acceptedAs(undefined, reason));
+    accepted.set(path, { reason });
   };
   if (repository !== undefined) {
     const where = pathBetween(repository, folder);

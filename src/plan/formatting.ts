@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from "node:util";
 import jsTokens, { type Token } from "js-tokens";
 import { parseAllDocuments } from "yaml";
 
+import { blobId } from "./blob-id.ts";
 import { decode, plain, sameText } from "./merge/three-way/encoding.ts";
 
 const CODE = new Set([".ts", ".mts", ".cts", ".js", ".mjs", ".cjs", ".json", ".jsonc"]);
@@ -17,16 +18,25 @@ export function sameApartFromFormatting(path: string, one: Uint8Array, two: Uint
   if (sameText(one, two)) {
     return true;
   }
-  const [first, second] = [one, two].map(decode);
-  if (first === undefined || second === undefined) {
-    return false;
-  }
+  const [first, second] = [one, two].map((bytes) => partsOf(path, bytes));
+  return first !== undefined && second !== undefined && isDeepStrictEqual(first, second);
+}
+
+/** An id that two files share when they differ in formatting at most. */
+export function idApartFromFormatting(path: string, bytes: Uint8Array): string {
+  const parts = partsOf(path, bytes);
+  const text = parts === undefined ? decode(bytes) : JSON.stringify(parts);
+  return blobId(text === undefined ? bytes : Buffer.from(plain(text)));
+}
+
+/** What a file says, without its formatting; undefined for what is not text, and for YAML with errors. */
+function partsOf(path: string, bytes: Uint8Array): unknown[] | undefined {
+  const source = decode(bytes);
   const extension = posix.extname(path);
-  if (YAML.has(extension)) {
-    return sameYaml(first, second);
+  if (source === undefined || YAML.has(extension)) {
+    return source === undefined ? undefined : yamlOf(source);
   }
-  const partsOf = CODE.has(extension) ? tokensOf : linesOf;
-  return isDeepStrictEqual(partsOf(first), partsOf(second));
+  return CODE.has(extension) ? tokensOf(source) : linesOf(source);
 }
 
 /** The words of a program, without what formatters add or drop. Strings have one kind of quotes. */
@@ -81,14 +91,11 @@ function closingOf(tokens: readonly string[], start: number): number {
 }
 
 /** White space means something in YAML, so its values are compared, and its comments. */
-function sameYaml(one: string, two: string): boolean {
-  const [first, second] = [one, two].map((source) => {
-    const documents = parseAllDocuments(source, { logLevel: "silent" });
-    return documents.some(({ errors }) => errors.length > 0)
-      ? undefined
-      : [source.match(/(?<=^|\s)#.*/gm), ...documents.map((document) => document.toJS())];
-  });
-  return first !== undefined && second !== undefined && isDeepStrictEqual(first, second);
+function yamlOf(source: string): unknown[] | undefined {
+  const documents = parseAllDocuments(source, { logLevel: "silent" });
+  return documents.some(({ errors }) => errors.length > 0)
+    ? undefined
+    : [source.match(/(?<=^|\s)#.*/gm), ...documents.map((document) => document.toJS() as unknown)];
 }
 
 /** The lines of prose and the like, without blank ones. A table's rule is as long as its cells. */

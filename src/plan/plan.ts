@@ -48,6 +48,7 @@ export interface Finding {
     | "kept-yours" // the user's alone since the day it was written, and the template's has changed
     | "moved" // found under another name, to which the change was applied
     | "maybe-moved" // perhaps the same file under another name, so nothing was applied
+    | "refers" // it imports a file that is deleted
     | "version" // both changed one version
     | "unformatted" // the team's formatter could not run
     | "value" // both changed one value; the user's stands

@@ -20,6 +20,29 @@ import { answersWith, templates } from "../support/templates.ts";
 
 const ROOT = join(import.meta.dirname, "../..");
 
+/** What a run loaded besides Node itself. */
+interface Loaded {
+  modules: number;
+  bytes: number;
+}
+
+// Time differs from machine to machine; what a run loads does not.
+const COUNTER = `
+const { prototype } = require("node:module");
+const { _compile } = prototype;
+const names = new Set();
+let bytes = 0;
+prototype._compile = function (source, name, ...rest) {
+  names.add(name);
+  bytes += source.length;
+  return _compile.call(this, source, name, ...rest);
+};
+process.on("exit", () => {
+  const loaded = JSON.stringify({ modules: names.size, bytes });
+  require("node:fs").writeFileSync(process.env.LOADED, loaded);
+});
+`;
+
 let folder: string;
 let tarball: string;
 
@@ -70,6 +93,29 @@ describe("the package that is published", () => {
       }
     },
   );
+
+  it("loads and writes no more than it has to, so that it is quick on any machine", () => {
+    const counter = join(folder, "counter.cjs");
+    writeFileSync(counter, COUNTER);
+    const count = (...args: string[]): Loaded => {
+      const file = join(folder, "loaded.json");
+      const program = join(folder, "bin/create-fetch-service");
+      execFileSync(process.execPath, ["--require", counter, program, ...args], {
+        // Without the folders of npm: for them, it asks which Node the user's terminal has.
+        env: { PATH: "/usr/bin:/bin", LOADED: file },
+      });
+      return JSON.parse(readFileSync(file, "utf8")) as Loaded;
+    };
+    const help = count("--help");
+    expect(help.modules).toBeLessThanOrEqual(3);
+    expect(help.bytes).toBeLessThan(55_000);
+    const directory = join(folder, "counted");
+    const create = count("counted", "--yes", "--no-install", "--no-git", "--directory", directory);
+    expect(create.modules).toBeLessThanOrEqual(6);
+    expect(create.bytes).toBeLessThan(222_000);
+    const written = readdirSync(directory, { recursive: true, withFileTypes: true });
+    expect(written.filter((entry) => entry.isFile()).length).toBeLessThanOrEqual(112);
+  });
 
   it("updates a service of every archived version to what it makes itself", async () => {
     const archive = await builtInArchive();

@@ -53,6 +53,24 @@ describe("accept", () => {
     expect((await check(disk)).code).toBe(4);
   });
 
+  it("is of what the files say: a formatter changes nothing", async () => {
+    const path = "src/settings.ts";
+    const yaml = "# ours\nours:\n  - 1\n";
+    const code = `${serviceDisk().text(`${ROOT}/${path}`)}\nexport const ours = { a: "1" };\n`;
+    const disk = serviceDisk([], { [path]: code, "compose.yaml": yaml });
+    await run(["accept"], { disk });
+    const write = (file: string, text: string) =>
+      disk.volume.writeFileSync(`${ROOT}/${file}`, text);
+    write(path, code.replace(`{ a: "1" };`, "{\n\ta: '1',\n}").replaceAll(";\n", "\n"));
+    write("compose.yaml", "# ours\nours: [1]\n");
+    expect((await check(disk)).code).toBe(0);
+    write("compose.yaml", "# ours\nours: [2]\n");
+    expect((await check(disk)).code).toBe(4);
+    write("compose.yaml", yaml);
+    write(path, code.replace(`"1"`, `"2"`));
+    expect((await check(disk)).code).toBe(4);
+  });
+
   it("stays through commands that merge into the accepted file", async () => {
     const disk = serviceDisk([], edits);
     await run(["accept", "--reason", "team notes"], { disk });
