@@ -7,9 +7,8 @@ import { describe, expect, inject, it } from "vitest";
 
 import { type Collector, startCollector } from "../stack/collector.ts";
 import { scratchFolder } from "../stack/server.ts";
-import { network } from "../../src/system/network.ts";
 import { startForgetfulBalancer } from "./forgetful-balancer.ts";
-import { type Members, type MembersOptions, startMembers } from "./members.ts";
+import { type Members, startMembers } from "./members.ts";
 import { type Service, startService } from "./service/run.ts";
 import { until } from "./until.ts";
 
@@ -19,13 +18,10 @@ const CALLERS = 8;
 const FOUND_OUT_MS = 60_000;
 
 describe.each(Object.entries(inject("services")))("%s: a gRPC server", (name, directory) => {
-  const proto = join(directory, "proto");
-
   it("is told who asks and how long there is time, and its words stay inside", async () => {
-    const [port = 0] = await network.freePorts(1);
-    await using members = await startMembers({ port, proto });
+    await using members = await startMembers();
     await using collector = await startCollector();
-    await using service = await start(port, {
+    await using service = await start(members.port, {
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
       GRPC_MEMBERS_TIMEOUT: "2.5",
     });
@@ -52,9 +48,8 @@ describe.each(Object.entries(inject("services")))("%s: a gRPC server", (name, di
   });
 
   it("that is slow is left at the deadline, and notices", async () => {
-    const [port = 0] = await network.freePorts(1);
-    await using members = await startMembers({ port, proto });
-    await using service = await start(port, { GRPC_MEMBERS_TIMEOUT: "1" });
+    await using members = await startMembers();
+    await using service = await start(members.port, { GRPC_MEMBERS_TIMEOUT: "1" });
     expect((await balance(service, "slow")).status).toBe(502);
     await until("the end of the call in the server", () =>
       members.calls().some(({ method }) => method === "cancelled"),
@@ -62,31 +57,28 @@ describe.each(Object.entries(inject("services")))("%s: a gRPC server", (name, di
   });
 
   it("that is killed is a 503 until it is back, and the service lives on", async () => {
-    const [port = 0] = await network.freePorts(1);
-    await using members = await startMembers({ port, proto });
-    await using service = await start(port);
+    await using members = await startMembers();
+    await using service = await start(members.port);
     await untilHealth(service, "healthy");
     await members.stop("SIGKILL");
     const refused = await balance(service, "m-1");
     expect([refused.status, refused.retryAfter]).toEqual([503, expect.stringMatching(/^[1-3]$/)]);
     await untilHealth(service, "unhealthy");
     expect((await fetch(`${service.url}/health`)).status).toBe(200);
-    await using _next = await startMembers({ port, proto });
+    await members.start();
     await until("a balance", async () => (await balance(service, "m-1")).status === 200);
     await untilHealth(service, "healthy");
   });
 
   it("that is replaced behind its address costs no read, and doubles nothing", async () => {
-    const [port = 0] = await network.freePorts(1);
-    const options = { port, proto };
     await using stack = new AsyncDisposableStack();
-    const servers = [stack.use(await startMembers(options))];
-    await using service = await start(port);
+    const servers = [stack.use(await startMembers())];
+    await using service = await start(servers[0]!.port);
     const over = new AbortController();
     const counts = Array.from({ length: CALLERS }, () => callOnAndOn(service, over.signal));
     for (let restart = 0; restart < RESTARTS; restart += 1) {
       await delay(1_000);
-      servers.push(stack.use(await replace(servers.at(-1)!, options)));
+      servers.push(stack.use(await replace(servers.at(-1)!)));
     }
     await delay(1_000);
     over.abort();
@@ -109,9 +101,8 @@ describe.each(Object.entries(inject("services")))("%s: a gRPC server", (name, di
   });
 
   it("behind a balancer that has forgotten the connection is found again", async () => {
-    const [port = 0] = await network.freePorts(1);
-    await using _members = await startMembers({ port, proto });
-    using balancer = await startForgetfulBalancer(port);
+    await using members = await startMembers();
+    using balancer = await startForgetfulBalancer(members.port);
     await using service = await start(balancer.port, { GRPC_MEMBERS_TIMEOUT: "1" });
     expect((await balance(service, "m-1")).status).toBe(200);
     balancer.forget();
@@ -125,13 +116,14 @@ describe.each(Object.entries(inject("services")))("%s: a gRPC server", (name, di
   });
 
   it("with a certificate of an own authority is trusted when that one is", async () => {
-    const [port = 0] = await network.freePorts(1);
     await using folder = await scratchFolder("certificates");
     const tls = await makeCertificates(folder.path);
-    await using _members = await startMembers({ port, proto, tls });
-    await using trusting = await start(port, { GRPC_MEMBERS_TLS_CA: join(folder.path, "ca.pem") });
+    await using members = await startMembers({ tls });
+    await using trusting = await start(members.port, {
+      GRPC_MEMBERS_TLS_CA: join(folder.path, "ca.pem"),
+    });
     expect((await balance(trusting, "m-1")).status).toBe(200);
-    await using strange = await start(port, { GRPC_MEMBERS_TLS: "true" });
+    await using strange = await start(members.port, { GRPC_MEMBERS_TLS: "true" });
     expect((await balance(strange, "m-1")).status).toBe(503);
   });
 
@@ -178,8 +170,8 @@ async function callOnAndOn(
 }
 
 /** As a rolling restart does: the next server serves before the old one is told to stop. */
-async function replace(old: Members, options: MembersOptions): Promise<Members> {
-  const next = await startMembers(options);
+async function replace(old: Members): Promise<Members> {
+  const next = await startMembers({ port: old.port });
   await old.stop();
   return next;
 }
