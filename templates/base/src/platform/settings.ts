@@ -87,9 +87,7 @@ export function readSettings<Schema extends z.ZodType>(
   if (error === undefined && secrets.length === 0) return Object.freeze(data!);
   const issues = error?.issues.filter(({ path }) => !secrets.some(([name]) => name === path[0]));
   throw new SettingsError([
-    ...secrets.map(
-      ([name, value]) => `${name}: names a secret that this service cannot read: ${value}`,
-    ),
+    ...secrets.map(([name, value]) => `${name}: names a secret that cannot be read: ${value}`),
     ...(issues ?? []).map(describe),
   ]);
 }
