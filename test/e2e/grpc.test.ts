@@ -31,11 +31,13 @@ describe.each(Object.entries(inject("services")))("%s: a gRPC server", (name, di
       200,
       { points: 1_250, tier: "gold" },
     ]);
-    const call = members.calls().find(({ member }) => member === "m-1");
-    expect(call?.metadata).toMatchObject({ "x-request-id": requestId, "x-correlation-id": "c-1" });
-    expect(call?.seconds_left).toBeGreaterThan(5);
-    expect(call?.seconds_left).toBeLessThanOrEqual(60);
-    await expectSpan(collector, call?.metadata["traceparent"]);
+    const call = await until("the call in the server's log", () =>
+      members.calls().find(({ member }) => member === "m-1"),
+    );
+    expect(call.metadata).toMatchObject({ "x-request-id": requestId, "x-correlation-id": "c-1" });
+    expect(call.seconds_left).toBeGreaterThan(5);
+    expect(call.seconds_left).toBeLessThanOrEqual(60);
+    await expectSpan(collector, call.metadata["traceparent"]);
 
     const [nobody, broken] = [await balance(service, "nobody"), await balance(service, "broken")];
     expect([nobody.status, broken.status]).toEqual([404, 502]);
