@@ -115,10 +115,11 @@ describe.each(Object.entries(services))(
   },
 );
 
-function dependenciesOf({ kafka, dynamoDb, s3 }: Surroundings): Dependency[] {
+function dependenciesOf({ kafka, dynamoDb, s3, members }: Surroundings): Dependency[] {
   return [
     { name: "kafka", critical: true, stop: () => kafka.stop(), start: kafka.start },
     { name: "dynamodb", critical: true, stop: dynamoDb.stop, start: dynamoDb.start },
     { name: "s3", critical: false, stop: s3.stop, start: s3.start },
+    { name: "grpc", critical: false, stop: () => members.stop(), start: members.start },
   ];
 }

@@ -6,7 +6,7 @@ import { type LogLine, type Service, startService } from "./service/run.ts";
 import { startSurroundings, type Surroundings } from "./surroundings.ts";
 import { until } from "./until.ts";
 
-const DEPENDENCIES = ["kafka", "dynamodb", "s3"];
+const DEPENDENCIES = ["kafka", "dynamodb", "s3", "grpc"];
 // Long enough for several rounds of checks and retries.
 const OUTAGE_MS = 20_000;
 const RECOVERY_MS = 10_000;
@@ -44,13 +44,16 @@ describe.each(Object.entries(inject("services")))("%s: everything is down", (nam
   });
 });
 
-async function stopAll({ kafka, dynamoDb, s3 }: Surroundings): Promise<void> {
-  await Promise.all([kafka.stop("SIGKILL"), dynamoDb.stop(), s3.stop()]);
+async function stopAll({ kafka, dynamoDb, s3, members }: Surroundings): Promise<void> {
+  await Promise.all([kafka.stop("SIGKILL"), dynamoDb.stop(), s3.stop(), members.stop()]);
 }
 
 /** Starts everything again. @returns how long the service then takes until all of it is healthy. */
-async function recovery(service: Service, { kafka, dynamoDb, s3 }: Surroundings): Promise<number> {
-  await Promise.all([kafka.start(), dynamoDb.start(), s3.start()]);
+async function recovery(
+  service: Service,
+  { kafka, dynamoDb, s3, members }: Surroundings,
+): Promise<number> {
+  await Promise.all([kafka.start(), dynamoDb.start(), s3.start(), members.start()]);
   const start = performance.now();
   await until("a service with everything healthy", async () => {
     const { status, checks } = await service.ready();

@@ -5,6 +5,7 @@ import { type DynamoDb, startDynamoDb } from "../stack/dynamodb.ts";
 import { type Kafka, type KafkaOptions, startKafka } from "../stack/kafka.ts";
 import { type S3, startS3 } from "../stack/s3.ts";
 import { createTopic } from "./kafka-client.ts";
+import { type Members, startMembers } from "./members.ts";
 import { openProcessed, type Processed } from "./processed.ts";
 
 /** Everything that a service with all integrations talks to. */
@@ -12,6 +13,7 @@ export interface Surroundings extends AsyncDisposable {
   kafka: Kafka;
   dynamoDb: DynamoDb;
   s3: S3;
+  members: Members;
   /** Settings with which a service finds them. */
   environment: Record<string, string>;
   /** A topic, a consumer group and a place for what the group has processed, for one test. */
@@ -35,6 +37,7 @@ export async function startSurroundings(options?: KafkaOptions): Promise<Surroun
   const kafka = stack.use(await startKafka(options));
   const dynamoDb = stack.use(await startDynamoDb());
   const s3 = stack.use(await startS3());
+  const members = stack.use(await startMembers());
   await createTable(dynamoDb);
   await s3.createBucket(BUCKET);
   const environment = {
@@ -46,11 +49,12 @@ export async function startSurroundings(options?: KafkaOptions): Promise<Surroun
     AWS_ENDPOINT_URL_DYNAMODB: dynamoDb.endpoint,
     S3_BUCKET: BUCKET,
     AWS_ENDPOINT_URL_S3: s3.endpoint,
+    GRPC_MEMBERS_ADDRESS: `localhost:${members.port}`,
     ...CREDENTIALS,
   };
   const resources = stack.move();
   return {
-    ...{ kafka, dynamoDb, s3, environment },
+    ...{ kafka, dynamoDb, s3, members, environment },
     newGroup: async (topic) => newGroup(topic ?? (await createTopic(kafka.brokers)), environment),
     [Symbol.asyncDispose]: () => resources.disposeAsync(),
   };

@@ -45,6 +45,8 @@ class Balances(services.BalanceServiceServicer):
     def SpendPoints(self, request, context):
         tell("SpendPoints", request, context)
         time.sleep(0.01)
+        if request.points > 1250:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "balance of db-7 is 1250")
         return messages.SpendPointsResponse(points=1250 - request.points)
 
 

@@ -70,8 +70,6 @@ export type StandardSettings = Readonly<
 /** A TCP port that the service listens on. */
 export const portSetting = whole.pipe(z.number().min(1).max(65_535));
 
-const UNREAD = "names a secret, which only a service with an AWS integration can read";
-
 /**
  * Reads the environment (and `.env` in the working directory, which never overrides it) into typed settings.
  * An empty variable counts as not set, because that is what `KEY=` in a compose or env file means.
@@ -89,7 +87,7 @@ export function readSettings<Schema extends z.ZodType>(
   if (error === undefined && secrets.length === 0) return Object.freeze(data!);
   const issues = error?.issues.filter(({ path }) => !secrets.some(([name]) => name === path[0]));
   throw new SettingsError([
-    ...secrets.map(([name, value]) => `${name}: ${UNREAD}: ${value}`),
+    ...secrets.map(([name, value]) => `${name}: names a secret that cannot be read: ${value}`),
     ...(issues ?? []).map(describe),
   ]);
 }

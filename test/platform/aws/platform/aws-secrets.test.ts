@@ -89,7 +89,7 @@ test.each([
   const env = { PASSWORD };
   await readAwsSecrets(env, connect);
   const [secret, port, ...others] = problemsOf(env);
-  expect(secret).toMatch(/^PASSWORD: names a secret, /);
+  expect(secret).toMatch(/^PASSWORD: names a secret /);
   expect(secret).toContain(`${PASSWORD} ${reason}`);
   expect([port, others]).toEqual(["PORT: is required", []]);
   expect(secret).not.toMatch(/hunter2|r-1|17/);

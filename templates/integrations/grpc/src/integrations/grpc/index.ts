@@ -23,9 +23,10 @@ interface GrpcSettings {
 }
 
 export const grpc: Integration<GrpcClients, GrpcSettings> = {
-  async open(settings, _log, metrics) {
-    const members = await openChannel(membersTarget(settings));
-    return createClients(members, { metrics, timeoutMs: settings.GRPC_MEMBERS_TIMEOUT * 1_000 });
+  async open(settings, log, metrics) {
+    const timeoutMs = settings.GRPC_MEMBERS_TIMEOUT * 1_000;
+    const members = await openChannel({ ...membersTarget(settings), timeoutMs, log });
+    return createClients(members, { metrics, timeoutMs });
   },
   openInMemory: async () => createClients(membersInMemory()),
   check: (clients) => clients.check(),

@@ -11,6 +11,7 @@ import {
 } from "@bufbuild/protobuf";
 import { MethodOptions_IdempotencyLevel } from "@bufbuild/protobuf/wkt";
 import type { ChannelCredentials, ChannelOptions } from "@grpc/grpc-js";
+import type { Logger } from "../logging.ts";
 import { SettingsError } from "../settings.ts";
 import {
   Health,
@@ -46,6 +47,10 @@ export interface ChannelTarget {
   tls?: TlsFiles | undefined;
   /** Those that are called: of their idempotent methods the channel repeats what fails. */
   services: readonly DescService[];
+  /** How long a call may take at most. */
+  timeoutMs?: number;
+  /** Where the library complains; otherwise it writes to standard error. */
+  log?: Logger;
 }
 
 /** Each as PEM, or as the path of a file. */
@@ -64,13 +69,15 @@ const CHECK_TIMEOUT_MS = 1_500;
  * not to start.
  * @throws {SettingsError} when a file of `tls` cannot be read.
  */
-export async function openChannel({ address, tls, services }: ChannelTarget): Promise<Channel> {
-  const { Client: GrpcJsClient, credentials, Metadata } = await import("@grpc/grpc-js");
+export async function openChannel(target: ChannelTarget): Promise<Channel> {
+  const { address, tls, log } = target;
+  const { Client: GrpcJsClient, credentials, Metadata, setLogger } = await import("@grpc/grpc-js");
+  if (log !== undefined) setLogger(libraryLogger(log));
   const secure: ChannelCredentials =
     tls === undefined
       ? credentials.createInsecure()
       : credentials.createSsl(readPem(tls.ca), readPem(tls.key), readPem(tls.cert));
-  const client = new GrpcJsClient(address, secure, channelOptions(services));
+  const client = new GrpcJsClient(address, secure, channelOptions(target));
 
   async function call({ method, metadata, request, timeoutMs, signal }: ChannelCall) {
     const { promise, resolve, reject } = Promise.withResolvers<Message>();
@@ -98,7 +105,7 @@ export async function openChannel({ address, tls, services }: ChannelTarget): Pr
   };
 }
 
-function channelOptions(services: readonly DescService[]): ChannelOptions {
+function channelOptions({ services, timeoutMs = 0 }: ChannelTarget): ChannelOptions {
   return {
     "grpc.service_config": JSON.stringify({
       loadBalancingConfig: [{ round_robin: {} }],
@@ -111,8 +118,9 @@ function channelOptions(services: readonly DescService[]): ChannelOptions {
     // So an idle one is closed before that, and opened again by the next call: pings would keep it open, but servers
     // close a connection with ENHANCE_YOUR_CALM when a client without calls sends them more often than every 5 minutes.
     "grpc.client_idle_timeout_ms": 240_000,
-    // While calls wait, pings find out that nobody is there any longer.
-    "grpc.keepalive_time_ms": 10_000,
+    // While calls wait, pings find out that nobody is there any longer. A server takes the fifth without an answer of
+    // its own in between for an attack: a call is over before that.
+    "grpc.keepalive_time_ms": Math.max(10_000, timeoutMs / 4),
     "grpc.keepalive_timeout_ms": 3_000,
     "grpc.initial_reconnect_backoff_ms": 100,
     "grpc.max_reconnect_backoff_ms": 2_000,
@@ -137,6 +145,12 @@ function idempotentMethods({ typeName, methods }: DescService) {
 
 function isIdempotent({ idempotency }: DescMethod): boolean {
   return idempotency !== MethodOptions_IdempotencyLevel.IDEMPOTENCY_UNKNOWN;
+}
+
+function libraryLogger(log: Logger): Partial<Console> {
+  const error = (...parts: unknown[]): void =>
+    log.warn({ detail: parts.join(" ") }, "gRPC has a problem");
+  return { error, info() {}, debug() {} };
 }
 
 /** By gRPC's own health service; a server that has none, but answers, is well. */

@@ -8,8 +8,9 @@ import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../../..");
 const generated = "src/integrations/grpc/gen";
-const packages = dirname(fileURLToPath(import.meta.resolve("@bufbuild/buf/package.json")));
-const bin = join(packages, "../../.bin");
+const buf = dirname(fileURLToPath(import.meta.resolve("@bufbuild/buf/package.json")));
+// Where package managers put the commands of packages: buf looks for its plugin there.
+const bin = [join(root, "node_modules/.bin"), join(buf, "../../.bin")];
 
 /** The code in a folder by file, without what a formatter may have changed. */
 function codeIn(folder: string): Map<string, string> {
@@ -21,10 +22,10 @@ function codeIn(folder: string): Map<string, string> {
 test("the code is what `npm run generate` makes of proto/", async () => {
   const folder = mkdtempSync(join(tmpdir(), "generated-"));
   try {
-    const PATH = `${bin}${delimiter}${process.env["PATH"]}`;
+    const PATH = [...bin, process.env["PATH"]].join(delimiter);
     const options = { cwd: root, env: { ...process.env, PATH } };
-    const buf = join(packages, "bin/buf");
-    await promisify(execFile)(process.execPath, [buf, "generate", "--output", folder], options);
+    const command = [join(buf, "bin/buf"), "generate", "--output", folder];
+    await promisify(execFile)(process.execPath, command, options);
     const [here, made] = [codeIn(join(root, generated)), codeIn(join(folder, generated))];
     const files = [...new Set([...here.keys(), ...made.keys()])];
     expect(files.filter((file) => here.get(file) !== made.get(file))).toEqual([]);
