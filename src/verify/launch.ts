@@ -33,6 +33,8 @@ export class Launcher {
 
   constructor(recipe: Recipe) {
     this.#recipe = recipe;
+    // For an end that waits for nothing, such as the second Ctrl-C.
+    process.once("exit", () => this.#running.forEach(({ pid }) => killGroup(pid)));
   }
 
   readonly launch: Launch = async (options = {}) => {
