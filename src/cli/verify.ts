@@ -1,6 +1,6 @@
 import { dirname, resolve } from "node:path";
 
-import { UserError } from "../errors.ts";
+import { messageOf, UserError } from "../errors.ts";
 import type { Result } from "../verify/check.ts";
 import { accepts, type JsonRoute, jsonRoutesOf } from "../verify/json-route.ts";
 import { junitOf } from "../verify/junit.ts";
@@ -15,6 +15,8 @@ import type { Report } from "./report.ts";
 import { VerifyReport } from "./verify-report.ts";
 
 const SERVICE_FAILED = 1;
+const START_MS = 15_000;
+const PAUSE_MS = 200;
 
 /** Checks a running service against the standard, sentence by sentence. */
 export const verify: ServiceCommand = async (host, report, options) => {
@@ -77,7 +79,7 @@ async function targetOf(
   options: ServiceOptions,
   launcher: Launcher | undefined,
 ): Promise<Target> {
-  const own = await addressOf(options, launcher);
+  const own = await addressOf(host, options, launcher);
   const jsonRoute = await jsonRouteOf(host, report, options, own.url);
   const launch = launcher?.launch;
   return { ...own, ...(jsonRoute && { jsonRoute }), ...(launch && { launch }) };
@@ -86,12 +88,13 @@ async function targetOf(
 type Address = Pick<Target, "url" | "metricsUrl" | "output" | "destructive">;
 
 async function addressOf(
+  host: Host,
   { names: [typed], metricsUrl, destructive = false }: ServiceOptions,
   launcher: Launcher | undefined,
 ): Promise<Address> {
   if (typed !== undefined) {
     const url = originOf(typed);
-    await reach(url);
+    await reach(host, url);
     const metrics = metricsUrl === undefined ? {} : { metricsUrl: originOf(metricsUrl) };
     return { url, destructive, ...metrics };
   }
@@ -103,7 +106,11 @@ async function addressOf(
     const { url, metricsUrl: ownMetrics, output } = await launcher.launch({});
     return { url, metricsUrl: ownMetrics, output, destructive: true };
   } catch (error) {
-    throw new UserError("UNREACHABLE", String(error), "PORT and METRICS_PORT say where to listen");
+    throw new UserError(
+      "UNREACHABLE",
+      messageOf(error),
+      "PORT and METRICS_PORT say where to listen",
+    );
   }
 }
 
@@ -115,11 +122,20 @@ function originOf(typed: string): string {
   return url.origin;
 }
 
-async function reach(url: string): Promise<void> {
-  try {
-    await send(url, "/health");
-  } catch (error) {
-    throw new UserError("UNREACHABLE", `${url} does not answer: ${String(error)}`);
+/** Waits for a service that may have been started a moment ago. */
+async function reach({ now, processes, signal }: Host, url: string): Promise<void> {
+  const end = now() + START_MS;
+  for (;;) {
+    signal.throwIfAborted();
+    try {
+      await send(url, "/health");
+      return;
+    } catch (error) {
+      if (now() > end) {
+        throw new UserError("UNREACHABLE", `${url} does not answer: ${messageOf(error)}`);
+      }
+    }
+    await processes.pause(PAUSE_MS);
   }
 }
 

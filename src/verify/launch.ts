@@ -5,12 +5,16 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 
 import { Violation } from "./check.ts";
 import { eventually } from "./eventually.ts";
 import { openPipe, slowDown } from "./pipe.ts";
 import type { Instance, Launch, LaunchOptions } from "./target.ts";
 import { send } from "./wire/send.ts";
+
+const WORKERS_MS = 3_000;
+const PAUSE_MS = 50;
 
 /** How a service is started. */
 export interface Recipe {
@@ -29,6 +33,8 @@ export class Launcher {
 
   constructor(recipe: Recipe) {
     this.#recipe = recipe;
+    // For an end that waits for nothing, such as the second Ctrl-C.
+    process.once("exit", () => this.#running.forEach(({ pid }) => killGroup(pid)));
   }
 
   readonly launch: Launch = async (options = {}) => {
@@ -71,10 +77,13 @@ export class Launcher {
   }
 }
 
+/** A service that has another name for WEB_CONCURRENCY never has as many workers, so the wait for them ends. */
 async function saysReady(instance: Instance, { workers = 0 }: LaunchOptions): Promise<boolean> {
-  if (instance.workerPids().length < workers) return false;
   const response = await send(instance.url, "/health/ready").catch(() => undefined);
-  return response?.status === 200;
+  if (response?.status !== 200) return false;
+  const end = Date.now() + WORKERS_MS;
+  while (instance.workerPids().length < workers && Date.now() < end) await delay(PAUSE_MS);
+  return true;
 }
 
 /** The settings of an instance, by the names of their environment variables. */

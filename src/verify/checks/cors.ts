@@ -151,7 +151,7 @@ export const corsChecks: Check[] = [
 ];
 
 function withOrigins(target: Target, use: (url: string) => Promise<void>): Promise<void> {
-  const environment = { CORS_ORIGINS: ALLOWED.join(", ") };
+  const environment = { CORS_ORIGINS: ALLOWED.join(",") };
   return withInstance(target, { environment }, ({ url }) => use(url));
 }
 

@@ -177,17 +177,14 @@ export const errorChecks: Check[] = [
     id: "errors.413-of-chunks",
     destructive: true,
     sentence: STANDARD.errorBody,
-    async run(target) {
-      const { path } = needed(target.jsonRoute, "jsonRoute");
-      await withConnection(target.url, async (connection) => {
-        const headers = { "Content-Type": "application/json", "Transfer-Encoding": "chunked" };
-        connection.write(formatRequest(target.url, { method: "POST", path, headers }));
-        const chunk = `${MEBIBYTE.toString(16)}\r\n${"1".repeat(MEBIBYTE)}\r\n`;
-        for (let sent = 0; sent < TOO_LARGE; sent += MEBIBYTE) connection.write(chunk);
-        expectError(await connection.read("POST of 24 MiB in chunks"), 413, "PAYLOAD_TOO_LARGE");
-      });
-      await expectAlive(target);
-    },
+    run: (target) => expectTooManyChunks(target, "0\r\n\r\n"),
+  },
+  {
+    id: "errors.413-of-chunks-without-end",
+    level: "hardening",
+    destructive: true,
+    sentence: STANDARD.errorBody,
+    run: (target) => expectTooManyChunks(target, ""),
   },
   {
     id: "errors.415",
@@ -377,6 +374,19 @@ export const errorChecks: Check[] = [
     },
   },
 ];
+
+async function expectTooManyChunks(target: Target, end: string): Promise<void> {
+  const { path } = needed(target.jsonRoute, "jsonRoute");
+  await withConnection(target.url, async (connection) => {
+    const headers = { "Content-Type": "application/json", "Transfer-Encoding": "chunked" };
+    connection.write(formatRequest(target.url, { method: "POST", path, headers }));
+    const chunk = `${MEBIBYTE.toString(16)}\r\n${"1".repeat(MEBIBYTE)}\r\n`;
+    for (let sent = 0; sent < TOO_LARGE; sent += MEBIBYTE) connection.write(chunk);
+    connection.write(end);
+    expectError(await connection.read("POST of 24 MiB in chunks"), 413, "PAYLOAD_TOO_LARGE");
+  });
+  await expectAlive(target);
+}
 
 async function expectForeign(target: Target, types: readonly string[]): Promise<void> {
   for (const type of types) {

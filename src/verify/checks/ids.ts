@@ -72,6 +72,7 @@ export const idChecks: Check[] = [
   },
   {
     id: "request-id.trimmed",
+    level: "hardening",
     sentence: STANDARD.requestId,
     async run({ url }) {
       // Spaces around a header's value are no part of it.

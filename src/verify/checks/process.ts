@@ -212,8 +212,8 @@ export const processChecks: Check[] = [
     async run(target) {
       await withInstance(target, { workers: 2 }, async (instance) => {
         const workers = instance.workerPids();
+        // Not until its output ends, too: orphans would hold that open.
         process.kill(instance.pid, "SIGKILL");
-        await instance.exited;
         await eventually("the end of workers whose main process was killed", () => {
           return !workers.some(isRunning) || undefined;
         });
