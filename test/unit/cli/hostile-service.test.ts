@@ -104,7 +104,7 @@ it("no state file and no journal takes a command out of its service, or down", a
           }
         }
         const before = others(hostile);
-        const { code, out, err } = await run(args, { disk: hostile });
+        const { code, out, err } = await run([...args], { disk: hostile });
         expect([0, 1, 2, 3, 4], err).toContain(code);
         expect(err).not.toContain("this is a bug");
         expect(others(hostile)).toEqual(before);
