@@ -1,7 +1,5 @@
 import { once } from "node:events";
-import { cp, readFile, writeFile } from "node:fs/promises";
 import { connect, type Socket } from "node:net";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -9,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createService, runScript } from "../support/generated.ts";
 import { type RunningService, startBuilt } from "../support/running-service.ts";
 import { templates } from "../support/templates.ts";
+import { addEchoRoutes } from "./parity/add-echo-routes.ts";
 import { type RawRequest, rawRequests } from "./parity/raw-requests.ts";
 
 // Far more than any machine needs: an answer that takes longer is none.
@@ -53,17 +52,6 @@ describe("every framework logs the same lines", () => {
     }
   });
 });
-
-async function addEchoRoutes(directory: string): Promise<void> {
-  await cp(
-    join(import.meta.dirname, "parity/echo-routes.ts"),
-    join(directory, "src/routes/echo.ts"),
-  );
-  const app = join(directory, "src/app.ts");
-  const source = await readFile(app, "utf8");
-  const routes = source.replace("registerRoutes(app, [", "registerRoutes(app, [...echoRoutes, ");
-  await writeFile(app, `import { echoRoutes } from "./routes/echo.ts";\n${routes}`);
-}
 
 /** What the service sends back, without what differs from moment to moment. */
 async function answerOf(

@@ -74,6 +74,8 @@ export function createExpress(platform: Platform): App {
     requests.adopt(req, res);
     const target = normalTarget(req.url);
     if (target === undefined) return requests.refuse(req, res, pathMalformed());
+    // Of the whole server, which no route can take, and which Express warns of.
+    if (target === "*") return requests.refuse(req, res, notFound());
     req.url = target;
     handle(req, res, next);
   };

@@ -1,4 +1,6 @@
 const ESCAPE = /%[0-9a-f]{2}/gi;
+/** The one character that makes Express parse the target in another way, which turns backslashes around. */
+const SPACE = "\u00A0";
 const UNRESERVED = /[\w.~-]/;
 /** What clients should not send as it is, and some do. */
 const UNSAFE = /["<>[\\\]^`{|}]/g;
@@ -13,7 +15,10 @@ export function normalTarget(target: string): string | undefined {
   if (end === 0) return normalPath(target);
   const path = normalPath(target.slice(0, end));
   // Not a fragment: those stay with the client; RFC 9110, 7.1.
-  const query = target.slice(end + 1).replaceAll("#", "%23");
+  const query = target
+    .slice(end + 1)
+    .replaceAll("#", "%23")
+    .replaceAll(SPACE, "%C2%A0");
   if (path === undefined || query === "") return path;
   return `${path}?${query}`;
 }
@@ -25,8 +30,7 @@ export function queryOf(target: string): string {
 }
 
 function normalPath(path: string): string | undefined {
-  // The one character that makes Express parse the path in another way, which turns backslashes around.
-  const safe = path.replaceAll("\u00A0", "%C2%A0").replaceAll(UNSAFE, encodeURIComponent);
+  const safe = path.replaceAll(SPACE, "%C2%A0").replaceAll(UNSAFE, encodeURIComponent);
   if (!safe.includes("%")) return safe;
   if (!canBeDecoded(safe)) return undefined;
   return safe.replaceAll(ESCAPE, (escape) => {
