@@ -28,7 +28,7 @@ export const grpc: Integration<GrpcClients, GrpcSettings> = {
     const members = await openChannel({ ...membersTarget(settings), timeoutMs, log });
     return createClients(members, { metrics, timeoutMs });
   },
-  openInMemory: async () => createClients(membersInMemory()),
+  openInMemory: () => createClients(membersInMemory()),
   check: (clients) => clients.check(),
   close: (clients) => clients.close(),
 };
