@@ -70,7 +70,10 @@ function chosen({ only = [], skip = [] }: ServiceOptions) {
 function launcherOf({ cwd, env }: Host, command: string): Launcher {
   // Signals are for the service, not for a shell before it.
   const args = ["-c", `exec ${command}`];
-  return new Launcher({ program: "sh", args, folder: cwd, environment: env });
+  const launcher = new Launcher({ program: "sh", args, folder: cwd, environment: env });
+  // The second Ctrl-C waits for nothing.
+  process.once("exit", () => launcher.kill());
+  return launcher;
 }
 
 async function targetOf(

@@ -33,8 +33,6 @@ export class Launcher {
 
   constructor(recipe: Recipe) {
     this.#recipe = recipe;
-    // For an end that waits for nothing, such as the second Ctrl-C.
-    process.once("exit", () => this.#running.forEach(({ pid }) => killGroup(pid)));
   }
 
   readonly launch: Launch = async (options = {}) => {
@@ -59,6 +57,11 @@ export class Launcher {
   /** Ends what is left of the instances. */
   async stop(): Promise<void> {
     await Promise.all([...this.#running].map((instance) => instance.stop()));
+  }
+
+  /** The same at once, without waiting for their ends. */
+  kill(): void {
+    for (const { pid } of this.#running) killGroup(pid);
   }
 
   async #ready(instance: Instance, options: LaunchOptions): Promise<void> {

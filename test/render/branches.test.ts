@@ -32,8 +32,11 @@ describe("templates do not branch", () => {
 describe.each(templates.manifest.packageManagers)("what $name needs first", ({ name, setup }) => {
   const tree = render(templates, answersWith({ packageManager: name }));
 
-  it.each(["Dockerfile", ".github/workflows/ci.yml"])("stands in %s", (path) => {
-    const text = Buffer.from(tree.get(path)?.bytes ?? []).toString("utf8");
-    expect(text).toContain(setup);
-  });
+  it.each(["Dockerfile", ".github/workflows/ci.yml", ".github/workflows/update.yml"])(
+    "stands in %s",
+    (path) => {
+      const text = Buffer.from(tree.get(path)?.bytes ?? []).toString("utf8");
+      expect(text).toContain(setup);
+    },
+  );
 });
