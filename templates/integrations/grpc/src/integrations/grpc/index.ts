@@ -3,6 +3,7 @@ import { createGrpcClient, type GrpcClient } from "../../platform/grpc/client.ts
 import type { Integration } from "../../platform/lifespan.ts";
 import { SettingsError } from "../../platform/settings.ts";
 import { BalanceService } from "./gen/fetch/members/v1/balances_pb.ts";
+import { membersInMemory } from "./memory.ts";
 
 /** What handlers get as `deps.grpc`: a client for each service that is called. Add yours here. */
 export interface GrpcClients {
@@ -27,6 +28,7 @@ export const grpc: Integration<GrpcClients, GrpcSettings> = {
     const members = await openChannel({ ...membersTarget(settings), timeoutMs, log });
     return createClients(members, { metrics, timeoutMs });
   },
+  openInMemory: (_settings, _log, metrics) => createClients(membersInMemory(), { metrics }),
   check: (clients) => clients.check(),
   close: (clients) => clients.close(),
 };
