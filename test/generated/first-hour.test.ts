@@ -118,6 +118,8 @@ async function useExamples(get: typeof api, metrics: string): Promise<void> {
   const download = await fetch(url);
   expect(download.headers.get("content-type")).toBe("image/png");
   expect(Buffer.from(await download.arrayBuffer())).toEqual(image);
+  const balance = await get("/api/v1/members/m-1/balance");
+  expect(await balance.json()).toEqual({ points: 1_250, tier: "base" });
   expect((await fetch(url.replace(/expires=\d+/, "expires=1"))).status).toBe(403);
 }
 
@@ -126,7 +128,7 @@ describe("npm run dev, without any server", () => {
     const terminal = await dev();
     await terminal.see(`http://localhost:${port}/docs`);
     await terminal.see(`http://localhost:${metricsPort}/metrics`);
-    await terminal.see("In memory  kafka, dynamodb, s3");
+    await terminal.see("In memory  kafka, dynamodb, s3, grpc");
     await useExamples(api, `http://127.0.0.1:${metricsPort}`);
     await terminal.see("INFO  POST /api/v1/events 202 ");
     await terminal.see(" ms\r\n");
@@ -166,7 +168,7 @@ describe("npm run dev, without any server", () => {
     const noServers = edit(".env", (text) =>
       text
         .replace(/^PORT=.*$/m, `PORT=${port}`)
-        .replace("IN_MEMORY=all", "IN_MEMORY=kafka,s3")
+        .replace("IN_MEMORY=all", "IN_MEMORY=kafka,s3,grpc")
         .replace(/^AWS_ENDPOINT_URL_DYNAMODB=.*$/m, "AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:1"),
     );
     await terminal.see("ERROR dynamodb is not there: connect ECONNREFUSED 127.0.0.1:1; start it");
@@ -263,7 +265,7 @@ describe("in memory, compiled", () => {
 
   it.each([
     [{ ENVIRONMENT: "prod" }, "IN_MEMORY: is for development, and ENVIRONMENT is prod"],
-    [{ IN_MEMORY: "kafak" }, "IN_MEMORY: kafak is none of all, kafka, dynamodb, s3"],
+    [{ IN_MEMORY: "kafak" }, "IN_MEMORY: kafak is none of all, kafka, dynamodb, s3, grpc"],
   ])("is refused with %j", async (env, message) => {
     const options = { cwd: directory, env: { IN_MEMORY: "all", ...env }, reject: false };
     const { exitCode, stdout } = await execa("node", ["dist/main.js"], options);

@@ -28,7 +28,7 @@ export const grpc: Integration<GrpcClients, GrpcSettings> = {
     const members = await openChannel({ ...membersTarget(settings), timeoutMs, log });
     return createClients(members, { metrics, timeoutMs });
   },
-  openInMemory: () => createClients(membersInMemory()),
+  openInMemory: (_settings, _log, metrics) => createClients(membersInMemory(), { metrics }),
   check: (clients) => clients.check(),
   close: (clients) => clients.close(),
 };
