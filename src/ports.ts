@@ -115,11 +115,16 @@ export interface HttpAnswer {
   body: string;
 }
 
+export interface HttpBody {
+  type: string;
+  text: string;
+}
+
 /** The network of this machine. */
 export interface Network {
   freePorts(count: number): Promise<number[]>;
   /** Undefined when nothing answered. */
-  request(method: string, url: string, jsonBody?: unknown): Promise<HttpAnswer | undefined>;
+  request(method: string, url: string, body?: HttpBody): Promise<HttpAnswer | undefined>;
   /** Ends early, and without an error, when aborted. */
   wait(milliseconds: number, signal: AbortSignal): Promise<void>;
 }

@@ -1,6 +1,6 @@
-import type { PackageManager } from "../catalog/manifest.ts";
+import type { Example, PackageManager } from "../catalog/manifest.ts";
 import { UserError } from "../errors.ts";
-import type { CommandRunner, Network, RunningCommand } from "../ports.ts";
+import type { CommandRunner, HttpAnswer, Network, RunningCommand } from "../ports.ts";
 import { endingOf, lastLines, withoutRunner } from "./install.ts";
 
 export interface Verification {
@@ -18,20 +18,15 @@ export interface VerifyTools {
   signal: AbortSignal;
 }
 
-interface Probe {
-  method: string;
-  port: "api" | "metrics";
-  path: string;
-  body?: unknown;
-}
+type Probe = Pick<Example, "method" | "port" | "path" | "body" | "type">;
 
 const READY = "/health/ready";
 
 const PROBES: readonly Probe[] = [
-  { method: "GET", port: "api", path: "/health" },
-  { method: "GET", port: "api", path: READY },
+  { method: "GET", path: "/health" },
+  { method: "GET", path: READY },
   { method: "GET", port: "metrics", path: "/metrics" },
-  { method: "GET", port: "api", path: "/api/v1/receipts/rules" },
+  { method: "GET", path: "/api/v1/receipts/rules" },
 ];
 
 // A start or stop that takes longer is broken: stopping in time is part of the standard.
@@ -39,11 +34,12 @@ const START_LIMIT = 60_000;
 const STOP_LIMIT = 120_000;
 const POLL_INTERVAL = 50;
 
-/** Builds the service, boots it on free ports, asks its routes, and stops it. */
+/** Builds the service, boots it on free ports, asks its routes and those of its integrations, and stops it. */
 export async function verify(
   tools: VerifyTools,
   packageManager: PackageManager,
   cwd: string,
+  examples: readonly Example[] = [],
 ): Promise<Verification> {
   const checks: Verification["checks"] = [];
   const check = async <Result>(name: string, work: () => Promise<Result>): Promise<Result> => {
@@ -60,12 +56,18 @@ export async function verify(
   const service = boot(tools, cwd, { api, metrics });
   try {
     const missing = await check("boot", () => untilUp(tools, service, api));
+    const urlOf = ({ port, path }: Probe) =>
+      `http://127.0.0.1:${port === "metrics" ? metrics : api}${path}`;
     for (const probe of PROBES) {
-      const url = `http://127.0.0.1:${{ api, metrics }[probe.port]}${probe.path}`;
       const unready = probe.path === READY && missing.length > 0;
       const remark = unready ? ` (503 without ${missing.join(", ")})` : "";
       await check(`${probe.method} ${probe.path}${remark}`, () =>
-        ask(tools, service, probe, url, unready ? 503 : 200),
+        ask(tools, service, probe, urlOf(probe), unready ? 503 : 200),
+      );
+    }
+    for (const example of missing.length > 0 ? [] : examples) {
+      await check(`${example.method} ${example.path}${remarkOn(example)}`, () =>
+        exercise(tools, service, example, urlOf(example)),
       );
     }
     await check("stop on SIGTERM", () => stop(tools, service));
@@ -152,11 +154,51 @@ async function ask(
   probe: Probe,
   url: string,
   status: number,
+): Promise<HttpAnswer> {
+  const answer = await tools.network.request(probe.method, url, bodyOf(probe));
+  if (answer?.status === status) {
+    return answer;
+  }
+  const got = answer ? `answered ${answer.status}: ${answer.body}` : "gave no answer";
+  throw failure(`${probe.method} ${probe.path} ${got}`, service.log.join("\n"));
+}
+
+function bodyOf({ body, type = "application/json" }: Probe) {
+  if (body === undefined) {
+    return undefined;
+  }
+  return { type, text: typeof body === "string" ? body : JSON.stringify(body) };
+}
+
+function remarkOn({ holds, url }: Example): string {
+  if (url !== undefined) {
+    return `, and the ${url} in its answer`;
+  }
+  return holds === undefined ? "" : ` holds ${holds}`;
+}
+
+/** Asks until the answer holds what it comes to hold, and gets the URL that is in it. */
+async function exercise(
+  tools: VerifyTools,
+  service: Service,
+  example: Example,
+  url: string,
 ): Promise<void> {
-  const answer = await tools.network.request(probe.method, url, probe.body);
-  if (answer?.status !== status) {
-    const got = answer ? `answered ${answer.status}: ${answer.body}` : "gave no answer";
-    throw failure(`${probe.method} ${probe.path} ${got}`, service.log.join("\n"));
+  const { method, path, status = 200, holds = "", url: field } = example;
+  const limit = tools.now() + START_LIMIT;
+  let answer = await ask(tools, service, example, url, status);
+  while (!answer.body.includes(holds)) {
+    if (tools.now() > limit) {
+      const what = `${method} ${path} does not hold ${holds}: ${answer.body}`;
+      throw failure(what, service.log.join("\n"));
+    }
+    await tools.network.wait(POLL_INTERVAL, tools.signal);
+    tools.signal.throwIfAborted();
+    answer = await ask(tools, service, example, url, status);
+  }
+  if (field !== undefined) {
+    const target = String((JSON.parse(answer.body) as Record<string, unknown>)[field]);
+    await ask(tools, service, { method: "GET", path: target }, target, 200);
   }
 }
 

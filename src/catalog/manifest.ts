@@ -9,6 +9,23 @@ export const choiceSchema = z.strictObject({
   summary: z._default(z.string(), ""),
 });
 
+/** A request that shows an integration at work, in memory, when a new service is verified. */
+export const exampleSchema = z.strictObject({
+  method: z.string(),
+  /** "metrics"; the API's when left out. */
+  port: z.optional(z.string()),
+  path: z.string(),
+  /** Text is sent as it is, anything else as JSON. */
+  body: z.optional(z.unknown()),
+  type: z.optional(z.string()),
+  /** 200 when left out. */
+  status: z.optional(z.number()),
+  /** What the answer comes to hold after a while. */
+  holds: z.optional(z.string()),
+  /** The field of the answer that has a URL to get. */
+  url: z.optional(z.string()),
+});
+
 export const integrationSchema = z.strictObject({
   name: z.string(),
   title: z.string(),
@@ -19,6 +36,7 @@ export const integrationSchema = z.strictObject({
   needs: z._default(z.array(z.string()), []),
   /** It has work beside the requests, for which the service runs one more process */
   background: z._default(z.boolean(), false),
+  examples: z.optional(z.array(exampleSchema)),
 });
 
 export const packageManagerSchema = z.strictObject({
@@ -48,6 +66,7 @@ const manifestSchema = z.strictObject({
 /** The catalogue: everything that a user can choose. */
 export type Manifest = z.infer<typeof manifestSchema>;
 export type Integration = Manifest["integrations"][number];
+export type Example = z.infer<typeof exampleSchema>;
 export type PackageManager = Manifest["packageManagers"][number];
 
 /** Checks the text of templates/manifest.json. */

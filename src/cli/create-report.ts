@@ -2,7 +2,7 @@ import type { Answers } from "../answers/schema.ts";
 import type { GitOutcome } from "../apply/git.ts";
 import type { Target } from "../apply/target.ts";
 import type { Verification } from "../apply/verify.ts";
-import type { PackageManager } from "../catalog/manifest.ts";
+import type { Example, PackageManager } from "../catalog/manifest.ts";
 import type { Conflict } from "../plan/plan.ts";
 import type { Tree } from "../plan/tree.ts";
 import { goThere, nodeRangeOf } from "./next-steps.ts";
@@ -19,6 +19,8 @@ export interface CreatePlan {
   notes: string[];
   steps: string[];
   packageManager: PackageManager;
+  /** What its integrations are verified with. */
+  examples: readonly Example[];
   install: boolean;
   git: boolean;
   /** The user asked for a repository, rather than leaving it to the default. */

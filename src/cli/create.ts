@@ -149,6 +149,9 @@ async function planCreate(
     ...nested,
     directory: relative(host.cwd, folder),
     packageManager: entryNamed(templates.manifest.packageManagers, answers.packageManager),
+    examples: answers.integrations.flatMap(
+      (name) => entryNamed(templates.manifest.integrations, name).examples ?? [],
+    ),
     ...chosen,
     gitWanted: options.git === true,
     verify: options.verify ?? false,
@@ -224,7 +227,7 @@ async function finish(host: Host, report: CreateReport, plan: CreatePlan): Promi
         onCheck: report.check.bind(report),
       };
       report.verifying();
-      result.verified = await verify(tools, plan.packageManager, cwd);
+      result.verified = await verify(tools, plan.packageManager, cwd, plan.examples);
     }
     return result;
   } catch (error) {

@@ -10,15 +10,12 @@ export const network: Network = {
     const servers = await Promise.all(Array.from({ length: count }, () => listen()));
     return await Promise.all(servers.map(({ port, close }) => close().then(() => port)));
   },
-  request: async (method, url, jsonBody) => {
+  request: async (method, url, body) => {
     try {
       const response = await fetch(url, {
         method,
         signal: AbortSignal.timeout(10_000),
-        ...(jsonBody !== undefined && {
-          headers: { "content-type": "application/json" },
-          body: JSON.stringify(jsonBody),
-        }),
+        ...(body && { headers: { "content-type": body.type }, body: body.text }),
       });
       return { status: response.status, body: await response.text() };
     } catch {

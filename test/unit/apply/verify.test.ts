@@ -29,6 +29,25 @@ describe("--verify", () => {
     expect(out).toContain("✓ GET /health/ready (503 without kafka)");
   });
 
+  it("exercises the examples of the integrations, which are in memory", async () => {
+    const network = new FakeNetwork({
+      "/api/v1/events": { status: 202, body: "{}" },
+      "/metrics": { status: 200, body: 'kafka_consumed_records_total{outcome="processed"} 1' },
+    });
+    const args = [...flags, "--integrations", "kafka"];
+    const { code, out } = await runFake(args, { network: async () => network });
+    expect(code).toBe(0);
+    expect(out).toContain("✓ POST /api/v1/events");
+    expect(out).toContain('✓ GET /metrics holds outcome="processed"} 1');
+  });
+
+  it("fails when an example does not work", async () => {
+    const args = [...flags, "--integrations", "s3"];
+    const { code, err } = await runFake(args);
+    expect(code).toBe(1);
+    expect(err).toContain("PUT /api/v1/images answered 200");
+  });
+
   it.each([
     ["the build fails", { "run build": { exitCode: 2, output: "TS1005" } }, {}, "TS1005"],
     [
