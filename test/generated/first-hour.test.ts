@@ -104,6 +104,11 @@ async function useExamples(get: typeof api, metrics: string): Promise<void> {
     expect((await get(`/api/v1/receipts/${id}`, { method: "DELETE" })).status).toBe(204);
   }
 
+  const member = (path: string, init?: RequestInit) => get(`/api/v1/members/m-1/${path}`, init);
+  expect(await (await member("balance")).json()).toMatchObject({ points: 1_250 });
+  const spent = await member("spendings", json("POST", { points: 50 }));
+  expect(await spent.json()).toEqual({ points: 1_200 });
+
   const image = Buffer.from(`an image, or so they say: ${randomUUID()}`);
   const upload = { method: "PUT", headers: { "content-type": "image/png" }, body: image };
   expect((await get("/api/v1/images", upload)).status).toBe(201);
