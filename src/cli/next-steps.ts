@@ -7,11 +7,11 @@ export function goThere(directory: string): string[] {
   return directory === "" ? [] : [`cd ${quoteForShell(directory)}`];
 }
 
-/** Commands that start the servers which a service needs, and did not need before. */
-export function serverStarts(tree: Tree, before: Tree = new Map()): string[] {
+/** Commands that start the servers which a service needs, and did not need before; in memory it needs none. */
+export function serverStarts(tree: Tree, before: Tree): string[] {
   return [...tree.keys()]
     .filter((path) => /^compose\/.+\.ya?ml$/.test(path) && !before.has(path))
-    .map((path) => `docker compose --file ${path} up --detach`);
+    .map((path) => `docker compose --file ${path} up --detach   # not with IN_MEMORY=all in .env`);
 }
 
 /** How to go on after a failure: the commands that are left, of which the install comes first. */

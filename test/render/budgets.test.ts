@@ -11,7 +11,7 @@ import { answersWith, templates } from "../support/templates.ts";
 const BUDGET = {
   files: 113,
   sourceLines: 8_100,
-  platformLines: 7_600,
+  platformLines: 7_700,
   clusterLines: 1_740,
   clusterFiles: 14,
   testLines: 800,
