@@ -45,10 +45,14 @@ export const template = (program) => {
 };
 ${archive}
 export const manifest = ${JSON.stringify(manifest)};
-export const changelog = ${await readFile(join(TEMPLATES, "changelog.json"), "utf8")};
 export const files = [\n${entries.join(",\n")}\n];\n`,
   );
-  const { frameworks, integrations, packageManagers } = manifest;
+  const { frameworks, packageManagers } = manifest;
+  // What they are verified with is read when it is needed.
+  const integrations = manifest.integrations.map((integration) => ({
+    ...integration,
+    examples: undefined,
+  }));
   return `
 export const catalogue = ${JSON.stringify({ frameworks, integrations, packageManagers })};
 export const version = ${JSON.stringify(version)};
@@ -64,7 +68,7 @@ export async function builtInArchive() {
   return openArchive(archive(), template);
 }
 export async function builtInChangelog() {
-  return (await import(${JSON.stringify(join(DIST, "templates.js"))})).changelog;
+  return (await import(${JSON.stringify(join(TEMPLATES, "changelog.json"))})).default;
 }`;
 }
 
