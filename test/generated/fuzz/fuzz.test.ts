@@ -21,7 +21,8 @@ const NO_ANSWER_MS = 60_000;
 const GROWTH_BYTES = 150_000_000;
 
 interface Outcome {
-  request: BadRequest;
+  /** Its beginning, for a report. */
+  request: string;
   answer: string;
   hangs: boolean;
 }
@@ -103,7 +104,8 @@ async function send(port: number, request: BadRequest): Promise<Outcome> {
   socket.end();
   const isClosed = await Promise.race([closed, delay(NO_ANSWER_MS, false, { ref: false })]);
   socket.destroy();
-  return { request, answer: Buffer.concat(chunks).toString("latin1"), hangs: !isClosed };
+  const start = Buffer.concat(request).toString("latin1").slice(0, 500);
+  return { request: start, answer: Buffer.concat(chunks).toString("latin1"), hangs: !isClosed };
 }
 
 /** The sum of a metric's series, once nothing moves any more: workers report every second. */

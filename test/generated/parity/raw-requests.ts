@@ -240,6 +240,12 @@ const methods = [
     ["/health", "/items/1", "/items/fixed", "/nowhere"].map((path) => method(`${name} ${path}`)),
   ),
   method("OPTIONS *"),
+  // What a router would take for a pattern.
+  method("POST /*x"),
+  method("PUT /items/*/:a"),
+  method("PUT /items/:id"),
+  method("POST /items/:id(^(("),
+  method("PUT /items/%66ixed"),
   method("OPTIONS /health", {
     headers: ["Origin: https://a.example", "Access-Control-Request-Method: GET"],
   }),

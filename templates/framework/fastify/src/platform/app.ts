@@ -181,9 +181,13 @@ export async function createFastify(platform: Platform): Promise<App> {
   }
   app.decorate("throwUnmatched", ({ raw }) => {
     const path = exchangeOf(raw)?.path ?? "";
-    const exact = [...methods].filter((method) => paths.hasRoute(method as never, path));
-    const fitting = [...methods].filter((method) => paths.find(method as never, path) !== null);
-    const allowed = exact.length > 0 ? exact : fitting;
+    const fitting = [...methods].flatMap((method) => {
+      const found = paths.find(method as never, path);
+      if (found === null) return [];
+      return [{ method, isExact: Object.keys(withoutStars(found.params)).length === 0 }];
+    });
+    const exact = fitting.filter(({ isExact }) => isExact);
+    const allowed = (exact.length > 0 ? exact : fitting).map(({ method }) => method);
     throw notFoundOr405(raw.method ?? "", allowed);
   });
   return app;

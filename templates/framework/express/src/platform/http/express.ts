@@ -5,6 +5,7 @@ import type { CompiledRoute } from "./declared-route.ts";
 import { parsePath } from "./path.ts";
 import { bodyTooLarge, formMalformed, notFoundOr405 } from "./refusals.ts";
 import { exchangeOf } from "./requests.ts";
+import { normalTarget } from "./target.ts";
 
 /** What Express's router is made of, as far as it is looked at here. */
 interface Layer {
@@ -65,7 +66,8 @@ export function refuseMethod(req: Request): never {
   const exchange = exchangeOf(req);
   if (exchange !== undefined) exchange.route = "";
   const path = exchange?.path ?? req.baseUrl + req.path;
-  throw notFoundOr405(req.method, allowedMethods(req.app as Express, path));
+  const known = normalTarget(path) ?? path;
+  throw notFoundOr405(req.method, allowedMethods(req.app as Express, known));
 }
 
 /** The methods that an application's routes take at a path. */
