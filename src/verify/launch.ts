@@ -1,10 +1,10 @@
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { closeSync } from "node:fs";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, symlink, writeFile } from "node:fs/promises";
 import { createServer, type Socket } from "node:net";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
 import { Violation } from "./check.ts";
@@ -104,12 +104,16 @@ function settingsOf(options: LaunchOptions): Record<string, string> {
   };
 }
 
+/** The service's folder, or one that looks like it and has another `.env`. */
 async function workingDirectory(
   folder: string,
   dotEnv: string | undefined,
 ): Promise<{ path: string; remove(): Promise<void> }> {
   if (dotEnv === undefined) return { path: folder, remove: async () => {} };
   const path = await mkdtemp(join(tmpdir(), "contract-"));
+  for (const name of await readdir(folder)) {
+    if (name !== ".env") await symlink(resolve(folder, name), join(path, name));
+  }
   await writeFile(join(path, ".env"), dotEnv);
   return { path, remove: () => rm(path, { recursive: true, force: true }) };
 }
