@@ -250,22 +250,9 @@ await bundle.write({
   chunkFileNames: "chunks/[name]-[hash].cjs",
 });
 await rm(join(DIST, "templates.js"));
-await storeChunks();
+await writeFile(join(DIST, "chunks/store.cjs"), STORE);
 await writeFile(join(DIST, "store.br"), store.compressed());
 await writeLicences();
-
-/** Moves the chunks into the store, where they cost a fifth less; those that need them open it anyway. */
-async function storeChunks(): Promise<void> {
-  const chunks = join(DIST, "chunks");
-  for (const name of (await readdir(chunks)).sort()) {
-    const [start, end] = store.add(await readFile(join(chunks, name)));
-    await writeFile(
-      join(chunks, name),
-      `module._compile(require("./store.cjs").text(${start}, ${end}), __filename);\n`,
-    );
-  }
-  await writeFile(join(chunks, "store.cjs"), STORE);
-}
 
 async function writeLicences(): Promise<void> {
   // A text is there once, however it is wrapped, below the packages and the copyright notices that it belongs to.
