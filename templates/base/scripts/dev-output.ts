@@ -202,7 +202,7 @@ function bannerOf(entries: readonly Entry[], state: string, inspect: string | un
     ["API", api],
     ["Docs", `${api}/docs`],
     ["Metrics", `http://localhost:${String(started?.["metrics_port"])}/metrics`],
-    ...(Array.isArray(names) ? [["In memory", `${names.join(", ")} (.env has real servers)`]] : []),
+    ...(Array.isArray(names) ? [["In memory", `${names.join(", ")} (IN_MEMORY in .env)`]] : []),
     ...(inspect === undefined ? [] : [["Debugger", inspect]]),
   ];
   const title = styleText("bold", `${String(started?.["service_name"])} is ${state}`);
