@@ -35,14 +35,16 @@ export class InstalledCli {
     return spawn(process.execPath, [this.#bin, ...args], { cwd, stdio: [...stdio] });
   }
 
-  /** Makes a service in a folder of that name, and returns its path. */
+  /** Makes a service in a folder of that name, without its developer's `.env`, and returns its path. */
   create(name: string, integrations: string, cwd = this.folder): string {
     const flags = ["--yes", "--no-install", "--no-git", "--integrations", integrations];
     const { code, output } = this.run(cwd, "demo-service", ...flags, "--directory", name);
     if (code !== 0) {
       throw new Error(output);
     }
-    return join(cwd, name);
+    const service = join(cwd, name);
+    rmSync(join(service, ".env"), { force: true });
+    return service;
   }
 
   remove(): void {

@@ -105,7 +105,7 @@ async function useExamples(get: typeof api, metrics: string): Promise<void> {
   }
 
   const member = (path: string, init?: RequestInit) => get(`/api/v1/members/m-1/${path}`, init);
-  expect(await (await member("balance")).json()).toMatchObject({ points: 1_250 });
+  expect(await (await member("balance")).json()).toEqual({ points: 1_250, tier: "base" });
   const spent = await member("spendings", json("POST", { points: 50 }));
   expect(await spent.json()).toEqual({ points: 1_200 });
 
@@ -118,8 +118,6 @@ async function useExamples(get: typeof api, metrics: string): Promise<void> {
   const download = await fetch(url);
   expect(download.headers.get("content-type")).toBe("image/png");
   expect(Buffer.from(await download.arrayBuffer())).toEqual(image);
-  const balance = await get("/api/v1/members/m-1/balance");
-  expect(await balance.json()).toEqual({ points: 1_250, tier: "base" });
   expect((await fetch(url.replace(/expires=\d+/, "expires=1"))).status).toBe(403);
 }
 
