@@ -11,6 +11,10 @@ export interface ConnectionLimits {
 }
 
 const DROP_LOG_MS = 60_000;
+/** For the first bytes of a client that had to wait until somebody here read them. */
+const MOMENT_MS = 1_000;
+
+type Watched = Socket & { _httpMessage?: ServerResponse | null; bytesReadBefore?: number };
 
 /** Bounds how many clients hold a connection, and for how long they hold it up. */
 export function limitConnections(server: Server, limits: ConnectionLimits, log: Logger): void {
@@ -26,7 +30,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits, log: 
   });
   // Of a connection on which nothing moves, in either direction.
   server.timeout = limits.stallTimeout * 1_000;
-  server.on("timeout", (socket: Socket & { _httpMessage?: ServerResponse | null }) => {
+  server.on("timeout", (socket: Watched) => {
     const res = socket._httpMessage;
     const remote = { remote_ip: socket.remoteAddress };
     // Between two requests: the keep-alive time is over.
@@ -34,7 +38,13 @@ export function limitConnections(server: Server, limits: ConnectionLimits, log: 
     else if (socket.writableLength > 0) {
       log.info(remote, "the client has stopped reading its answer: its connection is closed");
       socket.destroy();
-    } else if (isWaitedFor(res.req)) {
+    } else if (!isWaitedFor(res.req) || hasMoved(socket)) {
+      // The service takes its time, and the client waits.
+      socket.setTimeout(server.timeout);
+    } else if (socket.bytesReadBefore === undefined) {
+      socket.bytesReadBefore = socket.bytesRead;
+      socket.setTimeout(MOMENT_MS);
+    } else {
       const error = new Error("the client has stopped sending its body");
       server.emit(
         "clientError",
@@ -42,9 +52,14 @@ export function limitConnections(server: Server, limits: ConnectionLimits, log: 
         socket,
       );
     }
-    // The service takes its time, and the client waits.
-    else socket.setTimeout(server.timeout);
   });
+}
+
+function hasMoved(socket: Watched): boolean {
+  const before = socket.bytesReadBefore;
+  if (before === undefined || before === socket.bytesRead) return false;
+  delete socket.bytesReadBefore;
+  return true;
 }
 
 /** Whether it is the client who holds a body up, and not somebody here who does not read it. */
