@@ -17,7 +17,9 @@ export function platformTestsOf(framework: string, integrations: readonly string
   const all = templates.manifest.integrations;
   if (integrations.length === 0) return ["base", framework];
   if (integrations.length < all.length) return [];
-  return [...new Set(all.flatMap(({ name, needs }) => [...needs, name]))];
+  const layers = new Set(all.flatMap(({ name, needs }) => [...needs, name]));
+  // Not all that they share has code.
+  return [...layers].filter((layer) => existsSync(join(PLATFORM_TESTS, layer)));
 }
 
 /** Lays the platform's own tests over a service's test/ folder, where they import ../../src/platform. */
