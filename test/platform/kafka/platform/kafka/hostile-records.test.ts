@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import type { OutgoingRecord } from "../../../src/platform/kafka/port.ts";
 import { eventOf, newBroker, startConsumer, TOPIC } from "./running-consumer.ts";
