@@ -10,8 +10,8 @@ import { answersWith, templates } from "../support/templates.ts";
  */
 const BUDGET = {
   files: 114,
-  sourceLines: 8_090,
-  platformLines: 7_700,
+  sourceLines: 8_105,
+  platformLines: 7_710,
   clusterLines: 1_740,
   clusterFiles: 14,
   testLines: 800,
