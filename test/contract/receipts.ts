@@ -32,7 +32,8 @@ export const PLAIN = {
   total: "1.01",
 };
 
-const TARGET = {
+/** A receipt of 28 points. */
+export const TARGET = {
   retailer: "Target",
   purchaseDate: "2022-01-01",
   purchaseTime: "13:01",

@@ -6,23 +6,10 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { parse } from "yaml";
 
+import { TARGET } from "../contract/receipts.ts";
 import { createService, runScript } from "../support/generated.ts";
 import { type RunningService, startBuilt } from "../support/running-service.ts";
 import { templates } from "../support/templates.ts";
-
-const RECEIPT = {
-  retailer: "Target",
-  purchaseDate: "2022-01-01",
-  purchaseTime: "13:01",
-  items: [
-    { shortDescription: "Mountain Dew 12PK", price: "6.49" },
-    { shortDescription: "Emils Cheese Pizza", price: "12.25" },
-    { shortDescription: "Knorr Creamy Chicken", price: "1.26" },
-    { shortDescription: "Doritos Nacho Cheese", price: "3.35" },
-    { shortDescription: "   Klarbrunn 12-PK 12 FL OZ  ", price: "12.00" },
-  ],
-  total: "35.35",
-};
 
 /** The files in which V8 keeps what it compiled, after one more start. */
 async function compiledByStart(directory: string): Promise<string[]> {
@@ -133,7 +120,7 @@ describe.each(templates.manifest.frameworks)("a new service on $title", ({ name 
         method,
         ...(method === "POST" && {
           headers: { "content-type": "application/json" },
-          body: JSON.stringify(RECEIPT),
+          body: JSON.stringify(TARGET),
         }),
       });
       expect(response.status).toBe(status);

@@ -13,11 +13,11 @@ import {
   expectAlive,
   expectExit,
   expectFailedStart,
+  OK,
   validBody,
   withInstance,
 } from "./steps.ts";
 
-const OK = [200, 201, 202];
 const SETTLE_MS = 500;
 
 /** Workers, signals, and what becomes of requests when processes end. */

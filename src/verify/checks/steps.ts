@@ -7,6 +7,9 @@ import type { Instance, LaunchOptions, Target } from "../target.ts";
 import type { WireResponse } from "../wire/response.ts";
 import { type RequestParts, send } from "../wire/send.ts";
 
+/** What a JSON route may answer a valid body with. */
+export const OK = [200, 201, 202];
+
 /** The service still answers as if nothing had happened. Every check of hostile input ends with it. */
 export async function expectAlive(target: { url: string }): Promise<void> {
   const response = await send(target.url, "/health");
@@ -51,6 +54,11 @@ export function postText(
 /** The body that the JSON route accepts. */
 export function validBody(target: Target): object {
   return needed(target.jsonRoute, "jsonRoute").valid;
+}
+
+/** The JSON text of `body` with `text`, as it is, for the value of `field`: what no value could be written as. */
+export function jsonWith(body: object, field: string, text: string): string {
+  return JSON.stringify({ ...body, [field]: "HERE" }).replace('"HERE"', text);
 }
 
 /** An id that no other request has. */

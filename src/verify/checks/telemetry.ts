@@ -10,9 +10,16 @@ import { STANDARD } from "../standard.ts";
 import type { Instance, Target } from "../target.ts";
 import type { WireResponse } from "../wire/response.ts";
 import { send } from "../wire/send.ts";
-import { expectExit, median, unknownPath, validBody, versionOf, withInstance } from "./steps.ts";
+import {
+  expectExit,
+  median,
+  OK,
+  unknownPath,
+  validBody,
+  versionOf,
+  withInstance,
+} from "./steps.ts";
 
-const OK = [200, 201, 202];
 const PARENT = "00f067aa0ba902b7";
 const ROUNDS = 40;
 const EACH_ROUND = 15;

@@ -8,7 +8,7 @@ type Key = string | number;
 type Values = Record<Key, unknown>;
 
 /** After so many faults the rest of a list, or of an object with names of the caller's own, is not looked at. */
-const MOST_FAULTS = 20;
+export const MOST_FAULTS = 20;
 /** Values that are checked at the same time by a schema that waits. */
 const AT_ONCE = 100;
 

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AppError, type ErrorDetail } from "../errors.ts";
-import { limitFaults } from "./fault-limit.ts";
+import { limitFaults, MOST_FAULTS } from "./fault-limit.ts";
 import { queryCoercion } from "./query.ts";
 
 /** The parts of a request that have schemas, as error details name them. */
@@ -93,7 +93,6 @@ function refuseTooDeep(error: unknown): Checked {
   return { success: false, error: new z.ZodError([{ code: "custom", path: [], message }]) };
 }
 
-const MOST_DETAILS = 20;
 const LONGEST_TEXT = 200;
 
 /** What is wrong with one part of a request, field by field. */
@@ -103,9 +102,9 @@ export function describeIssues(
   input: unknown,
 ): ErrorDetail[] {
   const details = [...detailsOf(part, issues, input)];
-  if (details.length <= MOST_DETAILS && issues.length <= MOST_DETAILS) return details;
+  if (details.length <= MOST_FAULTS && issues.length <= MOST_FAULTS) return details;
   // How many is not known: the check stops early.
-  return [...details.slice(0, MOST_DETAILS - 1), { field: part, message: "and more" }];
+  return [...details.slice(0, MOST_FAULTS - 1), { field: part, message: "and more" }];
 }
 
 // Schemas of a recursive union nest their issues as deep as the caller nests the body.
@@ -118,7 +117,7 @@ function* detailsOf(
   options: number[] = [],
 ): Generator<ErrorDetail> {
   // A body of a megabyte can have a million faults.
-  for (const issue of issues.slice(0, MOST_DETAILS)) {
+  for (const issue of issues.slice(0, MOST_FAULTS)) {
     const place = [field, ...issue.path.map(String)].join(".");
     const value = issue.path.reduce<unknown>((at, key) => (at as Fields | undefined)?.[key], input);
     const isMissing = value === undefined && isZodText(issue);
