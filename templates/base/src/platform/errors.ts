@@ -96,7 +96,10 @@ const MESSAGE_CHARS = 500;
  */
 export function toAppError(thrown: unknown, given?: number): AppError {
   if (thrown instanceof AppError) return thrown;
-  const { statusCode, status, expose, message, headers } = Object(thrown) as Partial<HttpError>;
+  const { statusCode, status, expose, message, headers } = Object(thrown) as Record<
+    string,
+    unknown
+  >;
   const own = [statusCode, status].find(isErrorStatus);
   const found = own ?? (isErrorStatus(given) ? given : 500);
   if (found === 500) {
@@ -111,19 +114,14 @@ export function toAppError(thrown: unknown, given?: number): AppError {
   const text = isTold ? message.slice(0, MESSAGE_CHARS) : (STATUS_CODES[found] ?? "Error");
   const options = { cause: thrown, status: found };
   try {
-    return new AppError(codeOf(found), text, { ...options, headers: { ...headers } });
+    return new AppError(codeOf(found), text, {
+      ...options,
+      headers: { ...(headers as HeaderValues) },
+    });
   } catch {
     // Headers that cannot be sent.
     return new AppError(codeOf(found), text, options);
   }
-}
-
-interface HttpError {
-  statusCode: unknown;
-  status: unknown;
-  expose: unknown;
-  message: unknown;
-  headers: HeaderValues;
 }
 
 function isErrorStatus(status: unknown): status is number {

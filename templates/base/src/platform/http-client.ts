@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { currentRequest } from "./context.ts";
 import { AppError } from "./errors.ts";
-import { abortable } from "./timing.ts";
+import { backoff } from "./timing.ts";
 
 export interface HttpClientOptions {
   /** How long one try may take, in milliseconds; 5,000 when left out. */
@@ -31,34 +31,33 @@ export interface HttpClient {
 
 const IDEMPOTENT = new Set(["GET", "HEAD", "PUT", "DELETE"]);
 const RETRIED_STATUS = new Set([429, 502, 503, 504]);
-const FIRST_BACKOFF_MS = 100;
+const FIRST_WAIT_MS = 200;
 const LONGEST_WAIT_MS = 5_000;
 
 /** An HTTP client on the built-in `fetch`, which keeps connections open and pools them by itself. */
 export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
   const { timeoutMs = 5_000, retries = 2, fetch: send = fetch } = options;
 
-  async function once(url: string | URL, init: RequestInit, limitMs: number): Promise<Response> {
-    const timeout = AbortSignal.timeout(limitMs);
-    const signal = init.signal ? AbortSignal.any([init.signal, timeout]) : timeout;
-    return send(url, { ...init, headers: withIds(init.headers), signal });
-  }
-
   return {
     async fetch(url, { timeoutMs: limitMs = timeoutMs, ...init } = {}) {
+      const { signal } = init;
       const tries = isRepeatable(init) ? retries + 1 : 1;
       for (let attempt = 1; ; attempt += 1) {
         const last = attempt === tries;
-        // Full jitter, so that callers that failed together do not come back together.
-        let waitMs = Math.random() * FIRST_BACKOFF_MS * 2 ** attempt;
+        let waitMs = backoff(attempt, { firstMs: FIRST_WAIT_MS });
         try {
-          const response = await once(url, init, limitMs);
+          const timeout = AbortSignal.timeout(limitMs);
+          const response = await send(url, {
+            ...init,
+            headers: withIds(init.headers),
+            signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+          });
           waitMs += retryAfter(response);
           const isFinal = last || !RETRIED_STATUS.has(response.status);
           if (isFinal || waitMs > LONGEST_WAIT_MS) return response;
           await response.body?.cancel();
         } catch (cause) {
-          init.signal?.throwIfAborted();
+          signal?.throwIfAborted();
           if (last) {
             const { host } = new URL(url);
             throw new AppError("EXTERNAL_SERVICE_ERROR", "An upstream service did not answer", {
@@ -66,7 +65,8 @@ export function createHttpClient(options: HttpClientOptions = {}): HttpClient {
             });
           }
         }
-        await (init.signal ? abortable(delay(waitMs), init.signal) : delay(waitMs));
+        await delay(waitMs, undefined, signal ? { signal } : {}).catch(() => {});
+        signal?.throwIfAborted();
       }
     },
   };

@@ -3,13 +3,8 @@ import { collectDefaultMetrics, Gauge, Histogram, Registry } from "@prometheus-i
 /** The metrics of one worker. Register your own here: `new Counter({ …, registers: [metrics.registry] })`. */
 export interface Metrics {
   registry: Registry;
-  requestDurations: {
-    /**
-     * @param method one of a fixed list, so that a stranger cannot make up label values.
-     * @param route the template of the route; empty when none matched.
-     */
-    observe(method: string, route: string, status: number, seconds: number): void;
-  };
+  /** The method is one of a fixed list, so that a stranger cannot make up label values; the route is a template. */
+  requestDurations: Histogram<"http_request_method" | "http_route" | "http_response_status_code">;
   /** From now on, the gauge of active requests is what `count` says when it is asked. */
   countActiveRequests(count: () => number): void;
 }
@@ -29,7 +24,7 @@ export function createMetrics(): Metrics {
   collectDefaultMetrics({ register: registry });
   for (const name of MISNAMED) registry.removeSingleMetric(name);
   // Name, unit, labels and bounds of the OpenTelemetry convention http.server.request.duration.
-  const durations = new Histogram({
+  const requestDurations = new Histogram({
     name: "http_server_request_duration_seconds",
     help: "Duration of HTTP requests.",
     labelNames: ["http_request_method", "http_route", "http_response_status_code"],
@@ -38,16 +33,7 @@ export function createMetrics(): Metrics {
   });
   return {
     registry,
-    requestDurations: {
-      observe(method, route, status, seconds) {
-        const labels = {
-          http_request_method: method,
-          http_route: route,
-          http_response_status_code: status,
-        };
-        durations.observe(labels, seconds);
-      },
-    },
+    requestDurations,
     countActiveRequests(count) {
       void new Gauge({
         name: "http_server_active_requests",

@@ -6,10 +6,14 @@ import { Registry } from "@prometheus-io/client";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { inSpan } from "../../src/platform/context.ts";
+import type { Exchange } from "../../src/platform/http/requests.ts";
 import { createLogger } from "../../src/platform/logging.ts";
-import { endServerSpan, startServerSpan } from "../../src/platform/observability/server-span.ts";
 import { startTelemetry } from "../../src/platform/observability/telemetry.ts";
-import { placeInTrace } from "../../src/platform/observability/tracing.ts";
+import {
+  endServerSpan,
+  placeInTrace,
+  startServerSpan,
+} from "../../src/platform/observability/tracing.ts";
 import { defineRoute } from "../../src/platform/route.ts";
 import { loadSettings } from "../../src/settings.ts";
 import { createTestApp } from "../support.ts";
@@ -308,9 +312,8 @@ async function serverSpan(given: {
       route: "/things/{id}",
       remoteAddress: "192.0.2.1",
       error,
-      span: undefined,
-    };
-    const started = { ...request, span: startServerSpan(request) };
+    } as unknown as Exchange;
+    const started = Object.assign(request, { span: startServerSpan(request) });
     endServerSpan(started, status, performance.now());
   });
   return span!;

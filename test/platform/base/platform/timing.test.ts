@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { abortable, TimeoutError, withTimeout } from "../../src/platform/timing.ts";
+import { abortable, backoff, TimeoutError, withTimeout } from "../../src/platform/timing.ts";
 
 const never = new Promise<string>(() => {});
 
@@ -20,4 +20,13 @@ test("an aborted signal ends the wait", async () => {
   await expect(waiting).rejects.toThrow("stopping");
   await expect(abortable(never, aborted.signal)).rejects.toThrow("stopping");
   expect(await abortable(Promise.resolve(1), new AbortController().signal)).toBe(1);
+});
+
+test("each wait is up to twice as long as the one before, with a limit", () => {
+  const range = { firstMs: 100, longestMs: 300 };
+  for (const [attempt, longest] of [100, 200, 300, 300].entries()) {
+    const ms = backoff(attempt + 1, range);
+    expect(ms).toBeGreaterThanOrEqual(longest / 2);
+    expect(ms).toBeLessThanOrEqual(longest);
+  }
 });

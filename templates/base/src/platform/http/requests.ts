@@ -18,8 +18,12 @@ import type { Logger } from "../logging.ts";
 import type { Metrics } from "../metrics.ts";
 import type { AccessLog } from "../observability/access-log.ts";
 import type { StandardSettings } from "../settings.ts";
-import { endServerSpan, startServerSpan } from "../observability/server-span.ts";
-import { placeInTrace, type TracePosition } from "../observability/tracing.ts";
+import {
+  endServerSpan,
+  placeInTrace,
+  startServerSpan,
+  type TracePosition,
+} from "../observability/tracing.ts";
 import { hasOneHost, ONE_HOST } from "./headers.ts";
 import * as nodeHttp from "./node-http.ts";
 import { notFoundOr405, pathMalformed } from "./refusals.ts";
@@ -407,7 +411,12 @@ export function createRequestTracker(
       if (exchange.route === "") exchange.route = nameMount?.(exchange.req) ?? "";
       const endedAt = performance.now();
       const seconds = (endedAt - exchange.startedAt) / 1_000;
-      metrics.requestDurations.observe(exchange.method, exchange.route, status, seconds);
+      const labels = {
+        http_request_method: exchange.method,
+        http_route: exchange.route,
+        http_response_status_code: status,
+      };
+      metrics.requestDurations.observe(labels, seconds);
       endServerSpan(exchange, status, endedAt);
       accessLog.write(exchange, status, seconds);
       for (const listener of listeners) listener();

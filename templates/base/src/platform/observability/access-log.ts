@@ -1,14 +1,14 @@
 import { levels } from "pino";
 import { isProbe } from "../health.ts";
+import type { Exchange } from "../http/requests.ts";
 import { logFields } from "../logging.ts";
 import { escapeControls } from "./log-fields.ts";
-import type { TrackedRequest } from "./server-span.ts";
 import { type Output, stdout } from "./stdout.ts";
 
 /** Writes one line for every request, in the format of the service's log. */
 export interface AccessLog extends Disposable {
   /** @param seconds how long the answer took. */
-  write(request: TrackedRequest, status: number, seconds: number): void;
+  write(request: Exchange, status: number, seconds: number): void;
   /** Writes out the lines that still wait. */
   flush(): void;
 }
@@ -69,7 +69,7 @@ export function createAccessLog(
 
 // The ids need no escaping: they are hex digits, or were checked on the way in.
 function accessLine(
-  request: TrackedRequest,
+  request: Exchange,
   status: number,
   seconds: number,
   fixed: string,
@@ -81,8 +81,7 @@ function accessLine(
     `{"level":"${level}","timestamp":"${now()}",${fixed},"request_id":"${requestId}",` +
     `"correlation_id":"${correlationId}","trace_id":"${traceId}","span_id":"${spanId}",` +
     `"method":"${req.method}","path":${quote(path, PATH_CHARS)},"route":${quote(route, PATH_CHARS)},"status":${status},` +
-    `"duration_ms":${(seconds * 1e3).toFixed(3)},"remote_ip":${quote(request.remoteAddress, ADDRESS_CHARS)},` +
-    (bytesSent === undefined ? "" : `"bytes":${bytesSent},`) +
+    `"duration_ms":${(seconds * 1e3).toFixed(3)},"remote_ip":${quote(request.remoteAddress, ADDRESS_CHARS)},"bytes":${bytesSent},` +
     (userAgent === undefined ? "" : `"user_agent":${quote(userAgent, AGENT_CHARS)},`) +
     `"worker_pid":${PID},"message":"request completed"}\n`
   );
@@ -100,19 +99,13 @@ function quote(text: string, limit: number): string {
 
 let nowMs = 0;
 let nowText = "";
-let second = 0;
-let untilSecond = "";
 
-/** The time as ISO 8601, made once a millisecond, and all but the milliseconds once a second. */
+/** The time as ISO 8601, made once a millisecond. */
 function now(): string {
   const ms = Date.now();
-  if (ms === nowMs) return nowText;
-  nowMs = ms;
-  const rest = ms % 1_000;
-  if (ms - rest !== second) {
-    second = ms - rest;
-    untilSecond = new Date(second).toISOString().slice(0, -4);
+  if (ms !== nowMs) {
+    nowMs = ms;
+    nowText = new Date(ms).toISOString();
   }
-  nowText = `${untilSecond}${String(rest).padStart(3, "0")}Z`;
   return nowText;
 }

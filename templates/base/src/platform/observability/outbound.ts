@@ -1,4 +1,4 @@
-import { subscribe, unsubscribe } from "node:diagnostics_channel";
+import { type ChannelListener, subscribe, unsubscribe } from "node:diagnostics_channel";
 import type { ClientRequest, IncomingMessage } from "node:http";
 import {
   context,
@@ -33,11 +33,11 @@ interface Message {
   error: Error;
 }
 
-const CHANNELS: [name: string, listener: (message: unknown) => void][] = [
-  ["http.client.request.created", (message) => onCreated(message as Message)],
-  ["http.client.response.finish", (message) => onAnswered(message as Message)],
-  ["http.client.request.error", (message) => onFailed(message as Message)],
-];
+const CHANNELS = [
+  ["http.client.request.created", onCreated],
+  ["http.client.response.finish", onAnswered],
+  ["http.client.request.error", onFailed],
+] as [name: string, listener: ChannelListener][];
 
 function onCreated({ request }: Message): void {
   const active = context.active();

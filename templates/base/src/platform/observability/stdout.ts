@@ -19,13 +19,13 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
  */
 export function openOutput(fd: number): Output {
   const stat = fstatSync(fd);
-  const endOfPiece = stat.isFIFO() || stat.isSocket() ? endOfPipePiece : endOfAll;
+  const limit = stat.isFIFO() || stat.isSocket() ? PIPE_BYTES : Infinity;
   return {
     write(lines) {
       const bytes = Buffer.from(lines);
       try {
         for (let start = 0; start < bytes.length;) {
-          const end = endOfPiece(bytes, start);
+          const end = endOfPiece(bytes, start, limit);
           writeAll(fd, bytes.subarray(start, end));
           start = end;
         }
@@ -39,16 +39,11 @@ export function openOutput(fd: number): Output {
 /** Standard output, for the log and the access lines. */
 export const stdout = openOutput(1);
 
-function endOfAll(bytes: Buffer): number {
-  return bytes.length;
-}
-
-function endOfPipePiece(bytes: Buffer, start: number): number {
-  const limit = start + PIPE_BYTES;
-  if (bytes.length <= limit) return bytes.length;
-  const last = bytes.lastIndexOf(LINE_FEED, limit - 1);
-  if (last >= start) return last + 1;
-  return bytes.indexOf(LINE_FEED, limit) + 1 || bytes.length;
+/** Where the last line ends that fits into `limit`; else the first one. */
+function endOfPiece(bytes: Buffer, start: number, limit: number): number {
+  if (bytes.length - start <= limit) return bytes.length;
+  const last = bytes.lastIndexOf(LINE_FEED, start + limit - 1);
+  return last >= start ? last + 1 : bytes.indexOf(LINE_FEED, start) + 1 || bytes.length;
 }
 
 function writeAll(fd: number, bytes: Buffer): void {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import {
   context,
   createNoopMeter,
@@ -5,14 +6,18 @@ import {
   DiagLogLevel,
   type Meter,
   propagation,
+  ROOT_CONTEXT,
   trace,
 } from "@opentelemetry/api";
 import {
   CompositePropagator,
+  type ExportResult,
+  ExportResultCode,
   getBooleanFromEnv,
   getNumberFromEnv,
   getStringFromEnv,
   setGlobalErrorHandler,
+  suppressTracing,
   W3CBaggagePropagator,
   W3CTraceContextPropagator,
 } from "@opentelemetry/core";
@@ -27,19 +32,17 @@ import {
 } from "@opentelemetry/resources";
 import {
   BatchSpanProcessor,
-  ParentBasedSampler,
-  type Sampler,
-  SamplingDecision,
+  type SpanExporter,
   type SpanProcessor,
-  TraceIdRatioBasedSampler,
   TracerProvider,
 } from "@opentelemetry/sdk-trace";
 import { Counter, type Registry } from "@prometheus-io/client";
+import { scopes } from "../context.ts";
 import type { Logger } from "../logging.ts";
+import type { StandardSettings } from "../settings.ts";
 import { TimeoutError, withTimeout } from "../timing.ts";
 import { followHttpClient } from "./outbound.ts";
-import { createSpanExporter } from "./span-exporter.ts";
-import { contextManager, idGenerator, isDecided } from "./tracing.ts";
+import { contextManager, createSampler, idGenerator } from "./tracing.ts";
 
 const FLUSH_LIMIT_MS = 2_000;
 /** The convention has no limit; a single attribute could fill a whole request to the collector. */
@@ -54,14 +57,6 @@ const BATCH_VARIABLES = {
   exportTimeoutMillis: "OTEL_BSP_EXPORT_TIMEOUT",
 };
 
-interface TelemetrySettings {
-  SERVICE_NAME: string;
-  VERSION: string;
-  ENVIRONMENT: string;
-  OTEL_EXPORTER_OTLP_ENDPOINT?: string | undefined;
-  OTEL_TRACES_SAMPLER_ARG: number;
-}
-
 let isStarted = false;
 
 /**
@@ -73,7 +68,7 @@ let isStarted = false;
  * @returns what flushes and stops it, within two seconds even when the collector does not answer.
  */
 export function startTelemetry(
-  settings: TelemetrySettings,
+  settings: StandardSettings,
   log: Logger,
   metrics: Registry,
   processors?: SpanProcessor[],
@@ -88,11 +83,7 @@ export function startTelemetry(
   setGlobalErrorHandler(() => {});
   const stopping = new AbortController();
   const provider = new TracerProvider({
-    sampler: withDecisionsMade(
-      new ParentBasedSampler({
-        root: new TraceIdRatioBasedSampler(settings.OTEL_TRACES_SAMPLER_ARG),
-      }),
-    ),
+    sampler: createSampler(settings.OTEL_TRACES_SAMPLER_ARG),
     idGenerator,
     resource: resourceOf(settings),
     spanLimits: {
@@ -130,7 +121,7 @@ export function startTelemetry(
 }
 
 function batches(
-  settings: TelemetrySettings,
+  settings: StandardSettings,
   log: Logger,
   metrics: Registry,
   stopping: AbortSignal,
@@ -168,7 +159,7 @@ function countSpans(metrics: Registry): Meter {
   return meter;
 }
 
-function resourceOf(settings: TelemetrySettings): Resource {
+function resourceOf(settings: StandardSettings): Resource {
   const own = resourceFromAttributes({
     "service.name": settings.SERVICE_NAME,
     "service.version": settings.VERSION,
@@ -201,13 +192,71 @@ function createDiagLogger(log: Logger): Parameters<typeof diag.setLogger>[0] {
   return { error: warn, warn, info() {}, debug() {}, verbose() {} };
 }
 
-/** Keeps the decisions that tracing.ts made on inbound requests, and leaves all others to `sampler`. */
-function withDecisionsMade(sampler: Sampler): Sampler {
+type Spans = Parameters<SpanExporter["export"]>[0];
+
+const FIRST_WAIT_MS = 1_000;
+const RETRY_FOR_MS = 10_000;
+// CANCELLED, DEADLINE_EXCEEDED, ABORTED, OUT_OF_RANGE, UNAVAILABLE, DATA_LOSS: opentelemetry.io/docs/specs/otlp, failures.
+const RETRYABLE = new Set([1, 4, 10, 11, 14, 15]);
+
+/**
+ * OpenTelemetry's exporter for OTLP over gRPC, loaded with the first batch: to load it takes as long as a hundred
+ * requests, and the spans wait in the batch processor. What the collector had no room for is sent again for ten seconds.
+ * Logs when exports begin to fail, and when they work again.
+ * @param stopping no batch is sent again after it.
+ */
+export function createSpanExporter(url: string, log: Logger, stopping: AbortSignal): SpanExporter {
+  let loading: Promise<SpanExporter> | undefined;
+  let isFailing = false;
+
+  async function load(): Promise<SpanExporter> {
+    const { OTLPTraceExporter } = await import("@opentelemetry/exporter-trace-otlp-grpc");
+    return new OTLPTraceExporter({ url });
+  }
+
+  async function tryOnce(spans: Spans): Promise<ExportResult> {
+    try {
+      const exporter = await (loading ??= load());
+      return await new Promise((resolve) => exporter.export(spans, resolve));
+    } catch (error) {
+      return { code: ExportResultCode.FAILED, error: error as Error };
+    }
+  }
+
+  async function send(spans: Spans, done: (result: ExportResult) => void): Promise<void> {
+    const endsAt = performance.now() + RETRY_FOR_MS;
+    let result = await tryOnce(spans);
+    for (let wait = FIRST_WAIT_MS; isRetryable(result) && !stopping.aborted; wait *= 2) {
+      if (performance.now() + wait > endsAt) break;
+      await delay(wait, undefined, { signal: stopping, ref: false }).catch(() => {});
+      result = await tryOnce(spans);
+    }
+    logChange(result);
+    done(result);
+  }
+
+  function logChange({ code, error }: ExportResult): void {
+    const fails = code === ExportResultCode.FAILED;
+    if (fails === isFailing) return;
+    isFailing = fails;
+    if (fails) log.warn({ collector: url, reason: error?.message }, "spans cannot be exported");
+    else log.info({ collector: url }, "spans are exported again");
+  }
+
   return {
-    shouldSample: (...span) =>
-      isDecided()
-        ? { decision: SamplingDecision.RECORD_AND_SAMPLED }
-        : sampler.shouldSample(...span),
-    toString: () => `WithDecisionsMade{${sampler.toString()}}`,
+    export(spans, done) {
+      // Not as part of the request that happened to fill the batch.
+      const outside = { request: undefined, telemetry: suppressTracing(ROOT_CONTEXT) };
+      void scopes.run(outside, send, spans, done);
+    },
+    async forceFlush() {},
+    async shutdown() {
+      await (await loading?.catch(() => undefined))?.shutdown();
+    },
   };
+}
+
+function isRetryable({ code, error }: ExportResult): boolean {
+  if (code === ExportResultCode.SUCCESS) return false;
+  return RETRYABLE.has((error as { code?: number } | undefined)?.code ?? 0);
 }

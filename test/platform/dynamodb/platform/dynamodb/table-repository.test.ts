@@ -9,6 +9,7 @@ import { openTable, type Table } from "../../../src/platform/dynamodb/table.ts";
 import { AppError } from "../../../src/platform/errors.ts";
 import { SettingsError } from "../../../src/platform/settings.ts";
 import { startTelemetry } from "../../../src/platform/observability/telemetry.ts";
+import { loadSettings } from "../../../src/settings.ts";
 import { type Answer, type Call, startFakeServer } from "./fake-server.ts";
 
 const settings = {
@@ -182,7 +183,7 @@ test("deployed, cursors need a key of their own", async () => {
 });
 
 describe("telemetry", () => {
-  const whole = { ...settings, VERSION: "1.2.3", LOG_LEVEL: "info", OTEL_TRACES_SAMPLER_ARG: 1 };
+  const whole = loadSettings({ SERVICE_NAME: "svc" });
   const log = createLogger(whole, { write() {} });
 
   test("a call is a span of the trace at hand, with what the conventions ask for", async () => {

@@ -4,7 +4,7 @@ import type { z } from "zod";
 import { awsErrorName, awsFailure } from "../aws-errors.ts";
 import { callOptions } from "../aws.ts";
 import { AppError } from "../errors.ts";
-import { backoff } from "../waiting.ts";
+import { backoff } from "../timing.ts";
 import { openCursor, sealCursor } from "../pages.ts";
 import { sortExpression, updateExpression } from "./expressions.ts";
 import {

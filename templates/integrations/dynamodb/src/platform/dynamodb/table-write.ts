@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import { setTimeout as delay } from "node:timers/promises";
 import { awsErrorName, awsFailure } from "../aws-errors.ts";
 import { callOptions } from "../aws.ts";
-import { backoff } from "../waiting.ts";
+import { backoff } from "../timing.ts";
 import { conflict } from "./items.ts";
 import type { PlannedWrite } from "./repository.ts";
 import type { Table } from "./table.ts";

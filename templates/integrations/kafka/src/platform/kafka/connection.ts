@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { BaseOptions } from "@platformatic/kafka";
 import { awsCredentials } from "../aws.ts";
 import { SettingsError } from "../settings.ts";
-import { backoff } from "../waiting.ts";
+import { backoff } from "../timing.ts";
 
 /** The settings by which brokers are found and signed in to. */
 export interface KafkaSettings {

@@ -1,8 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { Background } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
-import { abortable } from "../timing.ts";
-import { backoff } from "../waiting.ts";
+import { abortable, backoff } from "../timing.ts";
 import { Committer } from "./committer.ts";
 import { deadLetterTopic } from "./dead-letters.ts";
 import type { Delivery } from "./delivery.ts";

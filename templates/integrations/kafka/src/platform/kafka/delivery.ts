@@ -5,7 +5,7 @@ import type { z } from "zod";
 import { runInRequest } from "../context.ts";
 import type { ServiceDeps } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
-import { backoff } from "../waiting.ts";
+import { backoff } from "../timing.ts";
 import { type DeadLetterReason, type Kept, toDeadLetter } from "./dead-letters.ts";
 import { HandlerCall, type HandlerDeadlines } from "./deadlines.ts";
 import {

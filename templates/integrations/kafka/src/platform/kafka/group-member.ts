@@ -1,7 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClusterMetadata, Consumer } from "@platformatic/kafka";
-import { abortable, withTimeout } from "../timing.ts";
-import { backoff } from "../waiting.ts";
+import { abortable, backoff, withTimeout } from "../timing.ts";
 import { assignBySubscription, type PartitionCounts, PROTOCOLS } from "./assignment.ts";
 import { connectionOptions, type KafkaSettings } from "./connection.ts";
 import { explainTopic, type Library } from "./library.ts";

@@ -1,5 +1,5 @@
 import { setImmediate as yieldToEvents, setTimeout as delay } from "node:timers/promises";
-import { backoff } from "../waiting.ts";
+import { backoff } from "../timing.ts";
 import {
   type BatchHandler,
   type Delivery,

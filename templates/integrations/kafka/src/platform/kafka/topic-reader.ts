@@ -1,6 +1,6 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ClusterMetadata, Consumer } from "@platformatic/kafka";
-import { backoff } from "../waiting.ts";
+import { backoff } from "../timing.ts";
 import { explainTopic, type FetchResponse, isError, type Library } from "./library.ts";
 import type { GroupReader } from "./port.ts";
 import { readRecords } from "./records.ts";

@@ -4,7 +4,7 @@ import { awsErrorName, awsFailure } from "../aws-errors.ts";
 import { callOptions } from "../aws.ts";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
-import { backoff } from "../waiting.ts";
+import { backoff } from "../timing.ts";
 import type { Bucket } from "./bucket.ts";
 import type { Content, ContentBody, ContentStore, PresignedUrl } from "./content-store.ts";
 
