@@ -68,9 +68,7 @@ export interface ErrorBody {
 }
 
 /** What an error must have to be answered; an AppError has it. */
-export type ErrorParts = Pick<AppError, "code" | "message"> & {
-  details?: ErrorDetail[] | undefined;
-};
+export type ErrorParts = Pick<AppError, "code" | "message"> & Partial<Pick<AppError, "details">>;
 
 /** The error body of the standard. @param requestId that of the current request when left out. */
 export function errorBody(
@@ -96,10 +94,7 @@ const MESSAGE_CHARS = 500;
  */
 export function toAppError(thrown: unknown, given?: number): AppError {
   if (thrown instanceof AppError) return thrown;
-  const { statusCode, status, expose, message, headers } = Object(thrown) as Record<
-    string,
-    unknown
-  >;
+  const { statusCode, status, expose, message, headers } = Object(thrown) as HttpError;
   const own = [statusCode, status].find(isErrorStatus);
   const found = own ?? (isErrorStatus(given) ? given : 500);
   if (found === 500) {
@@ -114,15 +109,14 @@ export function toAppError(thrown: unknown, given?: number): AppError {
   const text = isTold ? message.slice(0, MESSAGE_CHARS) : (STATUS_CODES[found] ?? "Error");
   const options = { cause: thrown, status: found };
   try {
-    return new AppError(codeOf(found), text, {
-      ...options,
-      headers: { ...(headers as HeaderValues) },
-    });
+    return new AppError(codeOf(found), text, { ...options, headers: { ...headers } });
   } catch {
     // Headers that cannot be sent.
     return new AppError(codeOf(found), text, options);
   }
 }
+
+type HttpError = Record<string, unknown> & { headers?: HeaderValues };
 
 function isErrorStatus(status: unknown): status is number {
   return Number.isInteger(status) && (status as number) >= 400 && (status as number) <= 599;

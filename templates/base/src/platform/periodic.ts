@@ -22,30 +22,24 @@ export interface PeriodicTask {
 export function startPeriodic(task: PeriodicTask): Background {
   const { name, everyMs, log, jitterMs = everyMs / 10, timeoutMs = everyMs } = task;
   const stopping = new AbortController();
+  const { signal } = stopping;
   let failure: unknown;
   let beganAt: number | undefined;
 
-  async function runOnce(): Promise<void> {
-    beganAt = performance.now();
-    const timeout = AbortSignal.timeout(timeoutMs);
-    try {
-      await task.run(AbortSignal.any([stopping.signal, timeout]));
-      failure = undefined;
-    } catch (error) {
-      if (stopping.signal.aborted) return;
-      failure = error;
-      log.error({ error, task: name }, "a periodic task failed");
-    } finally {
-      beganAt = undefined;
-    }
-  }
-
   async function repeat(): Promise<void> {
     for (let waitMs = 0; ; waitMs = everyMs) {
-      const until = waitMs + Math.random() * jitterMs;
-      await delay(until, undefined, { signal: stopping.signal }).catch(() => {});
-      if (stopping.signal.aborted) return;
-      await runOnce();
+      try {
+        await delay(waitMs + Math.random() * jitterMs, undefined, { signal });
+        beganAt = performance.now();
+        await task.run(AbortSignal.any([signal, AbortSignal.timeout(timeoutMs)]));
+        failure = undefined;
+      } catch (error) {
+        if (signal.aborted) return;
+        failure = error;
+        log.error({ error, task: name }, "a periodic task failed");
+      } finally {
+        beganAt = undefined;
+      }
     }
   }
   const repeating = repeat();

@@ -80,16 +80,17 @@ export function readSettings<Schema extends z.ZodType>(
   env: NodeJS.ProcessEnv = process.env,
 ): Readonly<z.output<Schema>> {
   if (env === process.env && existsSync(".env")) process.loadEnvFile(".env");
-  const given = Object.fromEntries(Object.entries(env).filter(([, value]) => value !== ""));
+  const given = Object.entries(env).filter(([, value]) => value !== "");
   // Those that could be read have their values by now.
-  const secrets = Object.entries(given).filter(([, value]) => value?.startsWith("aws-secret:"));
-  const { data, error } = schema.safeParse(given);
-  if (error === undefined && secrets.length === 0) return Object.freeze(data!);
+  const secrets = given.filter(([, value]) => value?.startsWith("aws-secret:"));
+  const { data, error } = schema.safeParse(Object.fromEntries(given));
   const issues = error?.issues.filter(({ path }) => !secrets.some(([name]) => name === path[0]));
-  throw new SettingsError([
+  const problems = [
     ...secrets.map(([name, value]) => `${name}: names a secret that cannot be read: ${value}`),
     ...(issues ?? []).map(describe),
-  ]);
+  ];
+  if (problems.length > 0) throw new SettingsError(problems);
+  return Object.freeze(data!);
 }
 
 function describe(issue: z.core.$ZodIssue): string {

@@ -29,7 +29,7 @@ const ADDRESS_CHARS = 64;
  */
 export function createAccessLog(
   settings: { LOG_LEVEL: string; SERVICE_NAME: string; ENVIRONMENT: string; VERSION: string },
-  destination: Output = stdout,
+  output?: Output,
 ): AccessLog {
   const threshold = levels.values[settings.LOG_LEVEL] ?? levels.values.info!;
   const enabled = threshold <= levels.values.info!;
@@ -44,9 +44,10 @@ export function createAccessLog(
     clearTimeout(timer);
     timer = undefined;
     if (used === 0) return;
-    const lines = waiting.toString("utf8", 0, used);
+    const lines = waiting.subarray(0, used);
     used = 0;
-    destination.write(lines);
+    if (output === undefined) stdout.write(lines);
+    else output.write(lines.toString());
   }
   process.once("exit", flush);
 

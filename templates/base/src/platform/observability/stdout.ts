@@ -17,12 +17,12 @@ const pause = new Int32Array(new SharedArrayBuffer(4));
  * takes as one. Only a single line that is longer than that is at risk. What cannot be written at all is dropped: no
  * request shall fail because nobody reads the log.
  */
-export function openOutput(fd: number): Output {
+export function openOutput(fd: number): { write(lines: string | Buffer): void } {
   const stat = fstatSync(fd);
   const limit = stat.isFIFO() || stat.isSocket() ? PIPE_BYTES : Infinity;
   return {
     write(lines) {
-      const bytes = Buffer.from(lines);
+      const bytes = typeof lines === "string" ? Buffer.from(lines) : lines;
       try {
         for (let start = 0; start < bytes.length;) {
           const end = endOfPiece(bytes, start, limit);

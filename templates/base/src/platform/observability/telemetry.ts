@@ -50,13 +50,6 @@ const VALUE_CHARS = 4_096;
 const QUEUE_SPANS = 8_192;
 const MAX_WARNINGS = 50;
 
-const BATCH_VARIABLES = {
-  maxQueueSize: "OTEL_BSP_MAX_QUEUE_SIZE",
-  maxExportBatchSize: "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
-  scheduledDelayMillis: "OTEL_BSP_SCHEDULE_DELAY",
-  exportTimeoutMillis: "OTEL_BSP_EXPORT_TIMEOUT",
-};
-
 let isStarted = false;
 
 /**
@@ -134,7 +127,12 @@ function batches(
     exporter: createSpanExporter(url, log, stopping),
     selfObsMeterProvider: { getMeter: () => countSpans(metrics) },
     maxQueueSize: QUEUE_SPANS,
-    ...fromEnv(BATCH_VARIABLES),
+    ...fromEnv({
+      maxQueueSize: "OTEL_BSP_MAX_QUEUE_SIZE",
+      maxExportBatchSize: "OTEL_BSP_MAX_EXPORT_BATCH_SIZE",
+      scheduledDelayMillis: "OTEL_BSP_SCHEDULE_DELAY",
+      exportTimeoutMillis: "OTEL_BSP_EXPORT_TIMEOUT",
+    }),
   });
   return [processor];
 }
@@ -205,7 +203,7 @@ const RETRYABLE = new Set([1, 4, 10, 11, 14, 15]);
  * Logs when exports begin to fail, and when they work again.
  * @param stopping no batch is sent again after it.
  */
-export function createSpanExporter(url: string, log: Logger, stopping: AbortSignal): SpanExporter {
+function createSpanExporter(url: string, log: Logger, stopping: AbortSignal): SpanExporter {
   let loading: Promise<SpanExporter> | undefined;
   let isFailing = false;
 
@@ -231,15 +229,12 @@ export function createSpanExporter(url: string, log: Logger, stopping: AbortSign
       await delay(wait, undefined, { signal: stopping, ref: false }).catch(() => {});
       result = await tryOnce(spans);
     }
-    logChange(result);
     done(result);
-  }
-
-  function logChange({ code, error }: ExportResult): void {
-    const fails = code === ExportResultCode.FAILED;
+    const fails = result.code === ExportResultCode.FAILED;
     if (fails === isFailing) return;
     isFailing = fails;
-    if (fails) log.warn({ collector: url, reason: error?.message }, "spans cannot be exported");
+    const reason = result.error?.message;
+    if (fails) log.warn({ collector: url, reason }, "spans cannot be exported");
     else log.info({ collector: url }, "spans are exported again");
   }
 
@@ -256,7 +251,6 @@ export function createSpanExporter(url: string, log: Logger, stopping: AbortSign
   };
 }
 
-function isRetryable({ code, error }: ExportResult): boolean {
-  if (code === ExportResultCode.SUCCESS) return false;
+function isRetryable({ error }: ExportResult): boolean {
   return RETRYABLE.has((error as { code?: number } | undefined)?.code ?? 0);
 }

@@ -1,13 +1,7 @@
-import {
-  type Attributes,
-  context,
-  type Span,
-  SpanKind,
-  SpanStatusCode,
-  trace,
-} from "@opentelemetry/api";
+import { type Attributes, context, type Span, SpanKind, trace } from "@opentelemetry/api";
 import { Histogram, type Registry } from "@prometheus-io/client";
 import type { InitializeHandlerOutput, InitializeMiddleware, Pluggable } from "@smithy/types";
+import { inSpan } from "./context.ts";
 
 /** Attributes of one service's calls, such as the table, in addition to those that all calls have. */
 export type DescribeCall = (operation: string, input: Record<string, unknown>) => Attributes;
@@ -34,20 +28,21 @@ export function awsTelemetry<Input extends object, Output extends object>(
 ): Pluggable<Input, Output> {
   const { service, region, describe } = options;
   const durations = callDurations(options.metrics);
-  const tracer = trace.getTracer("aws-sdk");
   const middleware: InitializeMiddleware<Input, Output> = (next, { commandName = "" }) => {
     const operation = commandName.replace(/Command$/, "");
     return async (args) => {
       const startedAt = performance.now();
       const observe = (outcome: string): void =>
         durations.observe({ service, operation, outcome }, (performance.now() - startedAt) / 1_000);
-      const call = async (): Promise<InitializeHandlerOutput<Output>> => {
+      const call = async (span?: Span): Promise<InitializeHandlerOutput<Output>> => {
         try {
           const result = await next(args);
           observe("ok");
+          span?.setAttributes(attributesOf(result.output));
           return result;
         } catch (error) {
           observe((error as Error).name);
+          span?.setAttributes(attributesOf(error as object));
           throw error;
         }
       };
@@ -59,8 +54,7 @@ export function awsTelemetry<Input extends object, Output extends object>(
         "cloud.region": region,
         ...describe(operation, args.input as Record<string, unknown>),
       };
-      const name = `${service}.${operation}`;
-      return inSpan(tracer.startSpan(name, { kind: SpanKind.CLIENT, attributes }), call);
+      return inSpan(`${service}.${operation}`, { kind: SpanKind.CLIENT, attributes }, call);
     };
   };
   return {
@@ -83,28 +77,11 @@ function callDurations(metrics: Registry): Histogram<"service" | "operation" | "
   });
 }
 
-async function inSpan<Result extends { output: object }>(
-  span: Span,
-  call: () => Promise<Result>,
-): Promise<Result> {
-  try {
-    const result = await context.with(trace.setSpan(context.active(), span), call);
-    const { $metadata = {} } = result.output as { $metadata?: Metadata };
-    span.setAttributes(attributesOf($metadata));
-    return result;
-  } catch (error) {
-    const { name, $metadata = {} } = error as Error & { $metadata?: Metadata };
-    span.setAttributes({ ...attributesOf($metadata), "error.type": name });
-    span.setStatus({ code: SpanStatusCode.ERROR });
-    throw error;
-  } finally {
-    span.end();
-  }
-}
-
-function attributesOf({ httpStatusCode, requestId }: Metadata): Attributes {
+/** What the SDK adds to each answer and each error. */
+function attributesOf(outcome: { $metadata?: Metadata }): Attributes {
+  const { httpStatusCode, requestId } = outcome.$metadata ?? {};
   return {
-    ...(httpStatusCode === undefined ? {} : { "http.response.status_code": httpStatusCode }),
-    ...(requestId === undefined ? {} : { "aws.request_id": requestId }),
+    ...(httpStatusCode !== undefined && { "http.response.status_code": httpStatusCode }),
+    ...(requestId !== undefined && { "aws.request_id": requestId }),
   };
 }

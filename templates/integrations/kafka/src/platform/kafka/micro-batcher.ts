@@ -1,3 +1,5 @@
+import { setTimeout as delay } from "node:timers/promises";
+
 /** Joins single items into batches, because a request for each would cost a hundred times as much. */
 export interface MicroBatcher<Item> {
   /** Resolves when the item's batch is sent; rejects when that fails or takes too long. */
@@ -46,7 +48,7 @@ export function createMicroBatcher<Item>(
 
   async function run(): Promise<void> {
     const guard = setInterval(expire, GUARD_MS);
-    await new Promise((resolve) => setTimeout(resolve, LINGER_MS));
+    await delay(LINGER_MS);
     while (queue.length > 0) {
       sending = takeBatch(queue);
       await sendOut(sending);

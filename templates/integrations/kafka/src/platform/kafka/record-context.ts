@@ -68,13 +68,13 @@ export function contextOf(record: KafkaRecord, group: string, ratio: number): Re
   const headers = textHeaders(record);
   const { requestId, correlationId } = requestIds(headers);
   const position = placeInTrace(headers, ratio);
-  const span = position.isSampled
-    ? startSpanAt(position, tracer(), `process ${record.topic}`, {
-        kind: SpanKind.CONSUMER,
-        attributes: attributesOf(record, group),
-      })
-    : undefined;
-  return { requestId, correlationId, ...position, span };
+  const attributes = { "messaging.kafka.offset": Number(record.offset) };
+  return {
+    requestId,
+    correlationId,
+    ...position,
+    span: spanOf(position, record, group, attributes),
+  };
 }
 
 /** The context for records that are processed together: a trace of its own, with links to those of the publishers. */
@@ -83,38 +83,38 @@ export function contextOfBatch(
   group: string,
   ratio: number,
 ): RecordContext {
-  const [{ topic, partition }] = records as [KafkaRecord];
   const position = placeInTrace({}, ratio);
-  const span = position.isSampled
-    ? startSpanAt(position, tracer(), `process ${topic}`, {
-        kind: SpanKind.CONSUMER,
-        attributes: {
-          ...destination(topic),
-          ...operation("process"),
-          "messaging.consumer.group.name": group,
-          "messaging.destination.partition.id": String(partition),
-          "messaging.batch.message_count": records.length,
-        },
-        links: records.flatMap(linkTo),
-      })
-    : undefined;
+  const attributes = { "messaging.batch.message_count": records.length };
+  const links = position.isSampled ? records.flatMap(linkTo) : [];
+  const span = spanOf(position, records[0]!, group, attributes, links);
   return { ...requestIds({}), ...position, span };
+}
+
+function spanOf(
+  position: TracePosition,
+  { topic, partition }: KafkaRecord,
+  group: string,
+  attributes: Attributes,
+  links: Link[] = [],
+): Span | undefined {
+  if (!position.isSampled) return undefined;
+  return startSpanAt(position, tracer(), `process ${topic}`, {
+    kind: SpanKind.CONSUMER,
+    attributes: {
+      ...destination(topic),
+      ...operation("process"),
+      "messaging.consumer.group.name": group,
+      "messaging.destination.partition.id": String(partition),
+      ...attributes,
+    },
+    links,
+  });
 }
 
 function linkTo(record: KafkaRecord): Link[] {
   const headers = textHeaders(record);
   const parent = trace.getSpanContext(propagation.extract(ROOT_CONTEXT, headers));
   return parent === undefined ? [] : [{ context: parent }];
-}
-
-function attributesOf(record: KafkaRecord, group: string): Attributes {
-  return {
-    ...destination(record.topic),
-    ...operation("process"),
-    "messaging.consumer.group.name": group,
-    "messaging.destination.partition.id": String(record.partition),
-    "messaging.kafka.offset": Number(record.offset),
-  };
 }
 
 function destination(topic: string): Attributes {

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from "node:crypto";
 import { Readable } from "node:stream";
-import { awsErrorName, awsFailure } from "../aws-errors.ts";
+import { setTimeout as delay } from "node:timers/promises";
+import { awsErrorName, awsFailure, throwFailure } from "../aws-errors.ts";
 import { callOptions } from "../aws.ts";
 import { AppError } from "../errors.ts";
 import type { Logger } from "../logging.ts";
@@ -269,11 +270,7 @@ async function createUnlessExists(create: () => Promise<unknown>): Promise<boole
       // Another request is storing the same object right now.
       if (name !== "ConditionalRequestConflict" || attempt === CONFLICT_TRIES)
         throw awsFailure(error);
-      await new Promise((resolve) => void setTimeout(resolve, backoff(attempt, { firstMs: 50 })));
+      await delay(backoff(attempt, { firstMs: 50 }));
     }
   }
-}
-
-function throwFailure(error: unknown): never {
-  throw awsFailure(error);
 }
