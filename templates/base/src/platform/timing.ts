@@ -35,19 +35,15 @@ export async function abortable<Result>(
   return await Promise.race([work, aborted]);
 }
 
-/** The shortest and the longest wait between two tries. */
-export interface BackoffRange {
-  firstMs?: number;
-  longestMs?: number;
-}
-
 /**
  * How long to wait after the try number `attempt`, counted from 1: it doubles with each. Half of it is random, so that
  * those that failed together do not come back together.
+ * @param range the wait after the first try, and the longest one.
  */
 export function backoff(
   attempt: number,
-  { firstMs = 250, longestMs = 5_000 }: BackoffRange = {},
+  range: { firstMs?: number; longestMs?: number } = {},
 ): number {
+  const { firstMs = 250, longestMs = 5_000 } = range;
   return Math.min(firstMs * 2 ** (attempt - 1), longestMs) * (0.5 + Math.random() / 2);
 }

@@ -66,18 +66,17 @@ export function createFieldCleaner(
   ): Record<string, unknown> {
     // Without a prototype, so that `__proto__` is a name like any other.
     const result = Object.create(null) as Record<string, unknown>;
-    const read = (from: object, name: string): unknown => {
+    const read = (name: string): unknown => {
       try {
-        return clean((from as Record<string, unknown>)[name], depth + 1, room);
+        return clean((fields as Record<string, unknown>)[name], depth + 1, room);
       } catch {
         // A getter or a `toJSON` threw; no log line is worth a request.
         return "[cannot be read]";
       }
     };
-    for (const name in fields) {
-      if (!Object.hasOwn(fields, name)) continue;
+    for (const name of Object.keys(fields)) {
       if (room.values-- <= 0) return Object.assign(result, { "…": "[more fields]" });
-      result[name.slice(0, NAME_CHARS)] = isSecret(name) ? REDACTED : read(fields, name);
+      result[name.slice(0, NAME_CHARS)] = isSecret(name) ? REDACTED : read(name);
     }
     return result;
   }

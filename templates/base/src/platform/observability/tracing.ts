@@ -37,7 +37,7 @@ export interface TracePosition {
 }
 
 /** What OpenTelemetry's context is made from: a request, or a record of Kafka's. */
-export interface Traced extends TracePosition {
+interface Traced extends TracePosition {
   /** There only when it is sampled. */
   readonly span: Span | undefined;
   /** The caller's `baggage` header, for the calls that follow. */
@@ -56,7 +56,8 @@ export function placeInTrace(headers: IncomingHttpHeaders, ratio: number): Trace
     traceId: parent?.traceId ?? hex.slice(16),
     spanId: hex.slice(0, 16),
     parent,
-    isSampled: parent === undefined ? Math.random() < ratio : hasSampledFlag(parent),
+    isSampled:
+      parent === undefined ? Math.random() < ratio : (parent.traceFlags & TraceFlags.SAMPLED) !== 0,
   };
 }
 
@@ -146,10 +147,6 @@ function parentOf(headers: IncomingHttpHeaders): SpanContext | undefined {
   parent.isRemote = true;
   if (tracestate !== undefined) parent.traceState = createTraceState(tracestate.toString());
   return parent;
-}
-
-function hasSampledFlag(parent: SpanContext): boolean {
-  return (parent.traceFlags & TraceFlags.SAMPLED) !== 0;
 }
 
 const pool = Buffer.alloc(4_096);

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { openCursor, sealCursor } from "../pages.ts";
+import { openCursor, sealCursor, toPage } from "../pages.ts";
 import {
   applyChanges,
   conflict,
@@ -12,7 +12,6 @@ import {
 import type {
   Changes,
   Entity,
-  Page,
   PageRequest,
   PlannedWrite,
   Query,
@@ -46,21 +45,11 @@ export class MemoryRepository<Schema extends z.ZodType> implements Repository<z.
     },
     replace: (id: string, value: z.output<Schema>, version: number): PlannedWrite => {
       const item = this.#item(id, value, version + 1);
-      return new MemoryWrite(
-        () => this.#current(id)?.version === version,
-        () => void this.#items.set(id, item),
-      );
+      return this.#ifVersion(id, version, () => void this.#items.set(id, item));
     },
     remove: (id: string, version: number): PlannedWrite =>
-      new MemoryWrite(
-        () => this.#current(id)?.version === version,
-        () => void this.#items.delete(id),
-      ),
-    check: (id: string, version: number): PlannedWrite =>
-      new MemoryWrite(
-        () => this.#current(id)?.version === version,
-        () => {},
-      ),
+      this.#ifVersion(id, version, () => void this.#items.delete(id)),
+    check: (id: string, version: number): PlannedWrite => this.#ifVersion(id, version, () => {}),
   };
 
   async create(id: string, value: z.output<Schema>) {
@@ -85,10 +74,8 @@ export class MemoryRepository<Schema extends z.ZodType> implements Repository<z.
   }
 
   async getMany(ids: readonly string[]) {
-    return [...new Set(ids)].flatMap((id) => {
-      const item = this.#current(id);
-      return item === undefined ? [] : [this.#read(item)];
-    });
+    const items = [...new Set(ids)].map((id) => this.#current(id));
+    return items.filter((item) => item !== undefined).map((item) => this.#read(item));
   }
 
   async update(
@@ -139,17 +126,19 @@ export class MemoryRepository<Schema extends z.ZodType> implements Repository<z.
       .filter((item) => sort === undefined || matches(String(item[sk]), sort))
       .filter((item) => after === undefined || compare(placeOf(item), after) * direction > 0)
       .toSorted((one, other) => compare(placeOf(one), placeOf(other)) * direction);
-    const items = found.slice(0, limit);
-    const page: Page<z.output<Schema>> = { items: items.map((item) => this.#read(item)) };
-    if (found.length > limit) {
-      page.nextCursor = sealCursor(CURSOR_KEY, list, JSON.stringify(placeOf(items.at(-1)!)));
-    }
-    return page;
+    const { items, ...next } = toPage(found, limit, (last) =>
+      sealCursor(CURSOR_KEY, list, JSON.stringify(placeOf(last))),
+    );
+    return { items: items.map((item) => this.#read(item)), ...next };
   }
 
   #current(id: string): Item | undefined {
     const item = this.#items.get(id);
     return item === undefined || hasExpired(item) ? undefined : item;
+  }
+
+  #ifVersion(id: string, version: number, apply: () => void): PlannedWrite {
+    return new MemoryWrite(() => this.#current(id)?.version === version, apply);
   }
 
   #item(id: string, value: z.output<Schema>, version: number): Item {

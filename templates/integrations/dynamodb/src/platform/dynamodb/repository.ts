@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { ListPage } from "../pages.ts";
 import type { IndexName } from "./indexes.ts";
 
 /** Where a thing is found in a secondary index. Things of other kinds never have the same partition there. */
@@ -50,11 +51,7 @@ export interface Query extends PageRequest {
   descending?: boolean;
 }
 
-export interface Page<Value> {
-  items: Stored<Value>[];
-  /** Present when more follows. */
-  nextCursor?: string;
-}
+export type Page<Value> = ListPage<Stored<Value>>;
 
 /** What changes in a thing. */
 export interface Changes<Value> {

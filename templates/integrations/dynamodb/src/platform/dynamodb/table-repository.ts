@@ -196,23 +196,22 @@ export class TableRepository<Schema extends z.ZodType> implements Repository<z.o
     const changed = applyChanges(value, changes);
     const data = encodeData(this.#entity.schema, changed) as Record<string, unknown>;
     const before = encodeData(this.#entity.schema, value) as Record<string, unknown>;
-    const set = new Map<string, [path: string[], value: unknown]>();
+    const set: [path: string[], value: unknown][] = [];
     const removed: string[][] = [];
     for (const name of new Set([...Object.keys(before), ...Object.keys(data)])) {
       if (data[name] === undefined) removed.push(["data", name]);
-      else if (!isEqual(data[name], before[name])) set.set(name, [["data", name], data[name]]);
+      else if (!isEqual(data[name], before[name])) set.push([["data", name], data[name]]);
     }
     const derived = derivedAttributes(this.#entity, id, changed);
     for (const name of DERIVED) {
       if (derived[name] === undefined) removed.push([name]);
-      else set.set(`derived ${name}`, [[name], derived[name]]);
+      else set.push([[name], derived[name]]);
     }
     const write = randomUUID();
-    set.set("derived version", [["version"], version + 1]);
-    set.set("derived write", [["write"], write]);
+    set.push([["version"], version + 1], [["write"], write]);
     const input = {
       ...this.#at(id),
-      ...updateExpression([...set.values()], removed, version),
+      ...updateExpression(set, removed, version),
       ReturnValuesOnConditionCheckFailure: "ALL_OLD" as const,
     };
     await this.#conditional(write, notFound, () =>
