@@ -16,7 +16,6 @@ export interface AccessLog extends Disposable {
 const FLUSH_BYTES = 65_536;
 const LONGEST_LINE_BYTES = 8_192;
 const FLUSH_MS = 100;
-const PID = process.pid;
 // What callers choose is cut, so that no line is longer than what a pipe takes in one piece.
 const PATH_CHARS = 1_024;
 const AGENT_CHARS = 256;
@@ -34,7 +33,7 @@ export function createAccessLog(
   const threshold = levels.values[settings.LOG_LEVEL] ?? levels.values.info!;
   const enabled = threshold <= levels.values.info!;
   const probes = threshold <= levels.values.debug!;
-  const fixed = JSON.stringify(logFields(settings)).slice(1, -1);
+  const fixed = JSON.stringify({ ...logFields(settings), worker_pid: process.pid }).slice(1, -1);
   // Bytes, because a text of so many pieces would keep all of them alive until it is written.
   const waiting = Buffer.allocUnsafeSlow(FLUSH_BYTES + LONGEST_LINE_BYTES);
   let used = 0;
@@ -84,7 +83,7 @@ function accessLine(
     `"method":"${req.method}","path":${quote(path, PATH_CHARS)},"route":${quote(route, PATH_CHARS)},"status":${status},` +
     `"duration_ms":${(seconds * 1e3).toFixed(3)},"remote_ip":${quote(request.remoteAddress, ADDRESS_CHARS)},"bytes":${bytesSent},` +
     (userAgent === undefined ? "" : `"user_agent":${quote(userAgent, AGENT_CHARS)},`) +
-    `"worker_pid":${PID},"message":"request completed"}\n`
+    `"message":"request completed"}\n`
   );
 }
 
