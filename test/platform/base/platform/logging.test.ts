@@ -215,6 +215,17 @@ test("an error's stack may be longer, up to 16 kB", () => {
   }
 });
 
+test("an error is logged however much is logged with it", () => {
+  const fields = Object.fromEntries([..."abcdefgh"].map((name) => [name, "x".repeat(9_999)]));
+  const lines = writeText((log) => {
+    log.error({ ...fields, error: new Error("broken") }, "failed");
+    log.child(fields).error(new Error("broken"));
+  });
+  for (const line of lines) {
+    expect(JSON.parse(line).error).toMatchObject({ type: "Error", stack: expect.any(String) });
+  }
+});
+
 test("objects that are hard to read do no harm", () => {
   const circular: Line = {};
   circular.self = circular;

@@ -153,24 +153,25 @@ export function fitLine(line: string): string {
   if (Buffer.byteLength(safe) <= LINE_BYTES) return safe;
   const { message, ...fields } = JSON.parse(line) as Record<string, unknown>;
   const failure = Object.values(fields).find(isFailure);
-  const stack = failure?.stack;
   if (failure !== undefined) {
-    failure.stack = "";
     failure.message = fitText(failure.message, FIELD_BYTES);
     delete failure.errors;
   }
   const end = typeof message === "string" ? { message: fitText(message, FIELD_BYTES) } : {};
-  let room = LINE_BYTES - bytesOf(end);
-  for (const [name, value] of Object.entries(fields)) {
-    room -= bytesOf(name) + 2;
-    const most = value === failure ? room : Math.min(room, FIELD_BYTES);
-    if (bytesOf(value) > most) {
-      fields[name] = fitText(typeof value === "string" ? value : JSON.stringify(value), most);
+  // The error comes first, so that it is not what there is no room for.
+  const isOther = (value: unknown): number => Number(value !== failure);
+  const entries = Object.entries(fields).toSorted(([, a], [, b]) => isOther(a) - isOther(b));
+  let room = LINE_BYTES + bytesOf(failure?.stack ?? "") - bytesOf(end);
+  for (const [name, value] of entries) {
+    if (value !== failure && bytesOf(value) > FIELD_BYTES) {
+      fields[name] = fitText(
+        typeof value === "string" ? value : JSON.stringify(value),
+        FIELD_BYTES,
+      );
     }
-    room -= bytesOf(fields[name]);
+    room -= bytesOf(name) + bytesOf(fields[name]) + 2;
     if (room < 0) delete fields[name];
   }
-  if (failure !== undefined) failure.stack = stack!;
   return `${escapeControls(JSON.stringify({ ...fields, ...end }))}\n`;
 }
 
