@@ -154,6 +154,17 @@ describe("what is valid stays as zod makes it:", () => {
   });
 });
 
+test("names that one part of an intersection refuses are left to the other", async () => {
+  const names = Array.from({ length: 30 }, (_, index) => `name${index}`);
+  const named = z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
+  const schema = z.intersection(z.record(z.string().regex(/^x-/), z.string()), named);
+  const value = Object.fromEntries([...names, "x-other"].map((name) => [name, "a"]));
+  expect(await compileSchema(schema).safeParse(value)).toEqual({ success: true, data: value });
+  expect(await faultsOf(schema, { ...value, "x-other": 1 })).toMatchObject([
+    { code: "invalid_type", path: ["x-other"] },
+  ]);
+});
+
 test("the first faults are zod's own", async () => {
   const make = (): z.ZodType =>
     z.object({
