@@ -325,7 +325,7 @@ export function operationOf(route: Route): Operation {
     ...route,
     errors: [...new Set(errors)],
     responses: Object.fromEntries(
-      responses.map(([status, response]) => [status, describeResponse(response)]),
+      responses.map(([status, response]) => [status, isEmpty(response) ? z.undefined() : response]),
     ),
     security: nested.flatMap(({ security }) =>
       security === undefined ? [] : [{ scopes: [], ...security }],
@@ -333,10 +333,6 @@ export function operationOf(route: Route): Operation {
   };
 }
 
-function describeResponse(response: z.ZodType | Content): Operation["body"] & object {
-  if (!(response instanceof Content)) return response;
-  if (response.kind === "empty") return z.undefined();
-  const { contentType, schema } = response;
-  // A type without its parameters; a file whose name tells its type may be anything.
-  return { contentType: contentType.split(";", 1)[0] || "*/*", schema };
+function isEmpty(response: z.ZodType | Content): boolean {
+  return response instanceof Content && response.kind === "empty";
 }

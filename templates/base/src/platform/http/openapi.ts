@@ -84,14 +84,15 @@ export function openApiDocument(
   ]);
   const ids = operationIds(operations);
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
-  const codes = new Set<ErrorCode>();
   for (const operation of operations) {
-    const errors = errorCodes(operation);
-    for (const code of errors) codes.add(code);
     const methods = (paths[operation.path] ??= {});
     // The first is the one that answers.
-    methods[operation.method.toLowerCase()] ??= describe(operation, ids.get(operation)!, errors);
+    methods[operation.method.toLowerCase()] ??= describe(operation, ids.get(operation)!);
   }
+  const refusals = [...new Set(operations.flatMap(errorCodes))].map((code) => [
+    code,
+    responseOf(String(ERROR_STATUS[code]), errorSchema),
+  ]);
   const document = createDocument(
     {
       openapi: "3.1.0",
@@ -105,7 +106,7 @@ export function openApiDocument(
       security: [],
       paths,
       components: {
-        responses: Object.fromEntries(Array.from(codes, (code) => [code, errorResponse(code)])),
+        responses: Object.fromEntries(refusals),
         securitySchemes: securitySchemes(operations),
       },
     },
@@ -114,11 +115,7 @@ export function openApiDocument(
   return withFinalNames(document);
 }
 
-function describe(
-  operation: Operation,
-  operationId: string,
-  errors: ErrorCode[],
-): ZodOpenApiOperationObject {
+function describe(operation: Operation, operationId: string): ZodOpenApiOperationObject {
   const {
     summary = nameOf(operation),
     description,
@@ -131,7 +128,7 @@ function describe(
     status,
     responseOf(status, answer),
   ]);
-  const references = errors.map((code) => [
+  const refusals = errorCodes(operation).map((code) => [
     ERROR_STATUS[code],
     { $ref: `#/components/responses/${code}` },
   ]);
@@ -143,7 +140,7 @@ function describe(
     security: security.length === 0 ? undefined : [requirement(security)],
     requestParams: parametersOf(operation),
     requestBody: body === undefined ? undefined : requestBodyOf(body),
-    responses: Object.fromEntries([...answers, ...references]),
+    responses: Object.fromEntries([...answers, ...refusals]),
   } as ZodOpenApiOperationObject;
 }
 
@@ -179,15 +176,14 @@ function responseOf(
 function contentOf(declared: z.ZodType | ContentDescription): ContentDescription {
   if (!(declared instanceof z.ZodType)) return declared;
   const isEmpty = declared instanceof z.ZodUndefined || declared instanceof z.ZodVoid;
-  return isEmpty ? {} : { contentType: JSON_TYPE, schema: declared };
+  return isEmpty ? {} : { schema: declared };
 }
 
 function mediaTypes(content: ContentDescription): ZodOpenApiContentObject {
-  const { contentType, schema, limit } = content;
+  const { schema, limit, contentType = schema && JSON_TYPE } = content;
   const { contentTypes = contentType === undefined ? [] : [contentType] } = content;
-  const types = contentTypes.length === 0 && schema !== undefined ? [JSON_TYPE] : contentTypes;
   // The type of a file is known when it is sent.
-  const plain = types.map((type) => (type === "" ? "*/*" : type.split(";", 1)[0]!.trim()));
+  const plain = contentTypes.map((type) => (type === "" ? "*/*" : type.split(";", 1)[0]!.trim()));
   return Object.fromEntries(plain.map((type) => [type, { schema: schema ?? anyOf(type, limit) }]));
 }
 
@@ -195,11 +191,6 @@ function anyOf(type: string, maxLength: number | undefined): oas31.SchemaObject 
   if (/[/+]json$/.test(type)) return {};
   if (type.startsWith("text/")) return { type: "string" };
   return { type: "string", format: "binary", ...(maxLength === undefined ? {} : { maxLength }) };
-}
-
-function errorResponse(code: ErrorCode): ZodOpenApiResponseObject {
-  const description = STATUS_CODES[ERROR_STATUS[code]] ?? code;
-  return { description, content: { [JSON_TYPE]: { schema: errorSchema } } };
 }
 
 /** Every error that an operation can answer, those of the platform included, but for what it declares itself. */
