@@ -5,7 +5,7 @@ import { type Dependencies, DependencyScope, withNested } from "../depends.ts";
 import type { ServiceDeps } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
 import { RawBody } from "../raw-body.ts";
-import { Content, EventStream, type ServerEvent, type Source, toReadable } from "../responses.ts";
+import { Content, eventStream, type ServerEvent, type Source, toReadable } from "../responses.ts";
 import { Reply, type Route } from "../route.ts";
 import type { HeaderValues } from "./headers.ts";
 import type { Operation } from "./openapi.ts";
@@ -222,7 +222,7 @@ function prepare(
   if (content?.kind === "events") {
     const given = value as AsyncIterable<ServerEvent>;
     answer.headers = { "Cache-Control": "no-cache", "X-Accel-Buffering": "no", ...answer.headers };
-    answer.value = new EventStream(given, content, requests.draining);
+    answer.value = eventStream(given, content, requests.draining);
   } else answer.value = toReadable(value as Source);
 }
 

@@ -40,15 +40,7 @@ export function hasOneHost({ rawHeaders, httpVersion }: IncomingMessage): boolea
 }
 
 /** What @fastify/cors and cors are told: the settings' origins, and the headers that callers may read. */
-export function corsOptions(settings: { CORS_ORIGINS: string[]; CORS_CREDENTIALS: boolean }): {
-  origin: string | string[];
-  methods: string[];
-  exposedHeaders: string;
-  credentials: boolean;
-  maxAge: number;
-  strictPreflight: boolean;
-  optionsSuccessStatus: number;
-} {
+export function corsOptions(settings: { CORS_ORIGINS: string[]; CORS_CREDENTIALS: boolean }) {
   const { CORS_ORIGINS: origins, CORS_CREDENTIALS: credentials } = settings;
   return {
     origin: origins.includes("*") ? "*" : origins,
