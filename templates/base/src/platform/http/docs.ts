@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { promises as fs } from "node:fs";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -62,22 +62,20 @@ function page(
 ): Page {
   const type = TYPES[extname(path)]!;
   const cacheControl = path.startsWith("/docs/") ? "public, max-age=3600" : "no-cache";
-  const loadWithTag = async () => {
+  const loadOnce = async () => {
     const { text, headers } = await load();
-    const tag = createHash("sha256").update(text).digest("base64url");
-    return {
-      headers: { ...headers, "Cache-Control": cacheControl, ETag: `"${tag}"` },
-      body: Buffer.from(text),
-    };
+    const tag = `"${hash("sha256", text, "base64url")}"`;
+    const always = { ...headers, "Cache-Control": cacheControl, ETag: tag };
+    return { always, tag, body: Buffer.from(text) };
   };
-  let loading: ReturnType<typeof loadWithTag> | undefined;
+  let loading: ReturnType<typeof loadOnce> | undefined;
   return {
     path,
     async answer(ifNoneMatch = "") {
-      const { headers, body } = await (loading ??= loadWithTag());
-      const known = ifNoneMatch.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
-      if (known.includes("*") || known.includes(headers.ETag)) return { status: 304, headers };
-      return { status: 200, headers: { ...headers, "Content-Type": type }, body };
+      const { always, tag, body } = await (loading ??= loadOnce());
+      const known = ifNoneMatch.split(",").map((one) => one.trim().replace(/^W\//, ""));
+      if (known.includes("*") || known.includes(tag)) return { status: 304, headers: always };
+      return { status: 200, headers: { ...always, "Content-Type": type }, body };
     },
   };
 }
