@@ -97,78 +97,49 @@ export function toReadable(source: Source): Readable {
 }
 
 /**
- * Server-sent events as text. They are asked for only as fast as the client takes them, and end in a drain. Not a race of
- * promises: each of those would hold on to the next, as long as the stream is open.
+ * Server-sent events as text. They are asked for only as fast as the client takes them.
+ * @param draining aborted when the service stops; then the stream ends after the last whole event.
  */
-export class EventStream extends Readable {
-  readonly #events: AsyncIterator<ServerEvent>;
-  readonly #schema: z.ZodType | undefined;
-  readonly #draining: AbortSignal;
-  readonly #silence: NodeJS.Timeout;
-  #isWaiting = false;
-  #isOver = false;
-
-  /** @param draining aborted when the service stops; then the stream ends after the last whole event. */
-  constructor(
-    source: AsyncIterable<ServerEvent>,
-    { schema, heartbeat }: Content,
-    draining: AbortSignal,
-  ) {
-    super();
-    this.#events = source[Symbol.asyncIterator]();
-    this.#schema = schema;
-    this.#draining = draining;
-    this.#silence = setTimeout(this.#beat, heartbeat * 1_000).unref();
-    draining.addEventListener("abort", this.#end);
-    // At once, so that the client knows that it is connected.
-    this.push(": connected\n\n");
-    if (draining.aborted) this.#end();
-  }
-
-  override _read(): void {
-    if (this.#isWaiting || this.#isOver) return;
-    this.#isWaiting = true;
-    this.#pushNext().catch((error: Error) => this.destroy(error));
-  }
-
-  async #pushNext(): Promise<void> {
-    const { done, value } = await this.#events.next();
-    this.#isWaiting = false;
-    if (this.#isOver) return;
-    if (done === true) return this.#end();
-    this.#silence.refresh();
-    this.push(encodeEvent(value, this.#schema));
-  }
-
-  override _destroy(error: Error | null, done: (error: Error | null) => void): void {
-    this.#isOver = true;
-    clearTimeout(this.#silence);
-    this.#draining.removeEventListener("abort", this.#end);
-    // It is closed when its generator is: until then the generator may use what the request has.
-    void this.#letGo(() => done(error));
-  }
-
-  /** A generator that waits cannot be ended before it goes on; its signal tells it. */
-  async #letGo(onClosed: () => void): Promise<void> {
-    try {
-      await this.#events.return?.();
-    } catch {
-      // Nobody waits for its events any longer.
-    }
-    onClosed();
-  }
-
-  readonly #beat = (): void => {
+export function eventStream(
+  source: AsyncIterable<ServerEvent>,
+  { schema, heartbeat }: Content,
+  draining: AbortSignal,
+): Readable {
+  const given = source[Symbol.asyncIterator]();
+  const over = { done: true, value: undefined } as const;
+  const texts: AsyncIterator<string> = {
+    async next() {
+      const { done, value } = await given.next();
+      if (done === true || (draining.aborted && !readable.destroyed)) return over;
+      silence.refresh();
+      return { value: encodeEvent(value, schema) };
+    },
+    // The stream is closed when this is done: until then the generator may use what the request has.
+    async return() {
+      clearTimeout(silence);
+      draining.removeEventListener("abort", end);
+      try {
+        // A generator that waits cannot be ended before it goes on; its signal tells it.
+        await given.return?.();
+      } catch {
+        // Nobody waits for its events any longer.
+      }
+      return over;
+    },
+  };
+  const readable = Readable.from({ [Symbol.asyncIterator]: () => texts }, { objectMode: false });
+  const end = (): void => void readable.push(null);
+  const beat = (): void => {
     // What the client has not taken yet shows it that the connection lives.
-    if (this.readableLength === 0) this.push(": heartbeat\n\n");
-    this.#silence.refresh();
+    if (readable.readableLength === 0) readable.push(": heartbeat\n\n");
+    silence.refresh();
   };
-
-  readonly #end = (): void => {
-    if (this.#isOver) return;
-    this.#isOver = true;
-    this.push(null);
-  };
+  const silence = setTimeout(beat, heartbeat * 1_000).unref();
+  draining.addEventListener("abort", end);
+  // At once, so that the client knows that it is connected.
+  readable.push(": connected\n\n");
+  if (draining.aborted) end();
+  return readable;
 }
 
 function encodeEvent(

@@ -19,7 +19,7 @@ function counting(): { schema: z.ZodType; looks: () => number } {
 }
 
 async function faultsOf(schema: z.ZodType, input: unknown): Promise<z.core.$ZodIssue[]> {
-  const { error } = await compileSchema(schema).safeParse(input);
+  const { error } = await compileSchema(schema)(input);
   expect(error).toBeDefined();
   return error!.issues;
 }
@@ -148,10 +148,21 @@ describe("what is valid stays as zod makes it:", () => {
 
   test.each(cases)("%s", async (_name, make, input) => {
     const expected = await make().safeParseAsync(input);
-    const result = await compileSchema(make()).safeParse(input);
+    const result = await compileSchema(make())(input);
     expect(result.success).toBe(true);
     expect(result.data).toEqual(expected.data);
   });
+});
+
+test("names that one part of an intersection refuses are left to the other", async () => {
+  const names = Array.from({ length: 30 }, (_, index) => `name${index}`);
+  const named = z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
+  const schema = z.intersection(z.record(z.string().regex(/^x-/), z.string()), named);
+  const value = Object.fromEntries([...names, "x-other"].map((name) => [name, "a"]));
+  expect(await compileSchema(schema)(value)).toEqual({ success: true, data: value });
+  expect(await faultsOf(schema, { ...value, "x-other": 1 })).toMatchObject([
+    { code: "invalid_type", path: ["x-other"] },
+  ]);
 });
 
 test("the first faults are zod's own", async () => {

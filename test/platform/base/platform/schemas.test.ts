@@ -10,7 +10,7 @@ import { AppError } from "../../src/platform/errors.ts";
 
 /** What is wrong with `input` as a body. */
 function detailsOf(schema: z.ZodType, input: unknown): [string, string][] {
-  const result = compileSchema(schema).safeParse(input);
+  const result = compileSchema(schema)(input);
   if (result instanceof Promise) throw new Error("not at once");
   return describeIssues("body", result.error?.issues ?? [], input).map(({ field, message }) => [
     field,

@@ -5,7 +5,7 @@ import { type Dependencies, DependencyScope, withNested } from "../depends.ts";
 import type { ServiceDeps } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
 import { RawBody } from "../raw-body.ts";
-import { Content, EventStream, type ServerEvent, type Source, toReadable } from "../responses.ts";
+import { Content, eventStream, type ServerEvent, type Source, toReadable } from "../responses.ts";
 import { Reply, type Route } from "../route.ts";
 import type { HeaderValues } from "./headers.ts";
 import type { Operation } from "./openapi.ts";
@@ -222,7 +222,7 @@ function prepare(
   if (content?.kind === "events") {
     const given = value as AsyncIterable<ServerEvent>;
     answer.headers = { "Cache-Control": "no-cache", "X-Accel-Buffering": "no", ...answer.headers };
-    answer.value = new EventStream(given, content, requests.draining);
+    answer.value = eventStream(given, content, requests.draining);
   } else answer.value = toReadable(value as Source);
 }
 
@@ -325,7 +325,7 @@ export function operationOf(route: Route): Operation {
     ...route,
     errors: [...new Set(errors)],
     responses: Object.fromEntries(
-      responses.map(([status, response]) => [status, describeResponse(response)]),
+      responses.map(([status, response]) => [status, isEmpty(response) ? z.undefined() : response]),
     ),
     security: nested.flatMap(({ security }) =>
       security === undefined ? [] : [{ scopes: [], ...security }],
@@ -333,10 +333,6 @@ export function operationOf(route: Route): Operation {
   };
 }
 
-function describeResponse(response: z.ZodType | Content): Operation["body"] & object {
-  if (!(response instanceof Content)) return response;
-  if (response.kind === "empty") return z.undefined();
-  const { contentType, schema } = response;
-  // A type without its parameters; a file whose name tells its type may be anything.
-  return { contentType: contentType.split(";", 1)[0] || "*/*", schema };
+function isEmpty(response: z.ZodType | Content): boolean {
+  return response instanceof Content && response.kind === "empty";
 }

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { promises as fs } from "node:fs";
 import { extname } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -17,21 +17,21 @@ export interface PageAnswer {
   body?: Buffer;
 }
 
-/** The browser code of the pages, by the name it is served under, and the package it comes from. */
-export const ASSETS = {
+/** The browser code of the pages: the name it is served under, and where its package has it. */
+const ASSETS: Record<string, string> = {
   "swagger-ui.css": "swagger-ui-dist/swagger-ui.css",
   "swagger-ui-bundle.js": "swagger-ui-dist/swagger-ui-bundle.js",
   "oauth2-redirect.html": "swagger-ui-dist/oauth2-redirect.html",
   "oauth2-redirect.js": "swagger-ui-dist/oauth2-redirect.js",
   "redoc.standalone.js": "redoc/bundles/redoc.standalone.js",
-} as const;
-
-export type AssetName = keyof typeof ASSETS;
+};
 
 const TYPES: Record<string, string> = {
+  "": "text/html; charset=utf-8",
   ".css": "text/css; charset=utf-8",
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
+  ".json": "application/json",
 };
 
 /**
@@ -42,49 +42,40 @@ export function documentationPages(describe: () => object | Promise<object>): Pa
   let made: object | Promise<object> | undefined;
   const document = async (): Promise<object> => (made ??= describe());
   const html = (text: string) => async () => ({
-    headers: {
-      "Content-Type": TYPES[".html"]!,
-      "Content-Security-Policy": policy(await document()),
-    },
-    body: Buffer.from(text),
+    text,
+    headers: { "Content-Security-Policy": policy(await document()) },
   });
-  const json = async () => ({
-    headers: { "Content-Type": "application/json" },
-    body: Buffer.from(JSON.stringify(await document())),
-  });
-  const assets = (Object.keys(ASSETS) as AssetName[]).map((name) =>
-    page(`/docs/${name}`, "public, max-age=3600", async () => ({
-      headers: { "Content-Type": TYPES[extname(name)]! },
-      body: await readAsset(name),
-    })),
-  );
   return [
-    page("/openapi.json", "no-cache", json),
-    page("/docs", "no-cache", html(SWAGGER_PAGE)),
-    page("/redoc", "no-cache", html(REDOC_PAGE)),
-    ...assets,
+    page("/openapi.json", async () => ({ text: JSON.stringify(await document()) })),
+    page("/docs", html(SWAGGER_PAGE)),
+    page("/redoc", html(REDOC_PAGE)),
+    ...Object.keys(ASSETS).map((name) =>
+      page(`/docs/${name}`, async () => ({ text: await readAsset(name) })),
+    ),
   ];
 }
 
-type Loaded = Required<Pick<PageAnswer, "headers" | "body">>;
-
-function page(path: string, cacheControl: string, load: () => Promise<Loaded>): Page {
-  const loadWithTag = async (): Promise<Loaded> => {
-    const { headers, body } = await load();
-    const tag = createHash("sha256").update(body).digest("base64url");
-    return { headers: { ...headers, "Cache-Control": cacheControl, ETag: `"${tag}"` }, body };
+/** @param load reads or makes the page, with headers of its own. */
+function page(
+  path: string,
+  load: () => Promise<{ text: string; headers?: Record<string, string> }>,
+): Page {
+  const type = TYPES[extname(path)]!;
+  const cacheControl = path.startsWith("/docs/") ? "public, max-age=3600" : "no-cache";
+  const loadOnce = async () => {
+    const { text, headers } = await load();
+    const tag = `"${hash("sha256", text, "base64url")}"`;
+    const always = { ...headers, "Cache-Control": cacheControl, ETag: tag };
+    return { always, tag, body: Buffer.from(text) };
   };
-  let loading: Promise<Loaded> | undefined;
+  let loading: ReturnType<typeof loadOnce> | undefined;
   return {
     path,
     async answer(ifNoneMatch = "") {
-      const { headers, body } = await (loading ??= loadWithTag());
-      const known = ifNoneMatch.split(",").map((tag) => tag.trim().replace(/^W\//, ""));
-      if (!known.includes("*") && !known.includes(headers["ETag"]!)) {
-        return { status: 200, headers, body };
-      }
-      const { "Content-Type": _none, ...others } = headers;
-      return { status: 304, headers: others };
+      const { always, tag, body } = await (loading ??= loadOnce());
+      const known = ifNoneMatch.split(",").map((one) => one.trim().replace(/^W\//, ""));
+      if (known.includes("*") || known.includes(tag)) return { status: 304, headers: always };
+      return { status: 200, headers: { ...always, "Content-Type": type }, body };
     },
   };
 }
@@ -93,17 +84,23 @@ function page(path: string, cacheControl: string, load: () => Promise<Loaded>): 
 const builtAssets = new URL("assets/", import.meta.url);
 
 /** Reads an asset: the build's copy, or in development the package's own file. */
-async function readAsset(name: AssetName): Promise<Buffer> {
-  return fs.readFile(new URL(name, builtAssets)).catch(() => readPackageFile(name));
+async function readAsset(name: string): Promise<string> {
+  return fs.readFile(new URL(name, builtAssets), "utf8").catch(() => readPackageFile(name));
 }
 
 // Redoc shows its makers' logo, from their CDN.
 const REMOTE_LOGO = "https://cdn.redoc.ly/redoc/logo-mini.svg";
 
 /** Reads the file that an asset is made from, without the one picture that it would load from elsewhere. */
-export async function readPackageFile(name: AssetName): Promise<Buffer> {
-  const text = await fs.readFile(fileURLToPath(import.meta.resolve(ASSETS[name])), "utf8");
-  return Buffer.from(text.replaceAll(REMOTE_LOGO, "data:,"));
+async function readPackageFile(name: string): Promise<string> {
+  const text = await fs.readFile(fileURLToPath(import.meta.resolve(ASSETS[name]!)), "utf8");
+  return text.replaceAll(REMOTE_LOGO, "data:,");
+}
+
+/** For the build: the name and the text of each asset. */
+export function readPackageFiles(): Promise<[name: string, text: string][]> {
+  const names = Object.keys(ASSETS);
+  return Promise.all(names.map(async (name) => [name, await readPackageFile(name)]));
 }
 
 /** Both pages run on this service's own files alone; only for a token, Swagger UI may ask the servers that issue it. */

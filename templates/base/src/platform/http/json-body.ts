@@ -41,7 +41,7 @@ export function parseJson(
     if (error !== null) return done(error);
     let body: unknown;
     try {
-      body = valueOf(bytes!);
+      body = valueOf(bytes);
     } catch (cause) {
       return done(bodyMalformed(cause));
     }
@@ -67,45 +67,31 @@ function readBytes(
   payload: Readable,
   expected: number,
   limit: number,
-  done: (error: Error | null, bytes?: Buffer) => void,
+  done: (error: Error | null, bytes: Buffer) => void,
 ): void {
-  let first: Buffer | undefined;
-  let buffer: Buffer | undefined;
+  let buffer: Buffer = Buffer.alloc(0);
   let received = 0;
   const onData = (chunk: Buffer): void => {
     const end = received + chunk.length;
-    if (end > limit) {
-      stop();
-      return done(bodyTooLarge(limit));
-    }
+    if (end > limit) return finish(bodyTooLarge(limit));
     // Most bodies come in one chunk, which need not be copied.
-    if (received === 0) first = chunk;
-    else
-      buffer = append(buffer ?? append(Buffer.allocUnsafe(expected), first!, 0), chunk, received);
+    if (received === 0) buffer = chunk;
+    else {
+      if (end > buffer.length) {
+        const larger = Buffer.allocUnsafe(end > expected ? end * 2 : expected);
+        buffer.copy(larger);
+        buffer = larger;
+      }
+      chunk.copy(buffer, received);
+    }
     received = end;
   };
-  const onEnd = (): void => {
-    stop();
-    done(null, buffer?.subarray(0, received) ?? first ?? Buffer.alloc(0));
+  const onEnd = (): void => finish(null);
+  const finish = (error: Error | null): void => {
+    // The rest of a refused body flows on, into nothing: an answer to a caller who still sends would get lost.
+    payload.off("data", onData).off("end", onEnd).off("error", finish);
+    done(error, buffer.subarray(0, received));
   };
-  const onError = (error: Error): void => {
-    stop();
-    done(error);
-  };
-  // The rest of a refused body flows on, into nothing: an answer to a caller who still sends would get lost.
-  const stop = (): void => void payload.off("data", onData).off("end", onEnd).off("error", onError);
   // A hook may have paused what it puts in the place of the request, as @fastify/compress does.
-  payload.on("data", onData).on("end", onEnd).on("error", onError).resume();
-}
-
-/** `buffer`, or a larger one, with `chunk` behind its first `length` bytes. */
-function append(buffer: Buffer, chunk: Buffer, length: number): Buffer {
-  const needed = length + chunk.length;
-  let target = buffer;
-  if (needed > buffer.length) {
-    target = Buffer.allocUnsafe(Math.max(needed, buffer.length * 2));
-    buffer.copy(target, 0, 0, length);
-  }
-  chunk.copy(target, length);
-  return target;
+  payload.on("data", onData).on("end", onEnd).on("error", finish).resume();
 }

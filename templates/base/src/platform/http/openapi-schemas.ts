@@ -8,9 +8,6 @@ export interface UsedSchema {
   owner: string;
 }
 
-/** The properties of an object, each with its schema. */
-export type Shape = Record<string, z.ZodType>;
-
 // No schema can have an id that ends like this.
 const OUTPUT = "@output";
 
@@ -36,13 +33,17 @@ export const RENDERING: CreateDocumentOptions = {
  */
 export function checkIds(used: readonly UsedSchema[]): void {
   const known = new Map<string, { schema: unknown; owner: string }>();
-  for (const { schema, io, owner } of used) {
-    for (const [id, named] of namedIn(schema, io, owner)) {
-      const first = known.get(id);
-      if (first === undefined) known.set(id, { schema: named, owner });
-      else if (first.schema !== named) {
+  for (const { schema: whole, io, owner } of used) {
+    for (const [id, schema] of namedIn(whole, io, owner)) {
+      if (!/^[\w.-]+$/.test(id)) {
+        const rule = 'may hold only letters, digits, ".", "-" and "_"';
+        throw new Error(`the schema id "${id}" of ${owner} ${rule}`);
+      }
+      const first = known.get(id) ?? { schema, owner };
+      if (first.schema !== schema) {
         throw new Error(`two schemas have the id "${id}": one of ${first.owner}, one of ${owner}`);
       }
+      known.set(id, first);
     }
   }
 }
@@ -58,16 +59,9 @@ function namedIn(schema: z.ZodType, io: "input" | "output", owner: string): [str
         if (id !== undefined) named.push([id, zodSchema]);
       },
     });
-  } catch (error) {
-    throw new Error(`a schema of ${owner} cannot be documented: ${(error as Error).message}`, {
-      cause: error,
-    });
-  }
-  for (const [id] of named) {
-    if (!/^[\w.-]+$/.test(id))
-      throw new Error(
-        `the schema id "${id}" of ${owner} may hold only letters, digits, ".", "-" and "_"`,
-      );
+  } catch (cause) {
+    const { message } = cause as Error;
+    throw new Error(`a schema of ${owner} cannot be documented: ${message}`, { cause });
   }
   return named;
 }
@@ -77,46 +71,44 @@ function namedIn(schema: z.ZodType, io: "input" | "output", owner: string): [str
  * FastAPI does it; all others go by their id alone.
  */
 export function withFinalNames(document: { components?: { schemas?: object } }): object {
-  const taken = Object.keys(document.components?.schemas ?? {});
+  const schemas = Object.entries(document.components?.schemas ?? {});
+  const taken = new Set(schemas.map(([id]) => id));
   const names = new Map<string, string>();
-  for (const id of taken.filter((name) => name.endsWith(OUTPUT))) {
-    const base = id.slice(0, -OUTPUT.length);
-    names.set(base, `${base}Input`).set(id, `${base}Output`);
+  for (const output of [...taken].filter((id) => id.endsWith(OUTPUT))) {
+    const id = output.slice(0, -OUTPUT.length);
+    names.set(id, `${id}Input`).set(output, `${id}Output`);
   }
   for (const [id, name] of names) {
-    if (taken.includes(name)) {
+    if (taken.has(name)) {
       throw new Error(
         `the schema id "${name}" is needed for one side of "${id}": name it otherwise`,
       );
     }
   }
-  const references = /"(#\/components\/schemas\/)([^"]+)"/g;
-  const text = JSON.stringify(document).replaceAll(references, (_all, path, id) => {
-    return `"${path}${names.get(id) ?? id}"`;
-  });
-  const named = JSON.parse(text) as typeof document;
-  const schemas = Object.entries(named.components?.schemas ?? {});
-  const final = schemas.map(([id, schema]) => [names.get(id) ?? id, schema]);
-  return { ...named, components: { ...named.components, schemas: Object.fromEntries(final) } };
-}
-
-interface Parts {
-  shape?: Shape;
-  innerType?: z.ZodType;
-  getter?(): z.ZodType;
-  left?: z.ZodType;
-  right?: z.ZodType;
-  in?: z.ZodType;
-  out?: z.ZodType;
+  const nameOf = (id: string): string => names.get(id) ?? id;
+  const named = Object.fromEntries(schemas.map(([id, schema]) => [nameOf(id), schema]));
+  const components = { ...document.components, schemas: named };
+  const text = JSON.stringify({ ...document, components });
+  const references = /"#\/components\/schemas\/([^"]+)"/g;
+  return JSON.parse(
+    text.replaceAll(references, (_all, id: string) => `"#/components/schemas/${nameOf(id)}"`),
+  ) as object;
 }
 
 /** The properties that a schema of parameters has, below what is wrapped around the object. */
-export function shapeOf(schema: z.ZodType | undefined): Shape {
-  if (schema === undefined) return {};
-  const { shape, innerType, getter, left, right, ...pipe } = schema._zod.def as Parts;
-  if (shape !== undefined) return shape;
-  if (left !== undefined) return { ...shapeOf(left), ...shapeOf(right) };
-  // `z.preprocess` is a pipe that begins with a function: the object comes behind it.
-  const isPreprocess = pipe.in?._zod.def.type === "transform";
-  return shapeOf(innerType ?? getter?.() ?? (isPreprocess ? pipe.out : pipe.in));
+export function shapeOf(schema: z.core.$ZodType | undefined): z.core.$ZodShape {
+  const def = (schema as z.core.$ZodTypes | undefined)?._zod.def;
+  switch (def?.type) {
+    case "object":
+      return def.shape;
+    case "intersection":
+      return { ...shapeOf(def.left), ...shapeOf(def.right) };
+    case "lazy":
+      return shapeOf(def.getter());
+    case "pipe":
+      // `z.preprocess` is a pipe that begins with a function: the object comes behind it.
+      return shapeOf(def.in._zod.def.type === "transform" ? def.out : def.in);
+    default:
+      return def !== undefined && "innerType" in def ? shapeOf(def.innerType) : {};
+  }
 }

@@ -1,13 +1,6 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
-import { createDocument, type oas31 } from "zod-openapi";
-import type {
-  ZodOpenApiContentObject,
-  ZodOpenApiOperationObject,
-  ZodOpenApiParameters,
-  ZodOpenApiRequestBodyObject,
-  ZodOpenApiResponseObject,
-} from "zod-openapi";
+import { createDocument, type oas31, type ZodOpenApiOperationObject } from "zod-openapi";
 import { ERROR_STATUS, type ErrorCode } from "../errors.ts";
 import { STATUS_CODES } from "./node-http.ts";
 import {
@@ -29,6 +22,9 @@ export interface ContentDescription {
   limit?: number | undefined;
 }
 
+/** A schema alone means JSON, and `z.undefined()` no content. */
+type Declared = z.ZodType | ContentDescription;
+
 /** A security scheme that an operation asks for; the document lists it under its name. */
 export interface Security {
   name: string;
@@ -49,9 +45,9 @@ export interface Operation {
   params?: z.ZodType | undefined;
   query?: z.ZodType | undefined;
   headers?: z.ZodType | undefined;
-  body?: z.ZodType | ContentDescription | undefined;
-  /** By status; a schema alone means JSON, and `z.undefined()` no content. */
-  responses?: Record<string, z.ZodType | ContentDescription> | undefined;
+  body?: Declared | undefined;
+  /** By status. */
+  responses?: Record<string, Declared> | undefined;
   errors?: readonly ErrorCode[] | undefined;
   security?: readonly Security[] | undefined;
 }
@@ -84,14 +80,15 @@ export function openApiDocument(
   ]);
   const ids = operationIds(operations);
   const paths: Record<string, Record<string, ZodOpenApiOperationObject>> = {};
-  const codes = new Set<ErrorCode>();
   for (const operation of operations) {
-    const errors = errorCodes(operation);
-    for (const code of errors) codes.add(code);
     const methods = (paths[operation.path] ??= {});
     // The first is the one that answers.
-    methods[operation.method.toLowerCase()] ??= describe(operation, ids.get(operation)!, errors);
+    methods[operation.method.toLowerCase()] ??= describe(operation, ids.get(operation)!);
   }
+  const refusals = [...new Set(operations.flatMap(errorCodes))].map((code) => [
+    code,
+    responseOf(String(ERROR_STATUS[code]), errorSchema),
+  ]);
   const document = createDocument(
     {
       openapi: "3.1.0",
@@ -105,7 +102,7 @@ export function openApiDocument(
       security: [],
       paths,
       components: {
-        responses: Object.fromEntries(Array.from(codes, (code) => [code, errorResponse(code)])),
+        responses: Object.fromEntries(refusals),
         securitySchemes: securitySchemes(operations),
       },
     },
@@ -114,11 +111,7 @@ export function openApiDocument(
   return withFinalNames(document);
 }
 
-function describe(
-  operation: Operation,
-  operationId: string,
-  errors: ErrorCode[],
-): ZodOpenApiOperationObject {
+function describe(operation: Operation, operationId: string): ZodOpenApiOperationObject {
   const {
     summary = nameOf(operation),
     description,
@@ -131,7 +124,7 @@ function describe(
     status,
     responseOf(status, answer),
   ]);
-  const references = errors.map((code) => [
+  const refusals = errorCodes(operation).map((code) => [
     ERROR_STATUS[code],
     { $ref: `#/components/responses/${code}` },
   ]);
@@ -143,11 +136,11 @@ function describe(
     security: security.length === 0 ? undefined : [requirement(security)],
     requestParams: parametersOf(operation),
     requestBody: body === undefined ? undefined : requestBodyOf(body),
-    responses: Object.fromEntries([...answers, ...references]),
+    responses: Object.fromEntries([...answers, ...refusals]),
   } as ZodOpenApiOperationObject;
 }
 
-function parametersOf({ path, params, query, headers }: Operation): ZodOpenApiParameters {
+function parametersOf({ path, params, query, headers }: Operation) {
   const declared = shapeOf(params);
   const names = paramsOf(path);
   return {
@@ -157,37 +150,34 @@ function parametersOf({ path, params, query, headers }: Operation): ZodOpenApiPa
   };
 }
 
-function requestBodyOf(body: z.ZodType | ContentDescription): ZodOpenApiRequestBodyObject {
-  const { description, limit, ...content } = contentOf(body);
+function requestBodyOf(body: Declared) {
+  const content = contentOf(body);
+  const { limit, description = limit === undefined ? undefined : `At most ${limit} bytes` } =
+    content;
   return {
     required: !(body instanceof z.ZodType) || body._zod.optin === undefined,
-    description: description ?? (limit === undefined ? undefined : `At most ${limit} bytes`),
-    content: mediaTypes({ ...content, limit }),
-  } as ZodOpenApiRequestBodyObject;
+    description,
+    content: mediaTypes(content),
+  };
 }
 
-function responseOf(
-  status: string,
-  answer: z.ZodType | ContentDescription,
-): ZodOpenApiResponseObject {
+function responseOf(status: string, answer: Declared) {
   const content = contentOf(answer);
   const { description = STATUS_CODES[status] ?? "Answer" } = content;
   const media = /^(1..|204|205|304)$/.test(status) ? {} : mediaTypes(content);
   return Object.keys(media).length === 0 ? { description } : { description, content: media };
 }
 
-function contentOf(declared: z.ZodType | ContentDescription): ContentDescription {
+function contentOf(declared: Declared): ContentDescription {
   if (!(declared instanceof z.ZodType)) return declared;
-  const isEmpty = declared instanceof z.ZodUndefined || declared instanceof z.ZodVoid;
-  return isEmpty ? {} : { contentType: JSON_TYPE, schema: declared };
+  return declared.type === "undefined" || declared.type === "void" ? {} : { schema: declared };
 }
 
-function mediaTypes(content: ContentDescription): ZodOpenApiContentObject {
-  const { contentType, schema, limit } = content;
+function mediaTypes({ schema, limit, ...content }: ContentDescription): Record<string, object> {
+  const { contentType = schema && JSON_TYPE } = content;
   const { contentTypes = contentType === undefined ? [] : [contentType] } = content;
-  const types = contentTypes.length === 0 && schema !== undefined ? [JSON_TYPE] : contentTypes;
   // The type of a file is known when it is sent.
-  const plain = types.map((type) => (type === "" ? "*/*" : type.split(";", 1)[0]!.trim()));
+  const plain = contentTypes.map((type) => type.split(";", 1)[0]!.trim() || "*/*");
   return Object.fromEntries(plain.map((type) => [type, { schema: schema ?? anyOf(type, limit) }]));
 }
 
@@ -195,11 +185,6 @@ function anyOf(type: string, maxLength: number | undefined): oas31.SchemaObject 
   if (/[/+]json$/.test(type)) return {};
   if (type.startsWith("text/")) return { type: "string" };
   return { type: "string", format: "binary", ...(maxLength === undefined ? {} : { maxLength }) };
-}
-
-function errorResponse(code: ErrorCode): ZodOpenApiResponseObject {
-  const description = STATUS_CODES[ERROR_STATUS[code]] ?? code;
-  return { description, content: { [JSON_TYPE]: { schema: errorSchema } } };
 }
 
 /** Every error that an operation can answer, those of the platform included, but for what it declares itself. */

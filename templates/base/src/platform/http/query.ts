@@ -14,15 +14,22 @@ type Values = Record<string, unknown>;
  * @returns undefined when there is nothing to convert.
  */
 export function queryCoercion(schema: z.ZodType): ((values: Values) => Values) | undefined {
-  const whole = jsonSchemaOf(schema);
-  const rules = propertiesOf(whole)
-    .map(([name, property]) => ({ name, rule: ruleFor(property, whole, true) }))
-    .filter((entry): entry is { name: string; rule: Rule } => entry.rule !== undefined);
+  const rules = propertiesOf(schema).flatMap(([name, types]) => {
+    if (types.has("string")) return [];
+    const itemTypes = new Set(
+      [...types].filter((type) => type.endsWith(LIST)).map((type) => type.slice(0, -LIST.length)),
+    );
+    return [{ name, types, itemTypes, isList: itemTypes.size > 0 }];
+  });
   if (rules.length === 0) return undefined;
   return (values) => {
     const coerced = { ...values };
-    for (const { name, rule } of rules) {
-      if (coerced[name] !== undefined) coerced[name] = rule(coerced[name]);
+    for (const { name, types, itemTypes, isList } of rules) {
+      const value = coerced[name];
+      if (value === undefined) continue;
+      coerced[name] = isList
+        ? [value].flat().map((item) => scalar(item, itemTypes))
+        : scalar(value, types);
     }
     return coerced;
   };
@@ -30,73 +37,63 @@ export function queryCoercion(schema: z.ZodType): ((values: Values) => Values) |
 
 /** The properties of `schema` that no text can become, such as a nested object: no request would ever match. */
 export function keysWithoutText(schema: z.ZodType): string[] {
-  const whole = jsonSchemaOf(schema);
-  return propertiesOf(whole)
-    .filter(([, property]) => !canBeText(property, whole, true))
-    .map(([name]) => name);
-}
-
-function propertiesOf(whole: JsonSchema): [string, JsonSchema][] {
-  return leavesOf(whole, whole).flatMap(({ properties = {} }) => Object.entries(properties));
-}
-
-interface JsonSchema {
-  $ref?: string;
-  $defs?: Record<string, JsonSchema>;
-  type?: string | string[];
-  properties?: Record<string, JsonSchema>;
-  items?: JsonSchema;
-  anyOf?: JsonSchema[];
-  oneOf?: JsonSchema[];
-  allOf?: JsonSchema[];
-}
-
-/** The JSON schema of what `schema` takes; empty, so that anything goes, where it converts by itself. */
-function jsonSchemaOf(schema: z.ZodType): JsonSchema {
-  return z.toJSONSchema(schema, {
-    io: "input",
-    unrepresentable: "any",
-    override({ zodSchema, jsonSchema }) {
-      const { def } = zodSchema._zod;
-      const converts = def.type === "pipe" && def.in._zod.def.type === "transform";
-      if (converts) for (const key of Object.keys(jsonSchema)) delete jsonSchema[key];
-      // JSON schema has no type for these.
-      else if (OWN_TYPES.has(def.type) && !("coerce" in def && def.coerce)) {
-        Object.assign(jsonSchema, { type: def.type });
-      }
-    },
-  }) as JsonSchema;
-}
-
-const OWN_TYPES = new Set(["bigint", "date", "map", "nan", "set", "symbol"]);
-const TYPES_OF_TEXT = new Set(["bigint", "boolean", "date", "integer", "number", "string"]);
-
-function canBeText(schema: JsonSchema, whole: JsonSchema, mayBeList: boolean): boolean {
-  return leavesOf(schema, whole).some(({ type = "string", items = {} }) =>
-    [type].flat().some((one) => {
-      if (one === "array") return mayBeList && canBeText(items, whole, false);
-      return TYPES_OF_TEXT.has(one);
-    }),
+  const others = propertiesOf(schema).filter(([, types]) =>
+    [...types].every((type) => NOT_TEXT.has(type.replace(LIST, ""))),
   );
+  return others.map(([name]) => name);
 }
 
-type Rule = (value: unknown) => unknown;
-
-function ruleFor(schema: JsonSchema, whole: JsonSchema, mayBeList: boolean): Rule | undefined {
-  const leaves = leavesOf(schema, whole);
-  const types = new Set(leaves.flatMap(({ type = "string" }) => type));
-  if (types.has("string")) return undefined;
-  if (types.has("array")) return mayBeList ? listRule(leaves, whole) : undefined;
-  return types.isDisjointFrom(TYPES_OF_TEXT) ? undefined : (value) => scalar(value, types);
+function propertiesOf(schema: z.ZodType): [string, Set<string>][] {
+  return leavesOf(schema)
+    .flatMap(({ _zod: { def } }) => Object.entries(def.type === "object" ? def.shape : {}))
+    .map(([name, property]) => [name, new Set(typesOf(property))]);
 }
 
-function listRule(leaves: JsonSchema[], whole: JsonSchema): Rule {
-  const { items = {} } = leaves.find(({ type }) => type === "array") ?? {};
-  const rule = ruleFor(items, whole, false);
-  return (value) => {
-    const list: unknown[] = Array.isArray(value) ? value : [value];
-    return rule === undefined ? list : list.map(rule);
-  };
+const LIST = "[]";
+const NOT_TEXT = new Set("list map nan null object record set symbol".split(" "));
+
+/** The types that a schema has; a list's are those of its items, with `[]` behind. */
+function typesOf(schema: z.core.$ZodType, isItem = false): string[] {
+  return leavesOf(schema).flatMap(({ _zod: { def, values = [] } }) => {
+    switch (def.type) {
+      case "array":
+      case "tuple": {
+        if (isItem) return "list";
+        const items = def.type === "array" ? def.element : (def.rest ?? z.unknown());
+        return typesOf(items, true).map((type) => type + LIST);
+      }
+      case "literal":
+      case "enum":
+        return Array.from(values, (value) => typeof value);
+      case "bigint":
+      case "date":
+        return def.coerce === true ? "string" : def.type;
+      case "boolean":
+      case "number":
+        return def.type;
+      default:
+        // What takes anything, or converts by itself, takes text.
+        return NOT_TEXT.has(def.type) ? def.type : "string";
+    }
+  });
+}
+
+/** The schemas that a union, an intersection or a wrapper such as `.optional()` stands for. */
+function leavesOf(schema: z.core.$ZodType): z.core.$ZodTypes[] {
+  const known = schema as z.core.$ZodTypes;
+  const { def } = known._zod;
+  switch (def.type) {
+    case "union":
+      return def.options.flatMap(leavesOf);
+    case "intersection":
+      return [def.left, def.right].flatMap(leavesOf);
+    case "lazy":
+      return leavesOf(def.getter());
+    case "pipe":
+      return leavesOf(def.in);
+    default:
+      return "innerType" in def ? leavesOf(def.innerType) : [known];
+  }
 }
 
 const NUMBER = /^-?\d+(?:\.\d+)?(?:e[+-]?\d+)?$/i;
@@ -105,22 +102,12 @@ const DIGITS = /^-?\d+$/;
 const ISO_TEXT = z.union([z.iso.date(), z.iso.datetime({ offset: true })]);
 const FALSE = /^(?:false|f|no|n|off|0)$/i;
 
-function scalar(value: unknown, types: ReadonlySet<string>): unknown {
-  if (typeof value !== "string") return value;
+function scalar(value: unknown, types: Set<string>): unknown {
+  if (typeof value !== "string" || types.has("string")) return value;
   const isNumber = types.has("number") || types.has("integer");
   if (isNumber && NUMBER.test(value)) return Number(value);
   if (types.has("bigint") && DIGITS.test(value)) return BigInt(value);
   if (types.has("date") && ISO_TEXT.safeParse(value).success) return new Date(value);
   if (types.has("boolean") && TRUE.test(value)) return true;
   return types.has("boolean") && FALSE.test(value) ? false : value;
-}
-
-/** The schemas that a reference, a union or an intersection stands for. */
-function leavesOf(schema: JsonSchema, whole: JsonSchema): JsonSchema[] {
-  const { $ref, anyOf, oneOf, allOf } = schema;
-  if ($ref !== undefined) {
-    return leavesOf(whole.$defs?.[$ref.replace("#/$defs/", "")] ?? {}, whole);
-  }
-  const parts = anyOf ?? oneOf ?? allOf;
-  return parts === undefined ? [schema] : parts.flatMap((part) => leavesOf(part, whole));
 }

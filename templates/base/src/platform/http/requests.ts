@@ -26,9 +26,9 @@ import {
 } from "../observability/tracing.ts";
 import { hasOneHost, ONE_HOST } from "./headers.ts";
 import * as nodeHttp from "./node-http.ts";
+import { originForm } from "./path.ts";
 import { notFoundOr405, pathMalformed } from "./refusals.ts";
 import { requestIds } from "./request-ids.ts";
-import { originForm } from "./request-target.ts";
 
 /** How long the rest of a refused body is read and dropped before its connection is closed. */
 const LINGER_MS = 2_000;

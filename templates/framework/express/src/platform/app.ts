@@ -15,7 +15,6 @@ import { parse as parseQuery } from "fast-querystring";
 import type { z } from "zod";
 import { asError } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
-import { corsOptions } from "./http/cors-options.ts";
 import {
   type Answer,
   type CompiledRoute,
@@ -32,7 +31,7 @@ import {
   toExpressError,
   toExpressPath,
 } from "./http/express.ts";
-import { BODY_HEADERS } from "./http/headers.ts";
+import { BODY_HEADERS, corsOptions } from "./http/headers.ts";
 import { readJson } from "./http/json-body.ts";
 import { shadowedMethods } from "./http/path.ts";
 import type { Platform } from "./http/platform.ts";

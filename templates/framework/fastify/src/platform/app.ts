@@ -14,7 +14,6 @@ import Fastify, {
 import findMyWay from "find-my-way";
 import { asError, errorBody, logFailure } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
-import { corsOptions } from "./http/cors-options.ts";
 import {
   type Answer,
   type CompiledRoute,
@@ -38,7 +37,7 @@ import {
   withoutStars,
   type ZodTypeProvider,
 } from "./http/fastify.ts";
-import { BODY_HEADERS } from "./http/headers.ts";
+import { BODY_HEADERS, corsOptions } from "./http/headers.ts";
 import { JSON_TYPE, parseJson } from "./http/json-body.ts";
 import { shadowedMethods } from "./http/path.ts";
 import type { Platform } from "./http/platform.ts";
