@@ -3,7 +3,7 @@ import { isatty } from "node:tty";
 import { z } from "zod";
 import type { StandardSettings } from "../settings.ts";
 import { heapFor, heapSetByHand, measureCapacity, workersFor } from "./capacity.ts";
-import { canInherit } from "./startup.ts";
+import { canInherit, StartError } from "./startup.ts";
 
 /** What a hook is told about its worker: its number, 1 to n, and its process. */
 export interface WorkerInfo {
@@ -146,12 +146,15 @@ export interface ClusterPlan extends ClusterConfig {
   heap: number | undefined;
 }
 
-/** Decides how many workers run, with which limits. Returns one line per invalid value or contradiction. */
+/**
+ * Decides how many workers run, with which limits.
+ * @throws {StartError} with one line per invalid value, or per contradiction.
+ */
 export async function makePlan(
   options: ClusterOptions,
   settings: StandardSettings,
   { background = false, env = process.env },
-): Promise<{ plan: ClusterPlan; problems: string[] }> {
+): Promise<ClusterPlan> {
   const { config, problems } = readConfig(options, env);
   const { cpus, memory } = await measureCapacity(env);
   const wanted = config.workers === "auto" ? workersFor(cpus) : config.workers;
@@ -175,7 +178,8 @@ export async function makePlan(
     processTitle: config.processTitle || settings.SERVICE_NAME,
   };
   if (problems.length === 0) problems.push(...findContradictions(plan, settings, memory));
-  return { plan, problems };
+  if (problems.length > 0) throw new StartError(problems);
+  return plan;
 }
 
 /** One line for each pair of numbers that contradict each other, naming both. */

@@ -5,21 +5,21 @@ import type { ClusterPlan } from "./config.ts";
 export type Role = "web" | "background";
 
 /** The primary's plan, as one worker gets it. */
-export interface WorkerConfig extends Omit<ClusterPlan, "workers" | "background" | "hooks"> {
+export interface WorkerConfig extends Omit<ClusterPlan, "hooks"> {
   worker: number;
   role: Role;
 }
 
 export const WORKER_VARIABLE = "CLUSTER_WORKER";
 
-export function isWorker(env: NodeJS.ProcessEnv = process.env): boolean {
-  return env[WORKER_VARIABLE] !== undefined;
+export function isWorker(): boolean {
+  return process.env[WORKER_VARIABLE] !== undefined;
 }
 
 /** Takes the worker's configuration out of the environment, so that its child processes are not workers. */
-export function readWorkerConfig(env: NodeJS.ProcessEnv = process.env): WorkerConfig {
-  const config = JSON.parse(env[WORKER_VARIABLE] ?? "null") as WorkerConfig;
-  delete env[WORKER_VARIABLE];
+export function readWorkerConfig(): WorkerConfig {
+  const config = JSON.parse(process.env[WORKER_VARIABLE] ?? "null") as WorkerConfig;
+  delete process.env[WORKER_VARIABLE];
   return config;
 }
 

@@ -73,11 +73,9 @@ export async function spawn(cluster: Cluster, pool: Pool): Promise<void> {
 }
 
 function workerConfig({ plan }: Cluster, { role }: Pool, worker: number): WorkerConfig {
-  const { hooks: _, ...numbers } = plan;
-  const { maxRequests, maxRequestsJitter } = plan;
   // Drawn once per worker, as Gunicorn does.
-  const jitter = Math.floor(Math.random() * (maxRequestsJitter + 1));
-  return { ...numbers, worker, role, maxRequests: maxRequests && maxRequests + jitter };
+  const jitter = Math.floor(Math.random() * (plan.maxRequestsJitter + 1));
+  return { ...plan, worker, role, maxRequests: plan.maxRequests && plan.maxRequests + jitter };
 }
 
 function freeSlot(workers: Set<Worker>): number {

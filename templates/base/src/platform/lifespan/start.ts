@@ -40,7 +40,7 @@ async function run(modules: ServiceModules): Promise<number> {
   const loadOptions = (): Promise<ClusterOptions> =>
     modules.clusterConfig(reads++ === 0 ? "" : `?${reads - 1}`);
   const options = await loadOptions();
-  const { config, problems } = readConfig(options, process.env);
+  const { problems } = readConfig(options, process.env);
   const { hasBackgroundWork, secretSources = {} } = await modules.integrationSettings();
   // Once: the workers inherit them.
   if (!isWorker()) await Promise.all(Object.values(secretSources).map((read) => read(process.env)));
@@ -68,7 +68,6 @@ async function run(modules: ServiceModules): Promise<number> {
   return runWorker({
     log,
     port: settings.PORT,
-    host: config.bind,
     postFork: options.hooks.postFork,
     start: async (role) =>
       role === "web"
