@@ -9,9 +9,14 @@ export type { ReadinessCheck } from "./lifespan.ts";
 
 export type Health = "healthy" | "unhealthy";
 
+export interface ReadinessReport {
+  ready: boolean;
+  checks: Record<string, Health>;
+}
+
 /** The cached answers of the checks, and whether this worker wants requests. */
 export interface Readiness extends Disposable {
-  report(): { ready: boolean; checks: Record<string, Health> };
+  report(): ReadinessReport;
   /** From now on, ready depends on the checks alone. */
   markReady(): void;
   /** From now on, never ready again. */

@@ -1,11 +1,10 @@
-import { once } from "node:events";
 import type { Server } from "node:http";
 import type { BoundSocket } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { isatty } from "node:tty";
 import { makePlan } from "./config.ts";
 import { beginReload, beginRestart, finishReload } from "./reload.ts";
-import { bind, bindForWorkers, removePidfile, writePidfile } from "./startup.ts";
+import { bind, canInherit, removePidfile, writePidfile } from "./startup.ts";
 import {
   callHook,
   type Cluster,
@@ -33,7 +32,9 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
   const { settings, log } = options;
   const plan = await makePlan(options.options, settings, options);
   process.title = `primary: ${plan.processTitle}`;
-  const socket = bindForWorkers(plan.bind, settings.PORT);
+  // By holding it, the primary keeps connections in the queue while no worker accepts.
+  const socket = bind(plan.bind, settings.PORT, "PORT");
+  if (!canInherit) socket.close();
   const cluster = createCluster(options, plan, socket);
   const adminSocket = bind(plan.metricsBind, settings.METRICS_PORT, "METRICS_PORT");
   if (plan.pidfile) writePidfile(plan.pidfile);
@@ -65,10 +66,7 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
 async function openAdminServer(cluster: Cluster, socket: BoundSocket): Promise<Server> {
   await setImmediate();
   const { createAdminServer } = await import("./admin-server.ts");
-  const server = createAdminServer(cluster);
-  server.listen(socket);
-  await once(server, "listening");
-  return server;
+  return createAdminServer(cluster).listen(socket);
 }
 
 /** The one loop: handles what came in, then moves the workers towards the plan. */

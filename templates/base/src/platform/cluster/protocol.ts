@@ -1,4 +1,5 @@
 import type { Server } from "node:http";
+import type { ReadinessReport } from "../health.ts";
 import type { ClusterPlan } from "./config.ts";
 
 /** `web` listens and answers; `background` runs the integrations' background work. */
@@ -21,11 +22,6 @@ export function readWorkerConfig(): WorkerConfig {
   const config = JSON.parse(process.env[WORKER_VARIABLE] ?? "null") as WorkerConfig;
   delete process.env[WORKER_VARIABLE];
   return config;
-}
-
-export interface ReadinessReport {
-  ready: boolean;
-  checks: Record<string, "healthy" | "unhealthy">;
 }
 
 /** The service that runs in a worker, as the process manager sees it. */

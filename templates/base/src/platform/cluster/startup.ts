@@ -29,13 +29,6 @@ export const LISTEN_FD = 4;
 /** Windows passes no sockets to children: there is one worker there, and it binds the port itself. */
 export const canInherit = process.platform !== "win32";
 
-/** Binds the port for all workers. By holding it, the primary keeps connections in the queue while none accepts. */
-export function bindForWorkers(host: string, port: number): BoundSocket {
-  const socket = bind(host, port, "PORT");
-  if (!canInherit) socket.close();
-  return socket;
-}
-
 const BIND_ERRORS: Record<string, string> = {
   EADDRINUSE: "is in use by another process",
   EACCES: "needs rights that this user does not have",

@@ -182,41 +182,28 @@ function isTooLarge(limitMib: number): boolean {
   return limitMib > 0 && process.memoryUsage.rss() > limitMib * MIB;
 }
 
-interface Drain {
-  /** Begins, or shortens a drain that has begun. The service need not have started yet. */
-  begin(mode: DrainMode): void;
-  /** Waits for the begin, and then until no connection is left. */
-  finish(service: WorkerService): Promise<void>;
-}
-
-/** In milliseconds of performance.now(). */
-interface Deadlines {
-  acceptUntil: number;
-  /** Idle connections stay open until then, to come back once and receive `Connection: close`. */
-  keepIdleUntil: number;
-  cutAt: number;
-}
-
 const PASS_MS = 100;
 /** A request may be on its way over a connection that was accepted a moment ago. */
 const LINGER_MS = 500;
 
-function createDrain(config: WorkerConfig): Drain {
+/** The end of a worker. It may begin before the service has started, and again, which shortens it. */
+function createDrain(config: WorkerConfig) {
   const begun = Promise.withResolvers<void>();
   const deadlines = { acceptUntil: Infinity, keepIdleUntil: Infinity, cutAt: Infinity };
   let stopping = false;
   let service: WorkerService | undefined;
   return {
-    begin(mode) {
-      const wanted = deadlinesFor(mode, config);
-      deadlines.acceptUntil = Math.min(deadlines.acceptUntil, wanted.acceptUntil);
-      deadlines.keepIdleUntil = Math.min(deadlines.keepIdleUntil, wanted.keepIdleUntil);
-      deadlines.cutAt = Math.min(deadlines.cutAt, wanted.cutAt);
+    begin(mode: DrainMode): void {
+      const { acceptUntil, keepIdleUntil, cutAt } = deadlinesFor(mode, config);
+      deadlines.acceptUntil = Math.min(deadlines.acceptUntil, acceptUntil);
+      deadlines.keepIdleUntil = Math.min(deadlines.keepIdleUntil, keepIdleUntil);
+      deadlines.cutAt = Math.min(deadlines.cutAt, cutAt);
       stopping ||= mode !== "replace";
       service?.beginDrain({ stopping });
       begun.resolve();
     },
-    async finish(started) {
+    /** Waits for the begin, and then until no connection is left. */
+    async finish(started: WorkerService): Promise<void> {
       await begun.promise;
       service = started;
       service.beginDrain({ stopping });
@@ -225,7 +212,10 @@ function createDrain(config: WorkerConfig): Drain {
   };
 }
 
-function deadlinesFor(mode: DrainMode, config: WorkerConfig): Deadlines {
+/** In milliseconds of performance.now(). Idle connections stay open to come back once and receive `Connection: close`. */
+type Deadlines = ReturnType<typeof deadlinesFor>;
+
+function deadlinesFor(mode: DrainMode, config: WorkerConfig) {
   const now = performance.now();
   if (mode === "quick") {
     return { acceptUntil: now, keepIdleUntil: now, cutAt: now + QUICK_TIMEOUT * 1_000 };
