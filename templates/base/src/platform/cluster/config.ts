@@ -1,9 +1,9 @@
 import { isIP } from "node:net";
 import { isatty } from "node:tty";
 import { z } from "zod";
-import type { StandardSettings } from "../settings.ts";
+import { SettingsError, type StandardSettings } from "../settings.ts";
 import { heapFor, heapSetByHand, measureCapacity, workersFor } from "./capacity.ts";
-import { canInherit, StartError } from "./startup.ts";
+import { canInherit } from "./startup.ts";
 
 /** What a hook is told about its worker: its number, 1 to n, and its process. */
 export interface WorkerInfo {
@@ -140,7 +140,7 @@ export interface ClusterPlan extends ClusterConfig {
 
 /**
  * Decides how many workers run, with which limits.
- * @throws {StartError} with one line per invalid value, or per contradiction.
+ * @throws {SettingsError} with one line per invalid value, or per contradiction.
  */
 export async function makePlan(
   options: ClusterOptions,
@@ -170,7 +170,7 @@ export async function makePlan(
     processTitle: config.processTitle || settings.SERVICE_NAME,
   };
   if (problems.length === 0) problems.push(...findContradictions(plan, settings, memory));
-  if (problems.length > 0) throw new StartError(problems);
+  if (problems.length > 0) throw new SettingsError(problems);
   return plan;
 }
 

@@ -1,4 +1,3 @@
-import type { Server } from "node:http";
 import type { BoundSocket } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { isatty } from "node:tty";
@@ -26,7 +25,7 @@ const PAUSE_MS = 2_000;
 
 /**
  * Gunicorn's arbiter: keeps the desired number of workers running until a signal ends it. Returns the exit code.
- * @throws {StartError} when the configuration contradicts itself or a port is taken.
+ * @throws {SettingsError} when the configuration contradicts itself or a port is taken.
  */
 export async function runPrimary(options: PrimaryOptions): Promise<number> {
   const { settings, log } = options;
@@ -50,12 +49,8 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
     "starting",
   );
   cluster.events.add();
-  const opening = openAdminServer(cluster, adminSocket);
+  void openAdminServer(cluster, adminSocket);
   await run(cluster);
-
-  const adminServer = await opening;
-  adminServer.close();
-  adminServer.closeAllConnections();
   if (plan.pidfile) removePidfile(plan.pidfile);
   await callHook(cluster, "onExit");
   log.info({ exit_code: cluster.exitCode }, "stopped");
@@ -63,10 +58,10 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
 }
 
 /** Opens the metrics port. After the first fork, which loading the server would delay. */
-async function openAdminServer(cluster: Cluster, socket: BoundSocket): Promise<Server> {
+async function openAdminServer(cluster: Cluster, socket: BoundSocket): Promise<void> {
   await setImmediate();
   const { createAdminServer } = await import("./admin-server.ts");
-  return createAdminServer(cluster).listen(socket);
+  createAdminServer(cluster).listen(socket);
 }
 
 /** The one loop: handles what came in, then moves the workers towards the plan. */

@@ -1,5 +1,5 @@
+import { SettingsError } from "../settings.ts";
 import { type ClusterPlan, makePlan } from "./config.ts";
-import { StartError } from "./startup.ts";
 import { alive, callHook, type Cluster, increment, type Reload, upToDate } from "./state.ts";
 
 /** HUP: reads cluster.config.ts again, and replaces every worker once a whole new set is ready. */
@@ -10,7 +10,7 @@ export async function beginReload(cluster: Cluster): Promise<void> {
     plan = await makePlan(await cluster.loadOptions(), cluster.settings, cluster);
   } catch (error) {
     increment(cluster.reloads, "failed");
-    const problems = error instanceof StartError ? error.problems : [];
+    const problems = error instanceof SettingsError ? error.problems : [];
     const message = "reload abandoned: cluster.config is invalid; nothing has changed";
     log.error({ error, problems }, message);
     return;

@@ -5,9 +5,9 @@ import { setTimeout as delay } from "node:timers/promises";
 import { getHeapStatistics } from "node:v8";
 import { limitConnections } from "../http/connections.ts";
 import type { Logger } from "../logging.ts";
+import { exposeRequests } from "../observability/hang-report.ts";
 import { withTimeout } from "../timing.ts";
 import { type ClusterHooks, QUICK_TIMEOUT } from "./config.ts";
-import { exposeRequests } from "./hang-report.ts";
 import {
   BEAT_INTERVAL,
   type Beat,

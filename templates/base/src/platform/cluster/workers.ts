@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { BoundSocket } from "node:net";
+import { captureStack } from "../observability/hang-report.ts";
 import { CLOSE_TIMEOUT, QUICK_TIMEOUT, type WorkerExit } from "./config.ts";
-import { captureStack } from "./hang-report.ts";
 import { MAX_REQUEST_IDS, type ToPrimary, WORKER_VARIABLE, type WorkerConfig } from "./protocol.ts";
 import { abandonReload } from "./reload.ts";
 import { canInherit } from "./startup.ts";
@@ -90,9 +90,8 @@ function inspectorFlags(flags: readonly string[], slot: number, inspectPort: num
   const kept = flags.filter((flag) => !flag.startsWith("--watch") && !flag.startsWith("--inspect"));
   const debug = flags.some((flag) => /^--inspect(-brk|-wait)?(=|$)/.test(flag));
   // Of scripts/dev.ts, which has one worker: that one gets the port that was asked for.
-  const asked = process.env["INSPECT"];
+  const asked = process.env["INSPECT"] || (debug && DEFAULT_INSPECT_PORT + slot);
   if (asked) return [...kept, `--inspect=${asked}`];
-  if (debug) return [...kept, `--inspect=${DEFAULT_INSPECT_PORT + slot}`];
   return [...kept, `--inspect-port=${inspectPort}`, "--inspect-publish-uid=http"];
 }
 

@@ -1,6 +1,6 @@
+import { isatty } from "node:tty";
 import { type ClusterOptions, readConfig } from "../cluster/config.ts";
 import { isWorker } from "../cluster/protocol.ts";
-import { printStartError, StartError } from "../cluster/startup.ts";
 import type { ServiceDeps } from "../lifespan.ts";
 import { createLogger } from "../logging.ts";
 import { SettingsError } from "../settings.ts";
@@ -28,7 +28,7 @@ export async function start(modules: ServiceModules): Promise<number> {
   try {
     return await run(modules);
   } catch (error) {
-    if (!(error instanceof StartError)) throw error;
+    if (!(error instanceof SettingsError)) throw error;
     printStartError(error);
     return 3;
   }
@@ -93,5 +93,17 @@ function checkSettings(
     if (!(error instanceof SettingsError)) throw error;
     problems = [...error.problems, ...problems];
   }
-  throw new StartError(problems);
+  throw new SettingsError(problems);
+}
+
+/** Reports the problems before there is a logger: to a person as text, to the log pipeline as one JSON line. */
+export function printStartError({ problems }: SettingsError): void {
+  const list = problems.map((problem) => `  - ${problem}`).join("\n");
+  const message = `the service cannot start:\n${list}`;
+  if (isatty(2)) {
+    process.stderr.write(`error: ${message}\n`);
+    return;
+  }
+  const timestamp = new Date().toISOString();
+  process.stdout.write(`${JSON.stringify({ timestamp, level: "fatal", message, problems })}\n`);
 }
