@@ -40,7 +40,7 @@ export async function spawn(cluster: Cluster, pool: Pool): Promise<void> {
   const child = fork(cluster.main, process.argv.slice(2), {
     env: { ...process.env, [WORKER_VARIABLE]: config },
     execArgv: [
-      ...inspectorFlags(process.execArgv, slot, inspectPort),
+      ...inspectorFlags(slot, inspectPort),
       ...(plan.heap === undefined ? [] : [`--max-old-space-size=${plan.heap}`]),
       ...(pool.role === "background" ? youngGenerationFlags(plan.heap) : []),
     ],
@@ -86,9 +86,9 @@ function freeSlot(workers: Set<Worker>): number {
 }
 
 /** With --inspect, each worker gets a port; otherwise its inspector sleeps until SIGUSR1 wakes it for a hang report. */
-function inspectorFlags(flags: readonly string[], slot: number, inspectPort: number): string[] {
-  const kept = flags.filter((flag) => !flag.startsWith("--watch") && !flag.startsWith("--inspect"));
-  const debug = flags.some((flag) => /^--inspect(-brk|-wait)?(=|$)/.test(flag));
+function inspectorFlags(slot: number, inspectPort: number): string[] {
+  const kept = process.execArgv.filter((flag) => !/^--(watch|inspect)/.test(flag));
+  const debug = process.execArgv.some((flag) => /^--inspect(-brk|-wait)?(=|$)/.test(flag));
   // Of scripts/dev.ts, which has one worker: that one gets the port that was asked for.
   const asked = process.env["INSPECT"] || (debug && DEFAULT_INSPECT_PORT + slot);
   if (asked) return [...kept, `--inspect=${asked}`];

@@ -54,9 +54,8 @@ async function run(modules: ServiceModules): Promise<number> {
   if (alone) process.env["WEB_CONCURRENCY"] = "1";
   if (!isWorker()) {
     const { runPrimary } = await import("../cluster/primary.ts");
-    const { main } = modules;
     return runPrimary({
-      main,
+      main: modules.main,
       background: hasBackgroundWork && !alone,
       settings,
       log,
