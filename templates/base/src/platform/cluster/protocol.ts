@@ -64,5 +64,4 @@ export type ToWorker = { type: "drain"; mode: DrainMode };
 
 /** Seconds between two beats. */
 export const BEAT_INTERVAL = 1;
-/** In beats and hang reports. */
 export const MAX_REQUEST_IDS = 100;
