@@ -7,6 +7,7 @@ interface Entry {
   level: string;
   timestamp: string;
   message: string;
+  error?: LoggedError;
 }
 
 interface LoggedError {
@@ -14,15 +15,6 @@ interface LoggedError {
   stack?: string;
   cause?: LoggedError;
   errors?: LoggedError[];
-}
-
-/** What one run of the service says. */
-interface Run {
-  /** A line of its log. */
-  log(line: string): void;
-  /** A line of its standard error. */
-  error(line: string): void;
-  end(code: number | null): void;
 }
 
 type Style = Parameters<typeof styleText>[0];
@@ -38,71 +30,66 @@ const LEVELS: Record<string, Style> = {
 // What the banner and the frames say instead.
 const SILENT =
   /^(starting|service ready|in memory until.*|worker (spawned|ready|exited)|signal received|stopp(ing|ed)|a worker failed to start.*|partitions of \S+ assigned)$/;
-const NO_FIELDS = new Set(
-  "level timestamp message service_name environment version error correlation_id trace_id span_id worker_pid".split(
-    " ",
-  ),
-);
+const NO_FIELDS =
+  /^(level|timestamp|message|service_name|environment|version|error|(correlation|trace|span)_id|worker_pid)$/;
 const UNHEALTHY = /^dependency (\S+) is unhealthy$/;
 const INSPECTOR = /^(Debugger (listening|attached|ending)|For help, see: https:\/\/nodejs)/;
 
-/** Writes the log for a person: a banner, a line for each entry, and one frame for what keeps the service from starting. */
+let isFirst = true;
+
+/**
+ * Writes what one run of the service says for a person: a banner, a line for each entry, and one frame for what keeps
+ * the service from starting.
+ */
 export function createOutput(write: (text: string) => void, inspect: string | undefined) {
-  let isFirst = true;
+  const began = performance.now();
+  const banner: Entry[] = [];
+  const errors: string[] = [];
+  const missing: string[] = [];
+  let isReady = false;
+  let isFramed = false;
+
+  const frame = (title: string, text: string): void => {
+    if (!isFramed) write(framed(title, text));
+    isFramed = true;
+  };
+  const becomeReady = (): void => {
+    isReady = true;
+    errors.splice(0).forEach((text) => write(`${text}\n`));
+    const seconds = ((performance.now() - began) / 1_000).toFixed(1);
+    const state = missing.length === 0 ? "ready" : `not ready without ${missing.join(", ")}`;
+    const style = missing.length === 0 ? "green" : "yellow";
+    if (isFirst) write(bannerOf(banner, state, inspect));
+    else write(styleText(style, `${state}, after ${seconds} s\n`));
+    isFirst = false;
+  };
+  const show = (entry: Entry): void => {
+    const { message, level, critical, problems, reason } = entry;
+    const [, unhealthy] = UNHEALTHY.exec(message) ?? [];
+    if (unhealthy !== undefined && critical === true) missing.push(unhealthy);
+    if (/^the service (failed to|cannot) start/.test(message)) {
+      const text = Array.isArray(problems) ? problems.join("\n") : stackOf(entry.error);
+      frame("The service cannot start", text);
+    } else if (message === "service ready") becomeReady();
+    else if (SILENT.test(message)) banner.push(entry);
+    else if (level === "error" && reason === "boot_failure") errors.push(message);
+    else write(`${readable(entry)}\n`);
+  };
   return {
-    /** Begins a run of the service. */
-    begin(): Run {
-      const began = performance.now();
-      const banner: Entry[] = [];
-      const errors: string[] = [];
-      const missing: string[] = [];
-      let isReady = false;
-      let isFramed = false;
-      const frame = (title: string, text: string): void => {
-        if (!isFramed) write(framed(title, text));
-        isFramed = true;
-      };
-
-      function show(entry: Entry): void {
-        const { message, level } = entry;
-        const problems = entry["problems"];
-        const failed = /^the service (failed to|cannot) start/.test(message);
-        if (failed && Array.isArray(problems))
-          frame("The service cannot start", problems.join("\n"));
-        else if (failed) frame("The service cannot start", stackOf(entry["error"] as LoggedError));
-        else if (message === "service ready") {
-          isReady = true;
-          errors.splice(0).forEach((text) => write(`${text}\n`));
-          const seconds = ((performance.now() - began) / 1_000).toFixed(1);
-          const state = missing.length === 0 ? "ready" : `not ready without ${missing.join(", ")}`;
-          const style = missing.length === 0 ? "green" : "yellow";
-          if (isFirst) write(bannerOf(banner, state, inspect));
-          else write(styleText(style, `${state}, after ${seconds} s\n`));
-          isFirst = false;
-        } else if (SILENT.test(message)) banner.push(entry);
-        else if (level === "error" && entry["reason"] === "boot_failure") errors.push(message);
-        else write(`${readable(entry)}\n`);
-        const [, unhealthy] = UNHEALTHY.exec(message) ?? [];
-        if (unhealthy !== undefined && entry["critical"] === true) missing.push(unhealthy);
-      }
-
-      return {
-        log(line) {
-          const entry = parse(line);
-          if (entry === undefined) write(`${line}\n`);
-          else show(entry);
-        },
-        error(line) {
-          if (INSPECTOR.test(line)) return;
-          if (isReady) write(`${line}\n`);
-          else errors.push(line);
-        },
-        end(code) {
-          if (code === 0 || code === null) return;
-          const text = errors.join("\n");
-          frame(`The service ended with exit code ${code}`, text);
-        },
-      };
+    /** A line of its log. */
+    log(line: string): void {
+      const entry = parse(line);
+      if (entry === undefined) write(`${line}\n`);
+      else show(entry);
+    },
+    /** A line of its standard error. */
+    error(line: string): void {
+      if (INSPECTOR.test(line)) return;
+      if (isReady) write(`${line}\n`);
+      else errors.push(line);
+    },
+    end(code: number | null): void {
+      if (code) frame(`The service ended with exit code ${code}`, errors.join("\n"));
     },
   };
 }
@@ -119,17 +106,16 @@ function parse(line: string): Entry | undefined {
 
 /** One line, and what an error's stack takes. */
 function readable(entry: Entry): string {
-  const { level, timestamp, message } = entry;
+  const { level, timestamp, message, error } = entry;
   const time = styleText("dim", new Date(timestamp).toTimeString().slice(0, 8));
   const start = `${time} ${styleText(LEVELS[level] ?? "reset", level.toUpperCase().padEnd(5))}`;
   if (message === "request completed") return `${start} ${requestOf(entry)}`;
-  const error = entry["error"] as LoggedError | undefined;
   const [, unhealthy] = UNHEALTHY.exec(message) ?? [];
   if (unhealthy !== undefined) return `${start} ${adviceOn(unhealthy, error)}`;
   const fields = Object.entries(entry)
-    .filter(([name]) => !NO_FIELDS.has(name))
+    .filter(([name]) => !NO_FIELDS.test(name))
     .map(([name, value]) => `${styleText("dim", `${name}=`)}${valueOf(value)}`);
-  const stack = error === undefined ? "" : `\n${indented(stackOf(error))}`;
+  const stack = error === undefined ? "" : `\n${stackOf(error)}`.replaceAll("\n", "\n    ");
   return `${[start, message, ...fields].join(" ")}${stack}`;
 }
 
@@ -165,19 +151,11 @@ function stackOf(error: LoggedError | undefined): string {
 }
 
 function ownFrames(text: string): string {
-  const isForeign = (line: string): boolean => /^ +at .*(node:|node_modules\/)/.test(line);
-  return text
-    .split("\n")
-    .filter((line) => !isForeign(line))
-    .join("\n");
+  return text.replaceAll(/\n +at .*(node:|node_modules\/).*/g, "");
 }
 
 function clickable(text: string): string {
   return text.replaceAll(`file://${process.cwd()}/`, "").replaceAll(`${process.cwd()}/`, "");
-}
-
-function indented(text: string): string {
-  return text.replaceAll(/^/gm, "    ");
 }
 
 function framed(title: string, text: string): string {

@@ -12,7 +12,6 @@ const PATIENCE_MS = 3_000;
 const PARENT_CHECK_MS = 500;
 
 const inspect = readInspect();
-const output = createOutput((text) => void process.stdout.write(text), inspect);
 const over = new AbortController();
 let changed = Promise.withResolvers<void>();
 
@@ -20,7 +19,7 @@ watchFiles();
 for (const signal of ["SIGTERM", "SIGINT", "SIGHUP"] as const) process.on(signal, end);
 // A shell between npm and this process may keep the TERM that npm forwards to itself.
 const parent = process.ppid;
-const parentCheck = setInterval(() => process.ppid !== parent && end(), PARENT_CHECK_MS);
+setInterval(() => process.ppid !== parent && end(), PARENT_CHECK_MS);
 
 while (!over.signal.aborted) {
   changed = Promise.withResolvers();
@@ -28,7 +27,6 @@ while (!over.signal.aborted) {
   await changed.promise;
   await stop(service);
 }
-clearInterval(parentCheck);
 process.exit(0);
 
 /** The [host:]port of `npm run dev:debug -- [[host:]port]`. */
@@ -72,7 +70,7 @@ function start(): ChildProcess {
     stdio: ["ignore", way, way, "ipc"],
   });
   if (!isReadable) return service;
-  const run = output.begin();
+  const run = createOutput((text) => void process.stdout.write(text), inspect);
   createInterface(service.stdout!).on("line", run.log);
   createInterface(service.stderr!).on("line", run.error);
   service.once("close", run.end);

@@ -9,9 +9,14 @@ export type { ReadinessCheck } from "./lifespan.ts";
 
 export type Health = "healthy" | "unhealthy";
 
+export interface ReadinessReport {
+  ready: boolean;
+  checks: Record<string, Health>;
+}
+
 /** The cached answers of the checks, and whether this worker wants requests. */
 export interface Readiness extends Disposable {
-  report(): { ready: boolean; checks: Record<string, Health> };
+  report(): ReadinessReport;
   /** From now on, ready depends on the checks alone. */
   markReady(): void;
   /** From now on, never ready again. */
@@ -78,41 +83,42 @@ export function healthRoutes(
   settings: { SERVICE_NAME: string; VERSION: string; ENVIRONMENT: string },
   readiness: Readiness,
 ): Route[] {
-  const live = defineRoute({
-    method: "GET",
-    path: "/health",
-    summary: "Is the process alive?",
-    tags: ["health"],
-    responses: { 200: healthSchema },
-    handler: () => ({ status: "healthy" as const, version: settings.VERSION }),
-  });
-  const ready = defineRoute({
-    method: "GET",
-    path: "/health/ready",
-    summary: "Does the service want requests?",
-    tags: ["health"],
-    responses: {
-      200: z.object({ status: z.literal("ready"), checks: checksSchema }),
-      503: z.object({ status: z.literal("not_ready"), checks: checksSchema }),
-    },
-    handler() {
-      const { ready: isReady, checks } = readiness.report();
-      return isReady
-        ? reply(200, { status: "ready" as const, checks })
-        : reply(503, { status: "not_ready" as const, checks });
-    },
-  });
-  const which = defineRoute({
-    method: "GET",
-    path: "/health/version",
-    summary: "Which version runs here?",
-    tags: ["health"],
-    responses: { 200: versionSchema },
-    handler: () => ({
-      service: settings.SERVICE_NAME,
-      version: settings.VERSION,
-      environment: settings.ENVIRONMENT,
+  return [
+    defineRoute({
+      method: "GET",
+      path: "/health",
+      summary: "Is the process alive?",
+      tags: ["health"],
+      responses: { 200: healthSchema },
+      handler: () => ({ status: "healthy" as const, version: settings.VERSION }),
     }),
-  });
-  return [live, ready, which];
+    defineRoute({
+      method: "GET",
+      path: "/health/ready",
+      summary: "Does the service want requests?",
+      tags: ["health"],
+      responses: {
+        200: z.object({ status: z.literal("ready"), checks: checksSchema }),
+        503: z.object({ status: z.literal("not_ready"), checks: checksSchema }),
+      },
+      handler() {
+        const { ready, checks } = readiness.report();
+        return ready
+          ? reply(200, { status: "ready" as const, checks })
+          : reply(503, { status: "not_ready" as const, checks });
+      },
+    }),
+    defineRoute({
+      method: "GET",
+      path: "/health/version",
+      summary: "Which version runs here?",
+      tags: ["health"],
+      responses: { 200: versionSchema },
+      handler: () => ({
+        service: settings.SERVICE_NAME,
+        version: settings.VERSION,
+        environment: settings.ENVIRONMENT,
+      }),
+    }),
+  ];
 }

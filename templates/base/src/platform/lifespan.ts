@@ -98,12 +98,8 @@ export async function openLifespan<Opened extends object>(
   const given = overrides as Record<string, unknown>;
 
   const opener: Opener = {
-    async open<Client>(
-      name: string,
-      open: () => Client | Promise<Client>,
-      close?: (client: Client) => void | Promise<void>,
-    ) {
-      if (name in given) return given[name] as Client;
+    async open(name, open, close) {
+      if (name in given) return given[name] as never;
       const client = await open();
       if (close !== undefined) stack.defer(() => close(client));
       return client;

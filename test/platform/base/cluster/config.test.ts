@@ -1,10 +1,7 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import options from "../../src/cluster.config.ts";
-import {
-  CLUSTER_VARIABLES,
-  type ClusterOptions,
-  readConfig,
-} from "../../src/platform/cluster/config.ts";
+import { type ClusterOptions, readConfig, variableOf } from "../../src/platform/cluster/config.ts";
 
 describe("readConfig", () => {
   it("accepts the file of this service", () => {
@@ -61,9 +58,12 @@ describe("readConfig", () => {
     expect(problems).toEqual([expect.stringContaining(`${variable} (`)]);
   });
 
-  it("has a variable for every field but the hooks", () => {
+  it("is overridden by the variable that the file names beside a field", () => {
+    const text = readFileSync(new URL("../../src/cluster.config.ts", import.meta.url), "utf8");
     const fields = Object.keys(options).filter((field) => field !== "hooks");
-    expect(Object.keys(CLUSTER_VARIABLES).toSorted()).toEqual(fields.toSorted());
+    for (const field of fields) {
+      expect(text).toMatch(new RegExp(`\\b${variableOf(field)}\\s+\\*/\\s+${field}: `));
+    }
   });
 
   it("lists all that is wrong in the file itself", () => {

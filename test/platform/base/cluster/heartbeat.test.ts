@@ -1,10 +1,10 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
-import { startHeartbeat } from "../../src/platform/cluster/heartbeat.ts";
 import {
   BEAT_INTERVAL,
   type ToPrimary,
   type WorkerConfig,
 } from "../../src/platform/cluster/protocol.ts";
+import { startHeartbeat } from "../../src/platform/cluster/worker.ts";
 import { createLogger } from "../../src/platform/logging.ts";
 
 beforeEach(() => void vi.useFakeTimers());

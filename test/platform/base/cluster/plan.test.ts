@@ -75,25 +75,22 @@ describe("makePlan", () => {
   } as StandardSettings;
 
   it("decides everything that the file leaves open", async () => {
-    const { plan, problems } = await makePlan({ ...options, workers: "auto" }, settings, {
-      env: {},
-    });
-    expect(problems).toEqual([]);
+    const plan = await makePlan({ ...options, workers: "auto" }, settings, { env: {} });
     expect(plan.workers).toBeGreaterThanOrEqual(1);
     expect(plan).toMatchObject({ keepAlive: 95, processTitle: "receipts" });
   });
 
   it("keeps idle connections longer than the load balancer, unless told otherwise", async () => {
     const auto = await makePlan({ ...options, keepAlive: "auto" }, settings, { env: {} });
-    expect(auto.plan.keepAlive).toBe(95);
+    expect(auto.keepAlive).toBe(95);
     const told = await makePlan({ ...options, keepAlive: 100 }, settings, { env: {} });
-    expect(told.plan.keepAlive).toBe(100);
+    expect(told.keepAlive).toBe(100);
   });
 
   it("waits for no load balancer in dev, unless told to", async () => {
     const dev = { ...settings, ENVIRONMENT: "dev" } as const;
-    expect((await makePlan(options, dev, { env: {} })).plan.deregistrationDelay).toBe(0);
+    expect((await makePlan(options, dev, { env: {} })).deregistrationDelay).toBe(0);
     const told = await makePlan(options, dev, { env: { DEREGISTRATION_DELAY: "2" } });
-    expect(told.plan.deregistrationDelay).toBe(2);
+    expect(told.deregistrationDelay).toBe(2);
   });
 });

@@ -4,7 +4,6 @@ import { text as readAll } from "node:stream/consumers";
 import { setTimeout as delay } from "node:timers/promises";
 import { describe, expect, test } from "vitest";
 import { z } from "zod";
-import { answerProtocolErrors } from "../../src/platform/cluster/protocol-errors.ts";
 import { type ConnectionLimits, limitConnections } from "../../src/platform/http/connections.ts";
 import { rawBody } from "../../src/platform/raw-body.ts";
 import { events, text } from "../../src/platform/responses.ts";
@@ -68,7 +67,6 @@ const routes = [
 
 async function limitedApp(limits: Partial<ConnectionLimits>): Promise<TestApp> {
   const app = await createTestApp({ routes });
-  answerProtocolErrors(app.server, app.service.deps.log);
   limitConnections(app.server, { ...none, ...limits }, app.service.deps.log);
   return app;
 }

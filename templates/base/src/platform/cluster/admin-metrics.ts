@@ -3,7 +3,7 @@ import { type Cluster, dependencyChecks, ready } from "./state.ts";
 
 interface Sample {
   value: number;
-  labels?: Record<string, string | number>;
+  labels?: Record<string, string | number> | undefined;
 }
 
 /**
@@ -34,6 +34,7 @@ function withoutQuantiles(metric: object): object {
   return { ...metric, values: values.filter(({ labels = {} }) => !("quantile" in labels)) };
 }
 
+const sample = (labels: Sample["labels"], value: number): Sample => ({ labels, value });
 const HELP: Record<string, string> = {
   cluster_workers: "Worker processes by phase.",
   cluster_workers_desired: "Worker processes that there should be.",
@@ -47,29 +48,24 @@ const PHASES = ["booting", "ready", "draining", "killed"] as const;
 
 /** The primary's own metrics, in the form of a worker's snapshot. */
 function ownMetrics(cluster: Cluster): object[] {
-  const { pools, restarts, hangs, reloads } = cluster;
-  const workers = [...cluster.workers];
+  const { workers, pools, restarts, hangs, reloads } = cluster;
   const now = performance.now();
+  const phases = Object.groupBy(workers, ({ phase }) => phase);
+  const checks = Object.entries(dependencyChecks(cluster));
   const samples: Record<string, Sample[]> = {
-    cluster_workers: PHASES.map((phase) => ({
-      labels: { phase },
-      value: workers.filter((worker) => worker.phase === phase).length,
-    })),
+    cluster_workers: PHASES.map((phase) => sample({ phase }, phases[phase]?.length ?? 0)),
     cluster_workers_desired: [{ value: pools.web.desired + pools.background.desired }],
-    cluster_worker_heartbeat_age_seconds: ready(cluster).map(({ slot, lastBeatAt }) => ({
-      labels: { worker: slot },
-      value: (now - lastBeatAt) / 1_000,
-    })),
-    cluster_worker_restarts_total: [...restarts].map(([reason, value]) => ({
-      labels: { reason },
-      value,
-    })),
+    cluster_worker_heartbeat_age_seconds: ready(cluster).map(({ slot, lastBeatAt }) =>
+      sample({ worker: slot }, (now - lastBeatAt) / 1_000),
+    ),
+    cluster_worker_restarts_total: [...restarts].map(([reason, count]) =>
+      sample({ reason }, count),
+    ),
     cluster_worker_hangs_total: [{ value: hangs }],
-    dependency_healthy: Object.entries(dependencyChecks(cluster)).map(([dependency, state]) => ({
-      labels: { dependency },
-      value: Number(state === "healthy"),
-    })),
-    cluster_reloads_total: [...reloads].map(([result, value]) => ({ labels: { result }, value })),
+    dependency_healthy: checks.map(([dependency, state]) =>
+      sample({ dependency }, Number(state === "healthy")),
+    ),
+    cluster_reloads_total: [...reloads].map(([result, count]) => sample({ result }, count)),
   };
   return Object.entries(samples).map(([name, values]) => {
     const type = name.endsWith("_total") ? "counter" : "gauge";

@@ -4,7 +4,6 @@ import { limitConnections } from "../http/connections.ts";
 import { hasOneHost, ONE_HOST } from "../http/headers.ts";
 import { createServer } from "../http/node-http.ts";
 import { requestIds } from "../http/request-ids.ts";
-import { answerProtocolErrors } from "./protocol-errors.ts";
 import { type Cluster, dependencyChecks, heard } from "./state.ts";
 
 interface AdminResponse {
@@ -40,7 +39,6 @@ export function createAdminServer(cluster: Cluster): Server {
   // Handle `Expect` like any request; Node's own 417 has no body.
   server.on("checkExpectation", listener);
   limitConnections(server, cluster.plan, log);
-  answerProtocolErrors(server, log);
   return server;
 }
 

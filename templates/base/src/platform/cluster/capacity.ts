@@ -1,24 +1,16 @@
 import { readFileSync } from "node:fs";
 import { availableParallelism, totalmem } from "node:os";
 
-/** CPUs and memory that this task or container may use. */
-export interface Capacity {
-  /** May be a fraction: 0.5 is half a CPU. */
-  cpus: number;
-  /** MiB; undefined without a limit. */
-  memory: number | undefined;
-}
-
 const MIB = 1024 * 1024;
 // V8 needs the rest for buffers, code and stacks; below the floor a worker cannot even boot.
 const HEAP_SHARE = 0.7;
 const HEAP_FLOOR = 96;
 
-/** Reads the ECS task metadata first: on Fargate, no cgroup file shows the task's limit. Then the cgroup, v2 or v1. */
-export async function measureCapacity(
-  env: NodeJS.ProcessEnv = process.env,
-  cgroup = "/sys/fs/cgroup",
-): Promise<Capacity> {
+/**
+ * The CPUs (0.5 is half of one) and MiB (undefined without a limit) that this task or container may use. Reads the ECS
+ * task metadata first: on Fargate, no cgroup file shows the task's limit. Then the cgroup, v2 or v1.
+ */
+export async function measureCapacity(env = process.env, cgroup = "/sys/fs/cgroup") {
   const limits = await readTaskLimits(env["ECS_CONTAINER_METADATA_URI_V4"]);
   const constrained = process.constrainedMemory();
   const memory = constrained > 0 && constrained < totalmem() ? constrained / MIB : undefined;

@@ -1,7 +1,7 @@
 import { isIP } from "node:net";
 import { isatty } from "node:tty";
 import { z } from "zod";
-import type { StandardSettings } from "../settings.ts";
+import { SettingsError, type StandardSettings } from "../settings.ts";
 import { heapFor, heapSetByHand, measureCapacity, workersFor } from "./capacity.ts";
 import { canInherit } from "./startup.ts";
 
@@ -48,62 +48,54 @@ const DAY = 86_400;
 const digits = z.string().regex(/^\d+(\.\d+)?$/);
 const numeric = z.union([z.number(), digits.transform(Number)]);
 
-function whole(variable: string, min: number, max: number) {
+function whole(min: number, max: number) {
   const description = `a whole number from ${min} to ${max}`;
-  return numeric.pipe(z.int().min(min).max(max)).meta({ variable, description });
+  return numeric.pipe(z.int().min(min).max(max)).describe(description);
 }
 
-function seconds(variable: string, min = 0) {
+function seconds(min = 0) {
   const description = `a number of seconds from ${min} to ${DAY}`;
-  return numeric.pipe(z.number().min(min).max(DAY)).meta({ variable, description });
+  return numeric.pipe(z.number().min(min).max(DAY)).describe(description);
 }
 
 function orAuto<Schema extends z.ZodType>(schema: Schema) {
-  const description = `"auto" or ${schema.description}`;
-  return z
-    .literal("auto")
-    .or(schema)
-    .meta({ ...schema.meta(), description });
+  return z.literal("auto").or(schema).describe(`"auto" or ${schema.description}`);
 }
 
 /** For a field that the files of older templates lack. */
-function orElse<Schema extends z.ZodType<number>>(schema: Schema, value: number) {
-  return schema.default(value as never).meta({ ...schema.meta() });
+function orElse<Schema extends z.ZodType>(schema: Schema, value: z.output<Schema>) {
+  return schema.default(value as never).describe(schema.description ?? "");
 }
 
-// Each field with the variable that overrides it. The description is the message for every invalid value.
+const address = z.string().refine(isIP).describe("an IP address");
+
+// The description is the message for every invalid value.
 const fields = z.object({
-  workers: orAuto(whole("WEB_CONCURRENCY", 1, 512)),
-  backlog: whole("BACKLOG", 1, 65_535),
-  timeout: seconds("TIMEOUT"),
-  bootTimeout: seconds("BOOT_TIMEOUT", 1),
-  gracefulTimeout: seconds("GRACEFUL_TIMEOUT"),
-  deregistrationDelay: seconds("DEREGISTRATION_DELAY"),
-  keepAlive: orAuto(seconds("KEEP_ALIVE")),
-  headersTimeout: orElse(seconds("HEADERS_TIMEOUT"), 30),
-  requestTimeout: orElse(seconds("REQUEST_TIMEOUT"), 300),
-  stallTimeout: orElse(seconds("STALL_TIMEOUT"), 30),
-  maxConnections: orElse(whole("MAX_CONNECTIONS", 1, 1e6), 4_096),
-  maxRequests: whole("MAX_REQUESTS", 0, 1e9),
-  maxRequestsJitter: whole("MAX_REQUESTS_JITTER", 0, 1e9),
-  workerMemoryLimit: orAuto(whole("WORKER_MEMORY_LIMIT", 0, 1e6)),
-  bind: z.string().refine(isIP).meta({ variable: "BIND", description: "an IP address" }),
-  metricsBind: z
-    .string()
-    .refine((text) => text === "" || isIP(text))
-    .default("")
-    .meta({ variable: "METRICS_BIND", description: "an IP address" }),
-  pidfile: z.string().meta({ variable: "PIDFILE", description: "a path" }),
-  processTitle: z.string().meta({ variable: "PROCESS_TITLE", description: "a text" }),
+  workers: orAuto(whole(1, 512)),
+  backlog: whole(1, 65_535),
+  timeout: seconds(),
+  bootTimeout: seconds(1),
+  gracefulTimeout: seconds(),
+  deregistrationDelay: seconds(),
+  keepAlive: orAuto(seconds()),
+  headersTimeout: orElse(seconds(), 30),
+  requestTimeout: orElse(seconds(), 300),
+  stallTimeout: orElse(seconds(), 30),
+  maxConnections: orElse(whole(1, 1e6), 4_096),
+  maxRequests: whole(0, 1e9),
+  maxRequestsJitter: whole(0, 1e9),
+  workerMemoryLimit: orAuto(whole(0, 1e6)),
+  bind: address,
+  metricsBind: orElse(address.or(z.literal("")).describe("an IP address"), ""),
+  pidfile: z.string().describe("a path"),
+  processTitle: z.string().describe("a text"),
 });
 
-/** The environment variables that override cluster.config.ts, by field. */
-export const CLUSTER_VARIABLES: Record<string, string> = Object.fromEntries(
-  Object.entries(fields.shape).map(([field, schema]) => [
-    field,
-    String(schema.meta()?.["variable"]),
-  ]),
-);
+/** The environment variable that overrides a field of cluster.config.ts: BOOT_TIMEOUT for `bootTimeout`. */
+export function variableOf(field: string): string {
+  if (field === "workers") return "WEB_CONCURRENCY";
+  return field.replaceAll(/[A-Z]/g, "_$&").toUpperCase();
+}
 
 /** The fields of cluster.config.ts, where each is explained. Times in seconds, memory in MiB. */
 export type ClusterOptions = z.input<typeof fields> & { hooks: ClusterHooks };
@@ -121,15 +113,15 @@ export function readConfig(
   env: NodeJS.ProcessEnv,
 ): { config: ClusterConfig; problems: string[] } {
   const given: Record<string, unknown> = { ...options };
-  for (const [field, variable] of Object.entries(CLUSTER_VARIABLES)) {
-    given[field] = env[variable] || given[field];
+  for (const field of Object.keys(fields.shape)) {
+    given[field] = env[variableOf(field)] || given[field];
   }
   const { data, error } = fields.safeParse(given);
   const invalid = new Set(error?.issues.map(({ path }) => path[0] as keyof typeof fields.shape));
   const problems = [...invalid].map((field) => {
     const { description } = fields.shape[field];
     const value = JSON.stringify(given[field]);
-    return `${CLUSTER_VARIABLES[field]} (${field}): must be ${description}, got ${value}`;
+    return `${variableOf(field)} (${field}): must be ${description}, got ${value}`;
   });
   return { config: { ...options, ...data } as ClusterConfig, problems };
 }
@@ -146,12 +138,15 @@ export interface ClusterPlan extends ClusterConfig {
   heap: number | undefined;
 }
 
-/** Decides how many workers run, with which limits. Returns one line per invalid value or contradiction. */
+/**
+ * Decides how many workers run, with which limits.
+ * @throws {SettingsError} with one line per invalid value, or per contradiction.
+ */
 export async function makePlan(
   options: ClusterOptions,
   settings: StandardSettings,
   { background = false, env = process.env },
-): Promise<{ plan: ClusterPlan; problems: string[] }> {
+): Promise<ClusterPlan> {
   const { config, problems } = readConfig(options, env);
   const { cpus, memory } = await measureCapacity(env);
   const wanted = config.workers === "auto" ? workersFor(cpus) : config.workers;
@@ -175,7 +170,8 @@ export async function makePlan(
     processTitle: config.processTitle || settings.SERVICE_NAME,
   };
   if (problems.length === 0) problems.push(...findContradictions(plan, settings, memory));
-  return { plan, problems };
+  if (problems.length > 0) throw new SettingsError(problems);
+  return plan;
 }
 
 /** One line for each pair of numbers that contradict each other, naming both. */
@@ -185,26 +181,20 @@ export function findContradictions(
   memory: number | undefined,
 ): string[] {
   const { deregistrationDelay, gracefulTimeout, keepAlive, workers, background, heap } = plan;
-  const problems: string[] = [];
   const stop = deregistrationDelay + gracefulTimeout + CLOSE_TIMEOUT;
-  if (stop > STOP_TIMEOUT) {
-    problems.push(
+  const processes = workers + background;
+  const problems = [
+    stop > STOP_TIMEOUT &&
       `STOP_TIMEOUT: the service is killed after ${STOP_TIMEOUT} s, but a graceful stop takes up to ${stop} s ` +
         `(deregistrationDelay ${deregistrationDelay} + gracefulTimeout ${gracefulTimeout} + ${CLOSE_TIMEOUT} to close)`,
-    );
-  }
-  if (keepAlive <= LOAD_BALANCER_IDLE_TIMEOUT) {
-    problems.push(
+    keepAlive <= LOAD_BALANCER_IDLE_TIMEOUT &&
       `KEEP_ALIVE: ${keepAlive} s must be above the load balancer's idle time-out of ` +
         `${LOAD_BALANCER_IDLE_TIMEOUT} s (LOAD_BALANCER_IDLE_TIMEOUT), or it reuses connections that are closing`,
-    );
-  }
-  const processes = workers + background;
-  if (heap !== undefined && memory !== undefined && heap * processes > memory) {
-    problems.push(
+    heap !== undefined &&
+      memory !== undefined &&
+      heap * processes > memory &&
       `WEB_CONCURRENCY: ${processes} processes with a heap of ${Math.floor(heap)} MiB each need ` +
         `${Math.floor(heap * processes)} MiB, but the memory limit is ${Math.floor(memory)} MiB`,
-    );
-  }
-  return problems;
+  ];
+  return problems.filter((problem) => problem !== false);
 }

@@ -1,16 +1,13 @@
-import { once } from "node:events";
-import type { Server } from "node:http";
 import type { BoundSocket } from "node:net";
 import { setImmediate } from "node:timers/promises";
 import { isatty } from "node:tty";
-import { type ClusterOptions, type ClusterPlan, makePlan } from "./config.ts";
+import { makePlan } from "./config.ts";
 import { beginReload, beginRestart, finishReload } from "./reload.ts";
-import { bind, bindForWorkers, removePidfile, StartError, writePidfile } from "./startup.ts";
+import { bind, canInherit, removePidfile, writePidfile } from "./startup.ts";
 import {
   callHook,
   type Cluster,
   createCluster,
-  increment,
   type Pool,
   type PrimaryOptions,
   ready,
@@ -28,13 +25,15 @@ const PAUSE_MS = 2_000;
 
 /**
  * Gunicorn's arbiter: keeps the desired number of workers running until a signal ends it. Returns the exit code.
- * @throws {StartError} when the configuration contradicts itself or a port is taken.
+ * @throws {SettingsError} when the configuration contradicts itself or a port is taken.
  */
 export async function runPrimary(options: PrimaryOptions): Promise<number> {
   const { settings, log } = options;
-  const plan = await planFor(options, options.options);
+  const plan = await makePlan(options.options, settings, options);
   process.title = `primary: ${plan.processTitle}`;
-  const socket = bindForWorkers(plan.bind, settings.PORT);
+  // By holding it, the primary keeps connections in the queue while no worker accepts.
+  const socket = bind(plan.bind, settings.PORT, "PORT");
+  if (!canInherit) socket.close();
   const cluster = createCluster(options, plan, socket);
   const adminSocket = bind(plan.metricsBind, settings.METRICS_PORT, "METRICS_PORT");
   if (plan.pidfile) writePidfile(plan.pidfile);
@@ -50,35 +49,19 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
     "starting",
   );
   cluster.events.add();
-  const opening = openAdminServer(cluster, adminSocket);
+  void openAdminServer(cluster, adminSocket);
   await run(cluster);
-
-  const adminServer = await opening;
-  adminServer.close();
-  adminServer.closeAllConnections();
   if (plan.pidfile) removePidfile(plan.pidfile);
   await callHook(cluster, "onExit");
   log.info({ exit_code: cluster.exitCode }, "stopped");
   return cluster.exitCode;
 }
 
-async function planFor(
-  { settings, background }: PrimaryOptions,
-  options: ClusterOptions,
-): Promise<ClusterPlan> {
-  const { plan, problems } = await makePlan(options, settings, { background });
-  if (problems.length > 0) throw new StartError(problems);
-  return plan;
-}
-
 /** Opens the metrics port. After the first fork, which loading the server would delay. */
-async function openAdminServer(cluster: Cluster, socket: BoundSocket): Promise<Server> {
+async function openAdminServer(cluster: Cluster, socket: BoundSocket): Promise<void> {
   await setImmediate();
   const { createAdminServer } = await import("./admin-server.ts");
-  const server = createAdminServer(cluster);
-  server.listen(socket);
-  await once(server, "listening");
-  return server;
+  createAdminServer(cluster).listen(socket);
 }
 
 /** The one loop: handles what came in, then moves the workers towards the plan. */
@@ -144,7 +127,7 @@ async function handleSignal(cluster: Cluster, signal: NodeJS.Signals): Promise<v
   log.info({ signal }, "signal received");
   if (STOP_SIGNALS.includes(signal)) halt(cluster, nextStopMode(stopping, signal));
   else if (stopping) return;
-  else if (signal === "SIGHUP") await reload(cluster);
+  else if (signal === "SIGHUP") await beginReload(cluster);
   else if (signal === "SIGUSR2") beginRestart(cluster);
   else if (signal === "SIGTTIN") pools.web.desired += 1;
   else if (signal === "SIGTTOU") pools.web.desired = Math.max(1, pools.web.desired - 1);
@@ -154,19 +137,4 @@ async function handleSignal(cluster: Cluster, signal: NodeJS.Signals): Promise<v
 function nextStopMode(current: StopMode | undefined, signal: NodeJS.Signals): StopMode {
   if (current === undefined) return signal === "SIGTERM" ? "stop" : "quick";
   return STOP_MODES[STOP_MODES.indexOf(current) + 1] ?? "kill";
-}
-
-async function reload(cluster: Cluster): Promise<void> {
-  let plan: ClusterPlan;
-  try {
-    plan = await planFor(cluster, await cluster.loadOptions());
-  } catch (error) {
-    increment(cluster.reloads, "failed");
-    const problems = error instanceof StartError ? error.problems : [];
-    const message = "reload abandoned: cluster.config is invalid; nothing has changed";
-    cluster.log.error({ error, problems }, message);
-    return;
-  }
-  beginReload(cluster, plan);
-  await callHook(cluster, "onReload");
 }

@@ -1,31 +1,27 @@
 import type { Server } from "node:http";
+import type { ReadinessReport } from "../health.ts";
 import type { ClusterPlan } from "./config.ts";
 
 /** `web` listens and answers; `background` runs the integrations' background work. */
 export type Role = "web" | "background";
 
 /** The primary's plan, as one worker gets it. */
-export interface WorkerConfig extends Omit<ClusterPlan, "workers" | "background" | "hooks"> {
+export interface WorkerConfig extends Omit<ClusterPlan, "hooks"> {
   worker: number;
   role: Role;
 }
 
 export const WORKER_VARIABLE = "CLUSTER_WORKER";
 
-export function isWorker(env: NodeJS.ProcessEnv = process.env): boolean {
-  return env[WORKER_VARIABLE] !== undefined;
+export function isWorker(): boolean {
+  return process.env[WORKER_VARIABLE] !== undefined;
 }
 
 /** Takes the worker's configuration out of the environment, so that its child processes are not workers. */
-export function readWorkerConfig(env: NodeJS.ProcessEnv = process.env): WorkerConfig {
-  const config = JSON.parse(env[WORKER_VARIABLE] ?? "null") as WorkerConfig;
-  delete env[WORKER_VARIABLE];
+export function readWorkerConfig(): WorkerConfig {
+  const config = JSON.parse(process.env[WORKER_VARIABLE] ?? "null") as WorkerConfig;
+  delete process.env[WORKER_VARIABLE];
   return config;
-}
-
-export interface ReadinessReport {
-  ready: boolean;
-  checks: Record<string, "healthy" | "unhealthy">;
 }
 
 /** The service that runs in a worker, as the process manager sees it. */
@@ -68,5 +64,4 @@ export type ToWorker = { type: "drain"; mode: DrainMode };
 
 /** Seconds between two beats. */
 export const BEAT_INTERVAL = 1;
-/** In beats and hang reports. */
 export const MAX_REQUEST_IDS = 100;

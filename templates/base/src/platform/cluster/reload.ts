@@ -1,15 +1,27 @@
-import type { ClusterPlan } from "./config.ts";
-import { alive, type Cluster, increment, type Reload, upToDate } from "./state.ts";
+import { SettingsError } from "../settings.ts";
+import { type ClusterPlan, makePlan } from "./config.ts";
+import { alive, callHook, type Cluster, increment, type Reload, upToDate } from "./state.ts";
 
-/** HUP: replaces every worker by those of `plan`, once a whole new set is ready. */
-export function beginReload(cluster: Cluster, plan: ClusterPlan): void {
-  const { web } = cluster.pools;
+/** HUP: reads cluster.config.ts again, and replaces every worker once a whole new set is ready. */
+export async function beginReload(cluster: Cluster): Promise<void> {
+  const { pools, log } = cluster;
+  let plan: ClusterPlan;
+  try {
+    plan = await makePlan(await cluster.loadOptions(), cluster.settings, cluster);
+  } catch (error) {
+    increment(cluster.reloads, "failed");
+    const problems = error instanceof SettingsError ? error.problems : [];
+    const message = "reload abandoned: cluster.config is invalid; nothing has changed";
+    log.error({ error, problems }, message);
+    return;
+  }
   // A reload during a reload goes back to what was good before both.
-  const before = cluster.reload?.before ?? { plan: cluster.plan, workers: web.desired };
+  const before = cluster.reload?.before ?? { plan: cluster.plan, workers: pools.web.desired };
   cluster.plan = plan;
-  web.desired = plan.workers;
+  pools.web.desired = plan.workers;
   begin(cluster, { wholeSet: true, startedAt: performance.now(), before });
-  cluster.log.info("reload: starting a new set of workers");
+  log.info("reload: starting a new set of workers");
+  await callHook(cluster, "onReload");
 }
 
 /** USR2: replaces the workers one after the other, so that there is at most one more at a time. */

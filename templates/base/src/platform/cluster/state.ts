@@ -1,5 +1,6 @@
 import type { ChildProcess } from "node:child_process";
 import type { BoundSocket } from "node:net";
+import type { Health } from "../health.ts";
 import type { Logger } from "../logging.ts";
 import type { StandardSettings } from "../settings.ts";
 import type { ClusterHooks, ClusterOptions, ClusterPlan } from "./config.ts";
@@ -169,8 +170,8 @@ export function heard(cluster: Cluster): Worker[] {
 }
 
 /** The state of each dependency: healthy when one worker says so. */
-export function dependencyChecks(cluster: Cluster): Record<string, "healthy" | "unhealthy"> {
-  const checks: Record<string, "healthy" | "unhealthy"> = {};
+export function dependencyChecks(cluster: Cluster): Record<string, Health> {
+  const checks: Record<string, Health> = {};
   for (const { beat } of heard(cluster)) {
     for (const [name, state] of Object.entries(beat?.readiness.checks ?? {})) {
       if (checks[name] !== "healthy") checks[name] = state;

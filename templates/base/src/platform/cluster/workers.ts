@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { BoundSocket } from "node:net";
+import { captureStack } from "../observability/hang-report.ts";
 import { CLOSE_TIMEOUT, QUICK_TIMEOUT, type WorkerExit } from "./config.ts";
-import { captureStack } from "./hang-report.ts";
 import { MAX_REQUEST_IDS, type ToPrimary, WORKER_VARIABLE, type WorkerConfig } from "./protocol.ts";
 import { abandonReload } from "./reload.ts";
 import { canInherit } from "./startup.ts";
@@ -40,7 +40,7 @@ export async function spawn(cluster: Cluster, pool: Pool): Promise<void> {
   const child = fork(cluster.main, process.argv.slice(2), {
     env: { ...process.env, [WORKER_VARIABLE]: config },
     execArgv: [
-      ...inspectorFlags(process.execArgv, slot, inspectPort),
+      ...inspectorFlags(slot, inspectPort),
       ...(plan.heap === undefined ? [] : [`--max-old-space-size=${plan.heap}`]),
       ...(pool.role === "background" ? youngGenerationFlags(plan.heap) : []),
     ],
@@ -73,11 +73,9 @@ export async function spawn(cluster: Cluster, pool: Pool): Promise<void> {
 }
 
 function workerConfig({ plan }: Cluster, { role }: Pool, worker: number): WorkerConfig {
-  const { hooks: _, ...numbers } = plan;
-  const { maxRequests, maxRequestsJitter } = plan;
   // Drawn once per worker, as Gunicorn does.
-  const jitter = Math.floor(Math.random() * (maxRequestsJitter + 1));
-  return { ...numbers, worker, role, maxRequests: maxRequests && maxRequests + jitter };
+  const jitter = Math.floor(Math.random() * (plan.maxRequestsJitter + 1));
+  return { ...plan, worker, role, maxRequests: plan.maxRequests && plan.maxRequests + jitter };
 }
 
 function freeSlot(workers: Set<Worker>): number {
@@ -88,13 +86,12 @@ function freeSlot(workers: Set<Worker>): number {
 }
 
 /** With --inspect, each worker gets a port; otherwise its inspector sleeps until SIGUSR1 wakes it for a hang report. */
-function inspectorFlags(flags: readonly string[], slot: number, inspectPort: number): string[] {
-  const kept = flags.filter((flag) => !flag.startsWith("--watch") && !flag.startsWith("--inspect"));
-  const debug = flags.some((flag) => /^--inspect(-brk|-wait)?(=|$)/.test(flag));
+function inspectorFlags(slot: number, inspectPort: number): string[] {
+  const kept = process.execArgv.filter((flag) => !/^--(watch|inspect)/.test(flag));
+  const debug = process.execArgv.some((flag) => /^--inspect(-brk|-wait)?(=|$)/.test(flag));
   // Of scripts/dev.ts, which has one worker: that one gets the port that was asked for.
-  const asked = process.env["INSPECT"];
+  const asked = process.env["INSPECT"] || (debug && DEFAULT_INSPECT_PORT + slot);
   if (asked) return [...kept, `--inspect=${asked}`];
-  if (debug) return [...kept, `--inspect=${DEFAULT_INSPECT_PORT + slot}`];
   return [...kept, `--inspect-port=${inspectPort}`, "--inspect-publish-uid=http"];
 }
 

@@ -1,6 +1,6 @@
+import { isatty } from "node:tty";
 import { type ClusterOptions, readConfig } from "../cluster/config.ts";
 import { isWorker } from "../cluster/protocol.ts";
-import { printStartError, StartError } from "../cluster/startup.ts";
 import type { ServiceDeps } from "../lifespan.ts";
 import { createLogger } from "../logging.ts";
 import { SettingsError } from "../settings.ts";
@@ -28,7 +28,7 @@ export async function start(modules: ServiceModules): Promise<number> {
   try {
     return await run(modules);
   } catch (error) {
-    if (!(error instanceof StartError)) throw error;
+    if (!(error instanceof SettingsError)) throw error;
     printStartError(error);
     return 3;
   }
@@ -40,7 +40,7 @@ async function run(modules: ServiceModules): Promise<number> {
   const loadOptions = (): Promise<ClusterOptions> =>
     modules.clusterConfig(reads++ === 0 ? "" : `?${reads - 1}`);
   const options = await loadOptions();
-  const { config, problems } = readConfig(options, process.env);
+  const { problems } = readConfig(options, process.env);
   const { hasBackgroundWork, secretSources = {} } = await modules.integrationSettings();
   // Once: the workers inherit them.
   if (!isWorker()) await Promise.all(Object.values(secretSources).map((read) => read(process.env)));
@@ -54,9 +54,8 @@ async function run(modules: ServiceModules): Promise<number> {
   if (alone) process.env["WEB_CONCURRENCY"] = "1";
   if (!isWorker()) {
     const { runPrimary } = await import("../cluster/primary.ts");
-    const { main } = modules;
     return runPrimary({
-      main,
+      main: modules.main,
       background: hasBackgroundWork && !alone,
       settings,
       log,
@@ -68,7 +67,6 @@ async function run(modules: ServiceModules): Promise<number> {
   return runWorker({
     log,
     port: settings.PORT,
-    host: config.bind,
     postFork: options.hooks.postFork,
     start: async (role) =>
       role === "web"
@@ -94,5 +92,17 @@ function checkSettings(
     if (!(error instanceof SettingsError)) throw error;
     problems = [...error.problems, ...problems];
   }
-  throw new StartError(problems);
+  throw new SettingsError(problems);
+}
+
+/** Reports the problems before there is a logger: to a person as text, to the log pipeline as one JSON line. */
+export function printStartError({ problems }: SettingsError): void {
+  const list = problems.map((problem) => `  - ${problem}`).join("\n");
+  const message = `the service cannot start:\n${list}`;
+  if (isatty(2)) {
+    process.stderr.write(`error: ${message}\n`);
+    return;
+  }
+  const timestamp = new Date().toISOString();
+  process.stdout.write(`${JSON.stringify({ timestamp, level: "fatal", message, problems })}\n`);
 }

@@ -3,7 +3,7 @@ import { createServer } from "node:http";
 import { type AddressInfo, connect } from "node:net";
 import { text } from "node:stream/consumers";
 import { expect, it, onTestFinished } from "vitest";
-import { answerProtocolErrors } from "../../src/platform/cluster/protocol-errors.ts";
+import { answerProtocolErrors } from "../../src/platform/http/connections.ts";
 import { createLogger } from "../../src/platform/logging.ts";
 
 const settings = { LOG_LEVEL: "info", SERVICE_NAME: "svc", VERSION: "1", ENVIRONMENT: "stage" };
