@@ -191,13 +191,12 @@ export class DependencyScope {
 }
 
 /** All dependencies that these bring with them, themselves included: for openapi.json. */
-export function withNested(wanted: Dependencies = {}): Set<AnyDependency> {
-  const all = new Set<AnyDependency>();
-  const visit = (one: AnyDependency): void => {
-    if (all.has(one)) return;
-    all.add(one);
-    Object.values((one.definition.depends ?? {}) as Dependencies).forEach(visit);
-  };
-  Object.values(wanted).forEach(visit);
+export function withNested(
+  wanted: Dependencies = {},
+  all = new Set<AnyDependency>(),
+): Set<AnyDependency> {
+  for (const one of Object.values(wanted)) {
+    if (!all.has(one)) withNested(one.definition.depends as Dependencies, all.add(one));
+  }
   return all;
 }

@@ -18,17 +18,23 @@ import { encoderOf, type Part } from "./schemas.ts";
 /** The parts of a request: the framework's own request will do. */
 export type RequestParts = Record<Part, unknown>;
 
-/** What a route answers, for the framework to send with its own means. */
-export interface Answer {
-  status: number;
-  headers: HeaderValues;
+/** What is known of an answer before there is one. */
+interface CompiledResponse {
+  kind: "json" | Exclude<Content["kind"], "events">;
   /** The media type; empty when there is no body, or when a file's name tells it. */
   contentType: string;
-  kind: "json" | "text" | "bytes" | "stream" | "file" | "empty";
-  /** The value of `json`, before it is checked; the text, bytes, stream or path of the others. */
-  value: unknown;
   /** Of `json`: checks a value and writes it. @throws {Error} when it breaks the declared schema. */
   encode: (value: unknown) => string;
+  /** What the route declares for answers that are not JSON. */
+  content?: Content;
+}
+
+/** What a route answers, for the framework to send with its own means. */
+export interface Answer extends CompiledResponse {
+  status: number;
+  headers: HeaderValues;
+  /** The value of `json`, before it is checked; the text, bytes, stream or path of the others. */
+  value: unknown;
 }
 
 /** What a handler is called with. A class, as a getter in an object literal would be made anew for every request. */
@@ -130,9 +136,9 @@ export class CompiledRoute {
     const response = this.#responses.get(status);
     if (response === undefined) throw new Error(`the route declares no response ${status}`);
     const value = isReply ? result.body : result;
-    const answer = { status, headers: NONE, value, ...response };
+    const answer: Answer = { status, headers: NONE, value, ...response };
     if (isReply) takeHeaders(answer, result.headers);
-    if (answer.kind !== "json") prepare(answer, response.content, req, this.#platform);
+    if (answer.kind !== "json") prepare(answer, req, this.#platform);
     if (answer.kind === "stream") Lifetime.of(res).holdStream(answer.value as Readable);
     return answer;
   }
@@ -164,9 +170,6 @@ function keysOf(schema: z.ZodType | undefined): string[] {
 }
 
 type Responses = Record<string, z.ZodType | Content>;
-type CompiledResponse = Pick<Answer, "kind" | "contentType" | "encode"> & {
-  content?: Content;
-};
 
 function compileResponse(response: z.ZodType | Content): CompiledResponse {
   if (response instanceof Content) {
@@ -198,13 +201,8 @@ const TYPES = {
 };
 
 /** Brings a value that is not JSON into the form that it is sent in. @throws {Error} when it is of another kind. */
-function prepare(
-  answer: Answer,
-  content: Content | undefined,
-  req: IncomingMessage,
-  { requests }: Platform,
-): void {
-  const { kind, value } = answer;
+function prepare(answer: Answer, req: IncomingMessage, { requests }: Platform): void {
+  const { kind, value, content } = answer;
   const fits = typeof value === TYPES[kind as keyof typeof TYPES] && value !== null;
   if (!fits || (kind === "bytes" && !(value instanceof Uint8Array))) {
     throw new Error(`the route declares ${kind}, and the handler gave ${typeof value}`);

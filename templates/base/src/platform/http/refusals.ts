@@ -23,8 +23,7 @@ export function bodyTooLarge(limit = BODY_LIMIT_BYTES): AppError {
 }
 
 export function bodyNotJson(): AppError {
-  const message = "The body must be application/json, without an encoding";
-  return new AppError("UNSUPPORTED_MEDIA_TYPE", message);
+  return bodyOfOtherType(["application/json"]);
 }
 
 export function bodyOfOtherType(expected: readonly string[]): AppError {

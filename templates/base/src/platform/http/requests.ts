@@ -1,5 +1,11 @@
 import { AsyncResource } from "node:async_hooks";
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
+import type {
+  IncomingMessage,
+  RequestListener,
+  Server,
+  ServerOptions,
+  ServerResponse,
+} from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
 import { runInRequest, scopes } from "../context.ts";
@@ -21,12 +27,6 @@ const CUT_OFF = 503;
 const GOING_AWAY = Buffer.from([0x88, 0x02, 0x03, 0xe9]);
 /** How long a WebSocket's client may take to answer it. */
 const CLOSE_MS = 2_000;
-
-/** What a framework adds to Node's requests and responses: Express's `app.request` and `app.response`. */
-interface Prototypes {
-  request: object;
-  response: object;
-}
 
 type MountOf = (req: IncomingMessage) => string;
 type TrackerSettings = Pick<StandardSettings, "OTEL_TRACES_SAMPLER_ARG" | "TRUSTED_PROXIES">;
@@ -61,10 +61,14 @@ export class RequestTracker {
   /**
    * A server whose requests are followed from arrival to answer.
    * @param listener the framework.
-   * @param prototypes the framework's own request and response, where it wants to find its methods on them.
+   * @param prototypes what the framework adds its methods to: Express's `app.request` and `app.response`.
    * @param mountOf names what answered a request that no route took; empty when there is no name.
    */
-  createServer(listener: RequestListener, prototypes?: Prototypes, mountOf?: MountOf): Server {
+  createServer(
+    listener: RequestListener,
+    prototypes?: { request: object; response: object },
+    mountOf?: MountOf,
+  ): Server {
     this.#nameMount = mountOf;
     const classes = trackedClasses();
     if (prototypes !== undefined) {
@@ -86,7 +90,7 @@ export class RequestTracker {
     };
     // Node would refuse a request without a host, and without a body: refusalOf looks at it.
     const server = createServer(
-      { ...classes, requireHostHeader: false, shouldUpgradeCallback: isWebSocket },
+      { ...classes, requireHostHeader: false, shouldUpgradeCallback: isWebSocket } as ServerOptions,
       track,
     );
     server.on("checkContinue", (req, res) => {

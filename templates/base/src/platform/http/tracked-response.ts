@@ -1,22 +1,15 @@
 import type {
   OutgoingHttpHeader,
   OutgoingHttpHeaders,
-  ServerOptions,
   ServerResponse,
 } from "node:http";
 import { runInRequest } from "../context.ts";
 import { CLIENT_LEFT, type Exchange, exchangeOf } from "./exchange.ts";
 import * as nodeHttp from "./node-http.ts";
-import { bodyLength } from "./request-head.ts";
 
 /** How long the rest of a refused body is read and dropped before its connection is closed. */
 const LINGER_MS = 2_000;
-/** A refused body that is longer than this ends its connection. */
-const LINGER_BYTES = 1_048_576;
 
-type TrackedClasses = {
-  [Name in "IncomingMessage" | "ServerResponse"]: NonNullable<ServerOptions[Name]>;
-};
 type GivenHeaders = OutgoingHttpHeaders | readonly OutgoingHttpHeader[];
 
 /** A request whose client waits for "100 Continue". */
@@ -29,7 +22,7 @@ export interface Expecting {
  * The classes of a server's requests, and of responses that add the exchange's headers to whatever is sent, and end the
  * exchange. New ones for each server, as a framework adds its methods to them.
  */
-export function trackedClasses(): TrackedClasses {
+export function trackedClasses() {
   class TrackedRequest extends nodeHttp.IncomingMessage implements Expecting {
     expecting: ServerResponse | undefined = undefined;
 
@@ -53,7 +46,8 @@ export function trackedClasses(): TrackedClasses {
     override writeHead(status: number, reason?: unknown, given?: unknown): this {
       const exchange = exchangeOf(this.req);
       if (exchange === undefined) return super.writeHead(status, reason as never, given as never);
-      if (exchange.isClosing || endsConnection(exchange)) this.shouldKeepAlive = false;
+      const mustClose = exchange.isClosing || (this.req as Expecting).expecting !== undefined;
+      if (mustClose) this.shouldKeepAlive = false;
       const text = typeof reason === "string" ? reason : undefined;
       const headers = (text === undefined ? (reason ?? given) : given) as GivenHeaders | undefined;
       if (headers !== undefined) {
@@ -95,11 +89,7 @@ export function trackedClasses(): TrackedClasses {
       return super.destroy(error);
     }
   }
-  // oxlint-disable-next-line typescript/no-unnecessary-type-assertion -- it is not, to TypeScript
-  return {
-    IncomingMessage: TrackedRequest,
-    ServerResponse: TrackedResponse,
-  } as unknown as TrackedClasses;
+  return { IncomingMessage: TrackedRequest, ServerResponse: TrackedResponse };
 }
 
 /** Such an answer has no length either; RFC 9110, 8.6. */
@@ -133,14 +123,6 @@ function isSent(name: string, { error }: Exchange, isEmpty: boolean): boolean {
   if (isEmpty && name.toLowerCase() === "content-length") return false;
   // Fastify would close after each body that it refuses; `writeHead` decides that.
   return name !== "connection" || error === undefined;
-}
-
-/** Whether so much of the body may be on its way that its connection is not worth keeping. */
-function endsConnection({ req, isStillSending }: Exchange): boolean {
-  if (!isStillSending) return false;
-  if ((req as Expecting).expecting !== undefined) return true;
-  const length = bodyLength(req);
-  return length > LINGER_BYTES && length !== Infinity;
 }
 
 /**

@@ -185,25 +185,25 @@ export function registerRoutes(app: Scope, routes: readonly Route[], platform: P
     ...routes.map((route) => ({ ...operationOf(route), path: prefix + route.path })),
   );
   // Scopes, because what a parser takes is a matter of the scope: JSON and nothing else, or no body at all.
-  void app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser(JSON_TYPE, jsonParser);
-    for (const route of compiled.filter(({ readsJson }) => readsJson)) addRoute(scope, route);
-  });
-  void app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser("*", (_request, _payload, done) => done(null, undefined));
-    for (const route of compiled.filter(({ readsJson }) => !readsJson)) addRoute(scope, route);
-    for (const { method, path } of shadowedMethods(routes)) {
-      scope.route({
-        method,
-        url: toFastifyPath(path),
-        config: { refuses: true },
-        onRequest: async (request) => refuse(request),
-        handler: () => {},
-      });
-    }
-  });
+  for (const [type, parser, readsJson] of [
+    [JSON_TYPE, jsonParser, true],
+    ["*", noParser, false],
+  ] as const) {
+    void app.register(async (scope) => {
+      scope.removeAllContentTypeParsers();
+      scope.addContentTypeParser(type, parser);
+      for (const one of compiled) if (one.readsJson === readsJson) addRoute(scope, one);
+    });
+  }
+  for (const { method, path } of shadowedMethods(routes)) {
+    app.route({
+      method,
+      url: toFastifyPath(path),
+      config: { refuses: true },
+      onRequest: async (request) => refuse(request),
+      handler: () => {},
+    });
+  }
 }
 
 /** An application that is ready to be listened for. */
@@ -235,6 +235,8 @@ export async function mount(app: App): Promise<Mounted> {
 const jsonParser: FastifyContentTypeParser = ({ raw }, payload, done) =>
   parseJson(raw, payload, done);
 
+const noParser: FastifyContentTypeParser = (_request, _payload, done) => done(null, undefined);
+
 function addRoute(scope: Scope, compiled: CompiledRoute): void {
   const { method, path } = compiled.route;
   try {
@@ -263,7 +265,6 @@ function toRoute(compiled: CompiledRoute): RouteOptions {
     onRequest: [
       ...(route.body === undefined ? [ignoreType] : []),
       ...(route.path.includes("*") ? [dropStars] : []),
-      ...(route.path.includes("{") ? [refuseEmptyParams] : []),
       ...(depends === undefined
         ? []
         : [
@@ -302,12 +303,6 @@ function refuse(request: FastifyRequest): never {
   const exchange = exchangeOf(request.raw);
   if (exchange !== undefined) exchange.route = "";
   return request.server.throwUnmatched(request);
-}
-
-/** To Fastify alone, nothing between two slashes is a value. */
-function refuseEmptyParams(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
-  if (Object.values(request.params as object).includes("")) refuse(request);
-  done();
 }
 
 function fail(reply: FastifyReply, thrown: unknown): void {

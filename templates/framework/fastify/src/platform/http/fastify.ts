@@ -164,18 +164,15 @@ function isZod(schema: unknown): schema is z.ZodType {
 
 /** A path of a declared route as Fastify writes it. */
 export function toFastifyPath(path: string): string {
-  const parts = parsePath(path);
   let stars = 0;
-  return parts
-    .map((part, index) => {
+  return parsePath(path)
+    .map((part) =>
       // A star can only be had as a parameter that takes nothing else; see `withoutStars`.
-      if (typeof part === "string")
-        return part.replaceAll(":", "::").replaceAll("*", () => String.raw`:${stars++}(^\*)`);
-      const next = parts[index + 1];
-      // Text right behind a parameter would belong to its name.
-      const isAlone = next === undefined || (typeof next === "string" && next.startsWith("/"));
-      return isAlone ? `:${part.param}` : String.raw`:${part.param}(^[\s\S]+)`;
-    })
+      typeof part === "string"
+        ? part.replaceAll(":", "::").replaceAll("*", () => String.raw`:${stars++}(^\*)`)
+        : // To Fastify alone, nothing is a value, and text right behind a parameter belongs to its name.
+          String.raw`:${part.param}(^[\s\S]+)`,
+    )
     .join("");
 }
 
