@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { oas31 } from "zod-openapi";
 import type { ErrorCode } from "./errors.ts";
+import type { Platform } from "./http/platform.ts";
 import type { ServiceDeps } from "./lifespan.ts";
 import type { Logger } from "./logging.ts";
 import { withTimeout } from "./timing.ts";
@@ -81,30 +82,27 @@ export type DependencyOverrides = Map<AnyDependency, () => unknown>;
 /** How long a worker that stops waits for what uses dependencies, and then for each of their closes. */
 const STOP_WAIT_MS = 1_500;
 
+type RequestInput = Omit<DependencyInput<never>, "depends">;
+type ScopePlatform = Pick<Platform, "dependencyOverrides" | "scopes">;
+
 /** The dependencies of one request: each is opened once, and all are closed in reverse order. */
 export class DependencyScope {
-  readonly #input: Omit<DependencyInput<never>, "depends">;
-  readonly #overrides: DependencyOverrides;
+  readonly #input: RequestInput;
+  readonly #platform: ScopePlatform;
   readonly #values = new Map<AnyDependency, Promise<unknown>>();
   readonly #opened: { name: string; close(outcome: { error: unknown }): unknown }[] = [];
   /** What is not over yet, by what it is called in the log: nothing is closed before it. */
   readonly #working = new Map<Promise<unknown>, string>();
   readonly #stopping = Promise.withResolvers<void>();
-  readonly #all: Set<DependencyScope>;
   /** Log lines of the closes have the request's ids, also when the worker that stops asks for them. */
   readonly #inRequest = AsyncLocalStorage.snapshot();
   #closing: Promise<void> | undefined;
 
-  /** @param all holds this one until it is closed. */
-  constructor(
-    input: Omit<DependencyInput<never>, "depends">,
-    overrides: DependencyOverrides,
-    all: Set<DependencyScope>,
-  ) {
+  /** @param platform its `scopes` hold this one until it is closed. */
+  constructor(input: RequestInput, platform: ScopePlatform) {
     this.#input = input;
-    this.#overrides = overrides;
-    this.#all = all;
-    all.add(this);
+    this.#platform = platform;
+    platform.scopes.add(this);
   }
 
   /** Opens dependencies one after the other. @throws what one of them threw, or that the request is over. */
@@ -142,13 +140,12 @@ export class DependencyScope {
   async #closeAll(reason: unknown): Promise<void> {
     await this.#waitFor(this.#settled(), () => [...this.#working.values()].join(", "));
     for (const { name, close } of this.#opened.toReversed()) {
-      // In a function of its own: a close may throw before it gives a promise.
-      const closed = (async () => close({ error: reason }))().catch((failure: unknown) => {
+      const closed = Promise.try(close, { error: reason }).catch((failure: unknown) => {
         this.#input.log.error({ error: failure }, "closing a request's dependency failed");
       });
       await this.#waitFor(closed, () => `the close of ${name}`);
     }
-    this.#all.delete(this);
+    this.#platform.scopes.delete(this);
   }
 
   /** What works may begin more of it, as a handler does that gives a stream. */
@@ -180,7 +177,7 @@ export class DependencyScope {
   }
 
   async #make(name: string, wanted: AnyDependency): Promise<unknown> {
-    const override = this.#overrides.get(wanted);
+    const override = this.#platform.dependencyOverrides.get(wanted);
     if (override !== undefined) return override();
     const { depends = {}, open, close } = wanted.definition;
     const needs = await this.openAll(depends as Dependencies);

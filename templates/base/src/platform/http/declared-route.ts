@@ -109,10 +109,10 @@ export class CompiledRoute {
     req: IncomingMessage,
     res: ServerResponse,
   ): Promise<void> {
-    const { deps, dependencyOverrides, scopes } = this.#platform;
+    const { deps } = this.#platform;
     const lifetime = Lifetime.of(res);
     const input = { req, params, query, headers, deps, log: deps.log, signal: lifetime.signal };
-    const scope = new DependencyScope(input as never, dependencyOverrides, scopes);
+    const scope = new DependencyScope(input as never, this.#platform);
     lifetime.holdScope(scope);
     lifetime.depends = await scope.openAll(this.route.depends as Dependencies);
   }

@@ -1,8 +1,4 @@
-import type {
-  OutgoingHttpHeader,
-  OutgoingHttpHeaders,
-  ServerResponse,
-} from "node:http";
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { runInRequest } from "../context.ts";
 import { CLIENT_LEFT, type Exchange, exchangeOf } from "./exchange.ts";
 import * as nodeHttp from "./node-http.ts";

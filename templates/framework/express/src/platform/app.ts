@@ -46,8 +46,6 @@ export type { Platform } from "./http/platform.ts";
 export type App = Express;
 
 /** What `mount` needs of an application; kept here, because an Express application holds nothing of its own. */
-type HandlerArguments = Parameters<RequestHandler>;
-
 const created = new WeakMap<App, { platform: Platform; server: Server }>();
 
 /**
@@ -66,7 +64,7 @@ export function createExpress(platform: Platform): App {
   const server = requests.createServer(app, app, (req) => mountOf(app, req as Request));
   created.set(app, { platform, server });
   followRoutes(app);
-  const entrance = app as Express & { handle(...request: HandlerArguments): void };
+  const entrance = app as Express & { handle: RequestHandler };
   const handle = entrance.handle.bind(app);
   entrance.handle = (req, res, next) => {
     requests.adopt(req, res);

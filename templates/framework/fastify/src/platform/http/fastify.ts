@@ -11,6 +11,7 @@ import {
 } from "fastify";
 import { z } from "zod";
 import { AppError, errorBody, toAppError } from "../errors.ts";
+import { exchangeOf } from "./exchange.ts";
 import type { Operation } from "./openapi.ts";
 import { parsePath } from "./path.ts";
 import {
@@ -21,7 +22,6 @@ import {
   notFound,
   pathMalformed,
 } from "./refusals.ts";
-import { exchangeOf } from "./exchange.ts";
 import type { RequestTracker } from "./requests.ts";
 import { checkParts, encoderOf, partChecks } from "./schemas.ts";
 
