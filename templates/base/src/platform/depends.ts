@@ -2,7 +2,6 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { IncomingHttpHeaders, IncomingMessage } from "node:http";
 import type { oas31 } from "zod-openapi";
 import type { ErrorCode } from "./errors.ts";
-import type { Platform } from "./http/platform.ts";
 import type { ServiceDeps } from "./lifespan.ts";
 import type { Logger } from "./logging.ts";
 import { withTimeout } from "./timing.ts";
@@ -83,12 +82,19 @@ export type DependencyOverrides = Map<AnyDependency, () => unknown>;
 const STOP_WAIT_MS = 1_500;
 
 type RequestInput = Omit<DependencyInput<never>, "depends">;
-type ScopePlatform = Pick<Platform, "dependencyOverrides" | "scopes">;
+
+/** What the scopes of all requests have in common. */
+export interface DependencyScopes {
+  /** What tests put in the place of per-request dependencies. */
+  readonly dependencyOverrides: DependencyOverrides;
+  /** Those that are not closed yet. */
+  readonly scopes: Set<DependencyScope>;
+}
 
 /** The dependencies of one request: each is opened once, and all are closed in reverse order. */
 export class DependencyScope {
   readonly #input: RequestInput;
-  readonly #platform: ScopePlatform;
+  readonly #all: DependencyScopes;
   readonly #values = new Map<AnyDependency, Promise<unknown>>();
   readonly #opened: { name: string; close(outcome: { error: unknown }): unknown }[] = [];
   /** What is not over yet, by what it is called in the log: nothing is closed before it. */
@@ -98,11 +104,11 @@ export class DependencyScope {
   readonly #inRequest = AsyncLocalStorage.snapshot();
   #closing: Promise<void> | undefined;
 
-  /** @param platform its `scopes` hold this one until it is closed. */
-  constructor(input: RequestInput, platform: ScopePlatform) {
+  /** @param all its `scopes` hold this one until it is closed. */
+  constructor(input: RequestInput, all: DependencyScopes) {
     this.#input = input;
-    this.#platform = platform;
-    platform.scopes.add(this);
+    this.#all = all;
+    all.scopes.add(this);
   }
 
   /** Opens dependencies one after the other. @throws what one of them threw, or that the request is over. */
@@ -145,7 +151,7 @@ export class DependencyScope {
       });
       await this.#waitFor(closed, () => `the close of ${name}`);
     }
-    this.#platform.scopes.delete(this);
+    this.#all.scopes.delete(this);
   }
 
   /** What works may begin more of it, as a handler does that gives a stream. */
@@ -177,7 +183,7 @@ export class DependencyScope {
   }
 
   async #make(name: string, wanted: AnyDependency): Promise<unknown> {
-    const override = this.#platform.dependencyOverrides.get(wanted);
+    const override = this.#all.dependencyOverrides.get(wanted);
     if (override !== undefined) return override();
     const { depends = {}, open, close } = wanted.definition;
     const needs = await this.openAll(depends as Dependencies);

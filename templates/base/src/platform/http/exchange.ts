@@ -5,8 +5,8 @@ import type { RequestContext } from "../context.ts";
 import { isProbe } from "../health.ts";
 import { startServerSpan } from "../observability/server-span.ts";
 import { placeInTrace, type TracePosition } from "../observability/tracing.ts";
+import type { StandardSettings } from "../settings.ts";
 import { bodyLength, originForm, pathOf, requestIds } from "./request-head.ts";
-import type { RequestTracker } from "./requests.ts";
 
 /** The methods in use. */
 export const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
@@ -20,6 +20,15 @@ type Tagged = IncomingMessage & { [EXCHANGE]?: Exchange };
 /** The exchange that a request belongs to; undefined for one that did not come through the server. */
 export function exchangeOf(req: IncomingMessage): Exchange | undefined {
   return (req as Tagged)[EXCHANGE];
+}
+
+/** What all exchanges of a worker have in common. */
+export interface Tracker {
+  readonly settings: Pick<StandardSettings, "OTEL_TRACES_SAMPLER_ARG" | "TRUSTED_PROXIES">;
+  /** Aborted when every response is to end its connection; answers without an end of their own end then. */
+  readonly draining: AbortSignal;
+  /** Logs and counts an exchange that was answered with `status`. */
+  record(exchange: Exchange, status: number): void;
 }
 
 /** One request from its first byte to its answer: what the log line, the metrics and the span are made of. */
@@ -54,11 +63,11 @@ export class Exchange implements RequestContext, TracePosition {
   index = 0;
   /** Asked for early: a socket that is closed does not know it any longer. */
   readonly #address: string;
-  readonly #tracker: RequestTracker;
+  readonly #tracker: Tracker;
   #isOver = false;
   #span: Span | undefined;
 
-  constructor(req: IncomingMessage, tracker: RequestTracker) {
+  constructor(req: IncomingMessage, tracker: Tracker) {
     this.req = req;
     (req as Tagged)[EXCHANGE] = this;
     this.#tracker = tracker;

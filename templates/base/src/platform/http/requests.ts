@@ -14,8 +14,7 @@ import type { Logger } from "../logging.ts";
 import type { Metrics } from "../metrics.ts";
 import type { AccessLog } from "../observability/access-log.ts";
 import { endServerSpan } from "../observability/server-span.ts";
-import type { StandardSettings } from "../settings.ts";
-import { CLIENT_LEFT, Exchange, exchangeOf, METHODS } from "./exchange.ts";
+import { CLIENT_LEFT, Exchange, exchangeOf, METHODS, type Tracker } from "./exchange.ts";
 import { createServer } from "./node-http.ts";
 import { notFoundOr405, pathMalformed } from "./refusals.ts";
 import { hasOneHost, ONE_HOST } from "./request-head.ts";
@@ -29,11 +28,10 @@ const GOING_AWAY = Buffer.from([0x88, 0x02, 0x03, 0xe9]);
 const CLOSE_MS = 2_000;
 
 type MountOf = (req: IncomingMessage) => string;
-type TrackerSettings = Pick<StandardSettings, "OTEL_TRACES_SAMPLER_ARG" | "TRUSTED_PROXIES">;
 
 /** Follows every request of a worker from arrival to answer, whoever answers: a route, a plugin, a middleware, a hook. */
-export class RequestTracker {
-  readonly settings: TrackerSettings;
+export class RequestTracker implements Tracker {
+  readonly settings: Tracker["settings"];
   readonly #log: Logger;
   readonly #accessLog: AccessLog;
   readonly #metrics: Metrics;
@@ -47,7 +45,7 @@ export class RequestTracker {
   readonly #listeners: (() => void)[] = [];
   #nameMount: MountOf | undefined;
 
-  constructor(log: Logger, accessLog: AccessLog, metrics: Metrics, settings: TrackerSettings) {
+  constructor(log: Logger, accessLog: AccessLog, metrics: Metrics, settings: Tracker["settings"]) {
     this.settings = settings;
     this.#log = log;
     this.#accessLog = accessLog;
@@ -55,7 +53,7 @@ export class RequestTracker {
     metrics.countActiveRequests(() => this.#open.length);
   }
 
-  /** Aborted by `closeConnections`: answers without an end of their own end then. */
+  /** Aborted by `closeConnections`. */
   readonly draining: AbortSignal = this.#draining.signal;
 
   /**
@@ -196,7 +194,6 @@ export class RequestTracker {
     this.#listeners.push(listener);
   }
 
-  /** Logs and counts an exchange that was answered with `status`. */
   record(exchange: Exchange, status: number): void {
     const last = this.#open.pop()!;
     if (last !== exchange) {
