@@ -18,7 +18,6 @@ const MAY_DIFFER = [
   "src/platform/app.ts",
   "src/platform/http/express.ts",
   "src/platform/http/fastify.ts",
-  "src/platform/http/target.ts",
 ];
 
 /** What the rest of the platform, a test and an integration use of app.ts, whatever the framework. */

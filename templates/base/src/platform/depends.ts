@@ -81,30 +81,34 @@ export type DependencyOverrides = Map<AnyDependency, () => unknown>;
 /** How long a worker that stops waits for what uses dependencies, and then for each of their closes. */
 const STOP_WAIT_MS = 1_500;
 
+type RequestInput = Omit<DependencyInput<never>, "depends">;
+
+/** What the scopes of all requests have in common. */
+export interface DependencyScopes {
+  /** What tests put in the place of per-request dependencies. */
+  readonly dependencyOverrides: DependencyOverrides;
+  /** Those that are not closed yet. */
+  readonly scopes: Set<DependencyScope>;
+}
+
 /** The dependencies of one request: each is opened once, and all are closed in reverse order. */
 export class DependencyScope {
-  readonly #input: Omit<DependencyInput<never>, "depends">;
-  readonly #overrides: DependencyOverrides;
+  readonly #input: RequestInput;
+  readonly #all: DependencyScopes;
   readonly #values = new Map<AnyDependency, Promise<unknown>>();
   readonly #opened: { name: string; close(outcome: { error: unknown }): unknown }[] = [];
   /** What is not over yet, by what it is called in the log: nothing is closed before it. */
   readonly #working = new Map<Promise<unknown>, string>();
   readonly #stopping = Promise.withResolvers<void>();
-  readonly #all: Set<DependencyScope>;
   /** Log lines of the closes have the request's ids, also when the worker that stops asks for them. */
   readonly #inRequest = AsyncLocalStorage.snapshot();
   #closing: Promise<void> | undefined;
 
-  /** @param all holds this one until it is closed. */
-  constructor(
-    input: Omit<DependencyInput<never>, "depends">,
-    overrides: DependencyOverrides,
-    all: Set<DependencyScope>,
-  ) {
+  /** @param all its `scopes` hold this one until it is closed. */
+  constructor(input: RequestInput, all: DependencyScopes) {
     this.#input = input;
-    this.#overrides = overrides;
     this.#all = all;
-    all.add(this);
+    all.scopes.add(this);
   }
 
   /** Opens dependencies one after the other. @throws what one of them threw, or that the request is over. */
@@ -142,13 +146,12 @@ export class DependencyScope {
   async #closeAll(reason: unknown): Promise<void> {
     await this.#waitFor(this.#settled(), () => [...this.#working.values()].join(", "));
     for (const { name, close } of this.#opened.toReversed()) {
-      // In a function of its own: a close may throw before it gives a promise.
-      const closed = (async () => close({ error: reason }))().catch((failure: unknown) => {
+      const closed = Promise.try(close, { error: reason }).catch((failure: unknown) => {
         this.#input.log.error({ error: failure }, "closing a request's dependency failed");
       });
       await this.#waitFor(closed, () => `the close of ${name}`);
     }
-    this.#all.delete(this);
+    this.#all.scopes.delete(this);
   }
 
   /** What works may begin more of it, as a handler does that gives a stream. */
@@ -180,7 +183,7 @@ export class DependencyScope {
   }
 
   async #make(name: string, wanted: AnyDependency): Promise<unknown> {
-    const override = this.#overrides.get(wanted);
+    const override = this.#all.dependencyOverrides.get(wanted);
     if (override !== undefined) return override();
     const { depends = {}, open, close } = wanted.definition;
     const needs = await this.openAll(depends as Dependencies);
@@ -191,13 +194,12 @@ export class DependencyScope {
 }
 
 /** All dependencies that these bring with them, themselves included: for openapi.json. */
-export function withNested(wanted: Dependencies = {}): Set<AnyDependency> {
-  const all = new Set<AnyDependency>();
-  const visit = (one: AnyDependency): void => {
-    if (all.has(one)) return;
-    all.add(one);
-    Object.values((one.definition.depends ?? {}) as Dependencies).forEach(visit);
-  };
-  Object.values(wanted).forEach(visit);
+export function withNested(
+  wanted: Dependencies = {},
+  all = new Set<AnyDependency>(),
+): Set<AnyDependency> {
+  for (const one of Object.values(wanted)) {
+    if (!all.has(one)) withNested(one.definition.depends as Dependencies, all.add(one));
+  }
   return all;
 }

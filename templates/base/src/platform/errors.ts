@@ -1,7 +1,6 @@
 import { inspect } from "node:util";
 import { currentRequest } from "./context.ts";
-import { checkedHeaders, type HeaderValues } from "./http/headers.ts";
-import { STATUS_CODES } from "./http/node-http.ts";
+import { checkedHeaders, type HeaderValues, STATUS_CODES } from "./http/node-http.ts";
 import type { Logger } from "./logging.ts";
 
 /** Every error code that is sent, and its status. */

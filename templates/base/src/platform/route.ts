@@ -1,7 +1,7 @@
 import type { z } from "zod";
 import type { Dependencies, NoDependencies, ValuesOf } from "./depends.ts";
 import type { ErrorCode } from "./errors.ts";
-import { checkedHeaders, type HeaderValues } from "./http/headers.ts";
+import { checkedHeaders, type HeaderValues } from "./http/node-http.ts";
 import type { ServiceDeps } from "./lifespan.ts";
 import type { Logger } from "./logging.ts";
 import type { BodyStream, RawBody } from "./raw-body.ts";

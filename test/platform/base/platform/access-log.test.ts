@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import type { Exchange } from "../../src/platform/http/requests.ts";
+import type { Exchange } from "../../src/platform/http/exchange.ts";
 import { createAccessLog } from "../../src/platform/observability/access-log.ts";
 
 const settings = { LOG_LEVEL: "info", SERVICE_NAME: "svc", ENVIRONMENT: "stage", VERSION: "1.2.3" };

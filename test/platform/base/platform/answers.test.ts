@@ -9,7 +9,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { z } from "zod";
 import { dependency } from "../../src/platform/depends.ts";
-import { exchangeOf } from "../../src/platform/http/requests.ts";
+import { exchangeOf } from "../../src/platform/http/exchange.ts";
 import {
   bytes,
   type Content,

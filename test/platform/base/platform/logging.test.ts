@@ -216,7 +216,9 @@ test("an error's stack may be longer, up to 16 kB", () => {
 });
 
 test("an error is logged however much is logged with it", () => {
-  const fields = Object.fromEntries([..."abcdefgh"].map((name) => [name, "x".repeat(9_999)]));
+  const fields = Object.fromEntries(
+    Array.from("abcdefgh").map((name) => [name, "x".repeat(9_999)]),
+  );
   const lines = writeText((log) => {
     log.error({ ...fields, error: new Error("broken") }, "failed");
     log.child(fields).error(new Error("broken"));

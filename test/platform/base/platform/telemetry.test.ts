@@ -6,7 +6,7 @@ import { Registry } from "@prometheus-io/client";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { inSpan } from "../../src/platform/context.ts";
-import type { Exchange } from "../../src/platform/http/requests.ts";
+import type { Exchange } from "../../src/platform/http/exchange.ts";
 import { createLogger } from "../../src/platform/logging.ts";
 import { startTelemetry } from "../../src/platform/observability/telemetry.ts";
 import {

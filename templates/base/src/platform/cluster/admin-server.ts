@@ -1,9 +1,8 @@
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from "node:http";
 import { ERROR_STATUS, type ErrorCode, errorText } from "../errors.ts";
 import { limitConnections } from "../http/connections.ts";
-import { hasOneHost, ONE_HOST } from "../http/headers.ts";
 import { createServer } from "../http/node-http.ts";
-import { requestIds } from "../http/request-ids.ts";
+import { hasOneHost, ONE_HOST, requestIds } from "../http/request-head.ts";
 import { type Cluster, dependencyChecks, heard } from "./state.ts";
 
 interface AdminResponse {

@@ -10,3 +10,18 @@ export const {
   validateHeaderName,
   validateHeaderValue,
 } = process.getBuiltinModule("node:http");
+
+/** Response headers by name; a list is sent as several headers of that name, as for Set-Cookie. */
+export type HeaderValues = Record<string, string | string[]>;
+
+/**
+ * Checks headers where they are made, since there the stack still tells who made them.
+ * @throws {TypeError} for what cannot be sent, such as a line break or a character beyond latin1.
+ */
+export function checkedHeaders(headers: HeaderValues = {}): HeaderValues {
+  for (const [name, value] of Object.entries(headers)) {
+    validateHeaderName(name);
+    for (const one of [value].flat()) validateHeaderValue(name, one);
+  }
+  return headers;
+}

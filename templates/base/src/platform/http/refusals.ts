@@ -6,13 +6,24 @@ export const BODY_LIMIT_BYTES = 1_048_576;
 /** A longer path parameter matches no route. */
 export const MAX_PARAM_LENGTH = 1_024;
 
+/** What a handler may have said of its body before it failed: none of it is true of the error's. */
+export const BODY_HEADERS = [
+  "content-disposition",
+  "content-encoding",
+  "content-language",
+  "content-length",
+  "content-range",
+  "content-type",
+  "etag",
+  "last-modified",
+] as const;
+
 export function bodyTooLarge(limit = BODY_LIMIT_BYTES): AppError {
   return new AppError("PAYLOAD_TOO_LARGE", `The body is larger than ${limit} bytes`);
 }
 
 export function bodyNotJson(): AppError {
-  const message = "The body must be application/json, without an encoding";
-  return new AppError("UNSUPPORTED_MEDIA_TYPE", message);
+  return bodyOfOtherType(["application/json"]);
 }
 
 export function bodyOfOtherType(expected: readonly string[]): AppError {

@@ -3,7 +3,7 @@ import type { WorkerService } from "../cluster/protocol.ts";
 import type { DependencyOverrides, DependencyScope } from "../depends.ts";
 import { startReadiness } from "../health.ts";
 import type { Platform } from "../http/platform.ts";
-import { createRequestTracker } from "../http/requests.ts";
+import { RequestTracker } from "../http/requests.ts";
 import { type Lifespan, type ServiceDeps, startBackgroundWork } from "../lifespan.ts";
 import type { Logger } from "../logging.ts";
 import { createMetrics, type Metrics } from "../metrics.ts";
@@ -62,7 +62,7 @@ export async function startWeb(
   const work = stack.use(startBackgroundWork(options.integrations ?? {}, deps));
   const readiness = stack.use(await startReadiness([...lifespan.checks, ...work.checks], log));
   const accessLog = stack.use(createAccessLog(settings, options.output));
-  const requests = createRequestTracker(log, accessLog, metrics, settings);
+  const requests = new RequestTracker(log, accessLog, metrics, settings);
   const scopes = new Set<DependencyScope>();
   const { dependencyOverrides = new Map() } = options;
   const documented: Platform["documented"] = [];

@@ -1,6 +1,6 @@
 import { levels } from "pino";
 import { isProbe } from "../health.ts";
-import type { Exchange } from "../http/requests.ts";
+import type { Exchange } from "../http/exchange.ts";
 import { logFields } from "../logging.ts";
 import { escapeControls } from "./log-fields.ts";
 import { type Output, stdout } from "./stdout.ts";

@@ -25,7 +25,7 @@ import {
   TraceIdRatioBasedSampler,
 } from "@opentelemetry/sdk-trace";
 import { recordFailure, scopes } from "../context.ts";
-import type { Exchange } from "../http/requests.ts";
+import type { Exchange } from "../http/exchange.ts";
 
 /** The place of a request in its trace. */
 export interface TracePosition {

@@ -17,8 +17,7 @@ import { asError } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
 import {
   type Answer,
-  type CompiledRoute,
-  compileRoute,
+  CompiledRoute,
   operationOf,
   type RequestParts,
 } from "./http/declared-route.ts";
@@ -27,18 +26,17 @@ import {
   followRoutes,
   inMatchingOrder,
   mountOf,
+  normalTarget,
   refuseMethod,
   toExpressError,
   toExpressPath,
 } from "./http/express.ts";
-import { BODY_HEADERS, corsOptions } from "./http/headers.ts";
 import { readJson } from "./http/json-body.ts";
 import { shadowedMethods } from "./http/path.ts";
-import type { Platform } from "./http/platform.ts";
-import { MAX_PARAM_LENGTH, notFound, pathMalformed } from "./http/refusals.ts";
-import { exchangeOf } from "./http/requests.ts";
+import { corsOptions, type Platform } from "./http/platform.ts";
+import { BODY_HEADERS, MAX_PARAM_LENGTH, notFound, pathMalformed } from "./http/refusals.ts";
+import { exchangeOf } from "./http/exchange.ts";
 import { checkerOf, checkParts, type Part, partChecks } from "./http/schemas.ts";
-import { normalTarget } from "./http/target.ts";
 import type { Method, Route } from "./route.ts";
 
 export type { Platform } from "./http/platform.ts";
@@ -47,8 +45,6 @@ export type { Platform } from "./http/platform.ts";
 export type App = Express;
 
 /** What `mount` needs of an application; kept here, because an Express application holds nothing of its own. */
-type HandlerArguments = Parameters<RequestHandler>;
-
 const created = new WeakMap<App, { platform: Platform; server: Server }>();
 
 /**
@@ -67,7 +63,7 @@ export function createExpress(platform: Platform): App {
   const server = requests.createServer(app, app, (req) => mountOf(app, req as Request));
   created.set(app, { platform, server });
   followRoutes(app);
-  const entrance = app as Express & { handle(...request: HandlerArguments): void };
+  const entrance = app as Express & { handle: RequestHandler };
   const handle = entrance.handle.bind(app);
   entrance.handle = (req, res, next) => {
     requests.adopt(req, res);
@@ -104,7 +100,7 @@ export function createExpress(platform: Platform): App {
  * @throws {Error} naming the route when a path or its parameters cannot be used, or when two of them are the same.
  */
 export function registerRoutes(app: IRouter, routes: readonly Route[], platform: Platform): void {
-  const compiled = routes.map((route) => compileRoute(route, platform));
+  const compiled = routes.map((route) => new CompiledRoute(route, platform));
   platform.documented.push(...routes.map(operationOf));
   for (const { method, path } of shadowedMethods(routes)) {
     app[method.toLowerCase() as Lowercase<Method>](toExpressPath(path), refuseMethod);
@@ -157,10 +153,18 @@ function answerErrors({ requests }: Platform): ErrorRequestHandler {
 }
 
 function toHandler(compiled: CompiledRoute): RequestHandler {
-  const { route, readsJson, hasDependencies } = compiled;
+  const { route, readsJson } = compiled;
+  const { params, query, headers, body, depends } = route;
   const hasParams = route.path.includes("{");
-  const { params, query, headers, body } = route;
   const checks = partChecks({ params, query, headers, body: readsJson ? body : undefined });
+
+  /** Dependencies come first: who may not call need not be listened to. */
+  async function prepare(parts: RequestParts, req: Request, res: Response): Promise<void> {
+    if (depends !== undefined) await compiled.openDependencies(parts, req, res);
+    // A middleware may have read it already, as `express.json()` does.
+    if (readsJson) parts.body = req.body === undefined ? await readJson(req) : req.body;
+    await checkParts(checks, parts);
+  }
 
   return (req, res, next) => {
     if (hasParams && Object.values(req.params).some(isTooLong)) return next();
@@ -171,32 +175,18 @@ function toHandler(compiled: CompiledRoute): RequestHandler {
       body: undefined,
     };
     const fail = (thrown: unknown): void => next(asError(thrown));
-    const answer = (depends: unknown): void => {
-      const given = compiled.run(parts, depends, req, res);
+    const answer = (): void => {
+      const given = compiled.run(parts, req, res);
       if (given instanceof Promise) given.then((it) => send(res, it, next)).catch(fail);
       else send(res, given, next);
     };
     try {
-      if (!readsJson && !hasDependencies) {
-        const checking = checkParts(checks, parts);
-        if (checking instanceof Promise) checking.then(answer).catch(fail);
-        else answer(undefined);
-        return;
-      }
-      prepare(parts).then(answer).catch(fail);
+      const isDirect = !readsJson && depends === undefined;
+      const preparing = isDirect ? checkParts(checks, parts) : prepare(parts, req, res);
+      if (preparing instanceof Promise) preparing.then(answer).catch(fail);
+      else answer();
     } catch (error) {
       fail(error);
-    }
-
-    /** Dependencies come first: who may not call need not be listened to. */
-    async function prepare(input: RequestParts): Promise<unknown> {
-      const depends = hasDependencies
-        ? await compiled.openDependencies(input, req, res)
-        : undefined;
-      // A middleware may have read it already, as `express.json()` does.
-      if (readsJson) input.body = req.body === undefined ? await readJson(req) : req.body;
-      await checkParts(checks, input);
-      return depends;
     }
   };
 }

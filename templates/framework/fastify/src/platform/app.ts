@@ -1,4 +1,4 @@
-import type { IncomingHttpHeaders, IncomingMessage, Server, ServerResponse } from "node:http";
+import type { IncomingMessage, Server, ServerResponse } from "node:http";
 import { basename, dirname, resolve } from "node:path";
 import cors from "@fastify/cors";
 import Fastify, {
@@ -12,21 +12,16 @@ import Fastify, {
   type RouteOptions,
 } from "fastify";
 import findMyWay from "find-my-way";
-import { asError, errorBody, logFailure } from "./errors.ts";
+import { asError, errorBody } from "./errors.ts";
 import { healthRoutes } from "./health.ts";
-import {
-  type Answer,
-  type CompiledRoute,
-  compileRoute,
-  operationOf,
-} from "./http/declared-route.ts";
+import { type Answer, CompiledRoute, operationOf } from "./http/declared-route.ts";
 import { documentationPages } from "./http/docs.ts";
 import {
   addChecks,
   documentedRoute,
   FailureLog,
   hasJsonSchemas,
-  inRequest,
+  jsonSchemasLoading,
   loadJsonSchemas,
   loadJsonSchemasAfterStart,
   schemaCompilers,
@@ -37,13 +32,17 @@ import {
   withoutStars,
   type ZodTypeProvider,
 } from "./http/fastify.ts";
-import { BODY_HEADERS, corsOptions } from "./http/headers.ts";
 import { JSON_TYPE, parseJson } from "./http/json-body.ts";
 import { shadowedMethods } from "./http/path.ts";
-import type { Platform } from "./http/platform.ts";
-import { BODY_LIMIT_BYTES, MAX_PARAM_LENGTH, notFound, notFoundOr405 } from "./http/refusals.ts";
-import { requestIds } from "./http/request-ids.ts";
-import { exchangeOf } from "./http/requests.ts";
+import { corsOptions, type Platform } from "./http/platform.ts";
+import {
+  BODY_HEADERS,
+  BODY_LIMIT_BYTES,
+  MAX_PARAM_LENGTH,
+  notFound,
+  notFoundOr405,
+} from "./http/refusals.ts";
+import { exchangeOf } from "./http/exchange.ts";
 import type { Route } from "./route.ts";
 
 export type { Platform } from "./http/platform.ts";
@@ -72,14 +71,7 @@ declare module "fastify" {
     /** Throws 405 with the methods that the request's path has, or 404: for a not-found handler of your own. */
     throwUnmatched(request: FastifyRequest): never;
   }
-  interface FastifyRequest {
-    /** The values of a declared route's per-request dependencies. */
-    dependencyValues: unknown;
-  }
 }
-
-/** Instances that have JSON schemas to compile, and all in development, where time does not matter. */
-const needsJsonSchemas = new WeakSet<App>();
 
 /**
  * A Fastify instance for this service: zod schemas in both directions, the standard's error bodies, CORS, health routes
@@ -90,10 +82,10 @@ export async function createFastify(platform: Platform): Promise<App> {
   const { log, settings } = deps;
   const app: App = Fastify({
     serverFactory: (handler) => requests.createServer(handler as never),
-    genReqId: (req) => exchangeOf(req as never)?.requestId ?? injectedId(req.headers),
+    genReqId: (req) => exchangeOf(req as never)?.requestId ?? "",
     // Every line of the service's log has the request's ids already.
     childLoggerFactory: () => log as never,
-    logController: new FailureLog(log),
+    logController: new FailureLog(requests),
     schemaController: { compilersFactory: schemaCompilers },
     bodyLimit: BODY_LIMIT_BYTES,
     onProtoPoisoning: "error",
@@ -105,16 +97,12 @@ export async function createFastify(platform: Platform): Promise<App> {
   const routeNames = new Map<string, string>();
   const paths = findMyWay({ maxParamLength: MAX_PARAM_LENGTH });
   const methods = new Set<HTTPMethods>();
-  if (settings.ENVIRONMENT === "dev") needsJsonSchemas.add(app);
+  if (settings.ENVIRONMENT === "dev") await loadJsonSchemas();
+  else loadJsonSchemasAfterStart(app.server);
 
   function answerError(thrown: unknown, request: FastifyRequest, reply: FastifyReply): void {
-    const exchange = exchangeOf(request.raw);
     const error = toFastifyError(thrown, reply.statusCode, request.routeOptions.bodyLimit);
-    if (exchange !== undefined) {
-      exchange.fail(thrown);
-      exchange.ownsConnection = true;
-    }
-    logFailure(log, thrown, error, exchange?.hasLeft ?? false);
+    requests.fail(request.raw, error, thrown);
     for (const name of BODY_HEADERS) if (reply.hasHeader(name)) void reply.removeHeader(name);
     void reply
       .code(error.status)
@@ -125,14 +113,6 @@ export async function createFastify(platform: Platform): Promise<App> {
   }
 
   app.setErrorHandler(answerError);
-  const { addHook } = app;
-  app.addHook = function addHookInRequest(this: App, name: string, hook: never): App {
-    return addHook.call(
-      this,
-      name as never,
-      name === "onRequestAbort" ? (inRequest(hook) as never) : hook,
-    );
-  };
   // Native routes may have a limit of their own.
   app.addContentTypeParser(JSON_TYPE, (request: FastifyRequest, payload, done) =>
     parseJson(request.raw, payload, done, request.routeOptions.bodyLimit),
@@ -141,15 +121,13 @@ export async function createFastify(platform: Platform): Promise<App> {
   for (const method of ["GET", "HEAD"]) {
     app.addHttpMethod(method, { hasBody: true, overrideExisting: true });
   }
-  app.decorateRequest("dependencyValues", undefined);
   app.addHook("onRoute", (options) => {
     const { method, url, prefix, schema, config } = options;
     const { declared, refuses = false } = config ?? {};
     if (refuses) return;
     addChecks(options);
-    options.onRequestAbort = [options.onRequestAbort ?? []].flat().map(inRequest) as never;
     options.schema = withFailures(schema);
-    if (hasJsonSchemas(options.schema)) needsJsonSchemas.add(app);
+    if (hasJsonSchemas(options.schema)) void loadJsonSchemas();
     const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
     // That of @fastify/cors is no route to a reader of metrics.
     if (url !== "*" || method !== "OPTIONS") routeNames.set(url, path);
@@ -162,7 +140,10 @@ export async function createFastify(platform: Platform): Promise<App> {
   });
   app.addHook("onRequest", (request, reply, done) => {
     requests.adopt(request.raw, reply.raw);
-    exchangeOf(request.raw)!.route = routeNames.get(request.routeOptions.url ?? "") ?? "";
+    const exchange = exchangeOf(request.raw)!;
+    // One that came by `inject` had none before.
+    request.id = exchange.requestId;
+    exchange.route = routeNames.get(request.routeOptions.url ?? "") ?? "";
     done();
   });
   if (settings.CORS_ORIGINS.length > 0) await app.register(cors, corsOptions(settings));
@@ -197,31 +178,31 @@ export async function createFastify(platform: Platform): Promise<App> {
  * @throws {Error} naming the route when a path or its parameters cannot be used.
  */
 export function registerRoutes(app: Scope, routes: readonly Route[], platform: Platform): void {
-  const compiled = routes.map((route) => compileRoute(route, platform));
+  const compiled = routes.map((route) => new CompiledRoute(route, platform));
   const prefix = templateOf(app.prefix);
   platform.documented.push(
     ...routes.map((route) => ({ ...operationOf(route), path: prefix + route.path })),
   );
   // Scopes, because what a parser takes is a matter of the scope: JSON and nothing else, or no body at all.
-  void app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser(JSON_TYPE, jsonParser);
-    for (const route of compiled.filter(({ readsJson }) => readsJson)) addRoute(scope, route);
-  });
-  void app.register(async (scope) => {
-    scope.removeAllContentTypeParsers();
-    scope.addContentTypeParser("*", (_request, _payload, done) => done(null, undefined));
-    for (const route of compiled.filter(({ readsJson }) => !readsJson)) addRoute(scope, route);
-    for (const { method, path } of shadowedMethods(routes)) {
-      scope.route({
-        method,
-        url: toFastifyPath(path),
-        config: { refuses: true },
-        onRequest: async (request) => refuse(request),
-        handler: () => {},
-      });
-    }
-  });
+  for (const [type, parser, readsJson] of [
+    [JSON_TYPE, jsonParser, true],
+    ["*", noParser, false],
+  ] as const) {
+    void app.register(async (scope) => {
+      scope.removeAllContentTypeParsers();
+      scope.addContentTypeParser(type, parser);
+      for (const one of compiled) if (one.readsJson === readsJson) addRoute(scope, one);
+    });
+  }
+  for (const { method, path } of shadowedMethods(routes)) {
+    app.route({
+      method,
+      url: toFastifyPath(path),
+      config: { refuses: true },
+      onRequest: async (request) => refuse(request),
+      handler: () => {},
+    });
+  }
 }
 
 /** An application that is ready to be listened for. */
@@ -234,8 +215,8 @@ export interface Mounted {
 /** Finishes what `createApp` has built: what no route takes is 404 or 405, unless the service has an answer of its own. */
 export async function mount(app: App): Promise<Mounted> {
   await app.register(async (scope) => {
-    if (needsJsonSchemas.has(app)) await loadJsonSchemas();
-    else loadJsonSchemasAfterStart(app.server);
+    // Those of the routes are compiled when all is registered.
+    await jsonSchemasLoading();
     try {
       scope.setNotFoundHandler((request) => app.throwUnmatched(request));
     } catch (error) {
@@ -249,16 +230,11 @@ export async function mount(app: App): Promise<Mounted> {
   return { server: app.server, close: () => app.close() };
 }
 
-/** The id of a request that came by `inject`: its exchange begins later, and takes it from the headers. */
-function injectedId(headers: IncomingHttpHeaders): string {
-  const { requestId } = requestIds(headers);
-  headers["x-request-id"] = requestId;
-  return requestId;
-}
-
 /** A parser of Fastify's; a hook may have put another stream in the place of the request. */
 const jsonParser: FastifyContentTypeParser = ({ raw }, payload, done) =>
   parseJson(raw, payload, done);
+
+const noParser: FastifyContentTypeParser = (_request, _payload, done) => done(null, undefined);
 
 function addRoute(scope: Scope, compiled: CompiledRoute): void {
   const { method, path } = compiled.route;
@@ -273,14 +249,8 @@ function addRoute(scope: Scope, compiled: CompiledRoute): void {
 }
 
 function toRoute(compiled: CompiledRoute): RouteOptions {
-  const { route, hasDependencies } = compiled;
-  const { params, query, headers, body } = route;
-  const parts = (request: FastifyRequest) => ({
-    params: request.params,
-    query: request.query,
-    headers: request.headers,
-    body: request.body,
-  });
+  const { route } = compiled;
+  const { params, query, headers, depends } = route;
   return {
     method: route.method,
     url: toFastifyPath(route.path),
@@ -289,23 +259,20 @@ function toRoute(compiled: CompiledRoute): RouteOptions {
       ...(params && { params }),
       ...(query && { querystring: query }),
       ...(headers && { headers }),
-      ...(compiled.readsJson && { body }),
+      ...(compiled.readsJson && { body: route.body }),
     },
     onRequest: [
-      ...(body === undefined ? [ignoreBody] : []),
+      ...(route.body === undefined ? [ignoreType] : []),
       ...(route.path.includes("*") ? [dropStars] : []),
-      ...(route.path.includes("{") ? [refuseEmptyParams] : []),
-      ...(hasDependencies
-        ? [
-            async (request: FastifyRequest, { raw }: FastifyReply) => {
-              const values = compiled.openDependencies(parts(request), request.raw, raw);
-              request.dependencyValues = await values;
-            },
-          ]
-        : []),
+      ...(depends === undefined
+        ? []
+        : [
+            async (request: FastifyRequest, { raw }: FastifyReply) =>
+              compiled.openDependencies(request, request.raw, raw),
+          ]),
     ],
     handler(request, reply) {
-      const answer = compiled.run(parts(request), request.dependencyValues, request.raw, reply.raw);
+      const answer = compiled.run(request, request.raw, reply.raw);
       if (answer instanceof Promise) {
         answer.then((given) => sendAnswer(reply, given)).catch((thrown) => fail(reply, thrown));
       } else sendAnswer(reply, answer);
@@ -323,12 +290,10 @@ function dropStars(request: FastifyRequest, _reply: FastifyReply, done: () => vo
   done();
 }
 
-/** Where a route declares no body, Fastify would refuse one of a type that it does not know. */
-function ignoreBody({ raw }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
-  // Headers that something was deleted from are slower for V8, and most requests have none of these.
-  for (const name of ["content-type", "content-length", "transfer-encoding"]) {
-    if (raw.headers[name] !== undefined) delete raw.headers[name];
-  }
+/** Where a route declares no body, Fastify would refuse one of a type that it cannot read. */
+function ignoreType({ raw }: FastifyRequest, _reply: FastifyReply, done: () => void): void {
+  // Not deleted: headers that something was deleted from are slower for V8.
+  if (raw.headers["content-type"] !== undefined) raw.headers["content-type"] = undefined;
   done();
 }
 
@@ -337,12 +302,6 @@ function refuse(request: FastifyRequest): never {
   const exchange = exchangeOf(request.raw);
   if (exchange !== undefined) exchange.route = "";
   return request.server.throwUnmatched(request);
-}
-
-/** To Fastify alone, nothing between two slashes is a value. */
-function refuseEmptyParams(request: FastifyRequest, _reply: FastifyReply, done: () => void): void {
-  if (Object.values(request.params as object).includes("")) refuse(request);
-  done();
 }
 
 function fail(reply: FastifyReply, thrown: unknown): void {

@@ -2,10 +2,9 @@ import type { IncomingMessage } from "node:http";
 import type { Express, Request } from "express";
 import { AppError, toAppError } from "../errors.ts";
 import type { CompiledRoute } from "./declared-route.ts";
+import { exchangeOf } from "./exchange.ts";
 import { parsePath } from "./path.ts";
 import { bodyTooLarge, formMalformed, notFoundOr405 } from "./refusals.ts";
-import { exchangeOf } from "./requests.ts";
-import { normalTarget } from "./target.ts";
 
 /** What Express's router is made of, as far as it is looked at here. */
 interface Layer {
@@ -66,16 +65,15 @@ export function refuseMethod(req: Request): never {
   const exchange = exchangeOf(req);
   if (exchange !== undefined) exchange.route = "";
   const path = exchange?.path ?? req.baseUrl + req.path;
-  const known = normalTarget(path) ?? path;
-  throw notFoundOr405(req.method, allowedMethods(req.app as Express, known));
-}
-
-/** The methods that an application's routes take at a path. */
-export function allowedMethods(app: Express, path: string): string[] {
-  const fitting = [...routesAt(app.router.stack as never, path)];
+  const fitting = [...routesAt(req.app.router.stack as never, normalTarget(path) ?? path)];
   const exact = fitting.filter(({ template }) => !template.includes("{"));
-  const found = exact.length > 0 ? exact : fitting;
-  return found.flatMap(({ route }) => Object.keys(route.methods).map((name) => name.toUpperCase()));
+  const methods = (exact.length > 0 ? exact : fitting).flatMap(({ route }) =>
+    Object.keys(route.methods),
+  );
+  throw notFoundOr405(
+    req.method,
+    methods.map((name) => name.toUpperCase()),
+  );
 }
 
 /**
@@ -155,6 +153,50 @@ export function inMatchingOrder(routes: readonly CompiledRoute[]): CompiledRoute
 function rankOf(segment: string): "0" | "1" | "2" {
   if (!segment.includes("{")) return "0";
   return /^\{\w+\}$/.test(segment) ? "2" : "1";
+}
+
+const ESCAPE = /%[0-9a-f]{2}/gi;
+/** The one character that makes Express parse the target in another way, which turns backslashes around. */
+const SPACE = "\u00A0";
+const UNRESERVED = /[\w.~-]/;
+/** What clients should not send as it is, and some do. */
+const UNSAFE = /["<>[\\\]^`{|}]/g;
+
+/**
+ * A request target for the router, which compares paths as they are written: its path decoded where that changes no
+ * meaning (`/%68ealth` is `/health`, `%2f` becomes `%2F`), and its query as it came.
+ * @returns undefined when the path cannot be decoded.
+ */
+export function normalTarget(target: string): string | undefined {
+  const end = target.slice(1).search(/[?#]/) + 1;
+  if (end === 0) return normalPath(target);
+  const path = normalPath(target.slice(0, end));
+  // Not a fragment: those stay with the client; RFC 9110, 7.1.
+  const query = target
+    .slice(end + 1)
+    .replaceAll("#", "%23")
+    .replaceAll(SPACE, "%C2%A0");
+  if (path === undefined || query === "") return path;
+  return `${path}?${query}`;
+}
+
+function normalPath(path: string): string | undefined {
+  const safe = path.replaceAll(SPACE, "%C2%A0").replaceAll(UNSAFE, encodeURIComponent);
+  if (!safe.includes("%")) return safe;
+  if (!canBeDecoded(safe)) return undefined;
+  return safe.replaceAll(ESCAPE, (escape) => {
+    const character = String.fromCharCode(Number.parseInt(escape.slice(1), 16));
+    return UNRESERVED.test(character) ? character : escape.toUpperCase();
+  });
+}
+
+function canBeDecoded(path: string): boolean {
+  try {
+    // The result is looked at because the bundler drops a call that nobody wants the result of.
+    return decodeURI(path) !== "";
+  } catch {
+    return false;
+  }
 }
 
 /** What body-parser and multer throw. */

@@ -10,9 +10,8 @@ import {
   type RouteOptions,
 } from "fastify";
 import { z } from "zod";
-import { runInRequest } from "../context.ts";
-import { AppError, errorBody, logFailure, toAppError } from "../errors.ts";
-import type { Logger } from "../logging.ts";
+import { AppError, errorBody, toAppError } from "../errors.ts";
+import { exchangeOf } from "./exchange.ts";
 import type { Operation } from "./openapi.ts";
 import { parsePath } from "./path.ts";
 import {
@@ -23,35 +22,27 @@ import {
   notFound,
   pathMalformed,
 } from "./refusals.ts";
-import { exchangeOf } from "./requests.ts";
+import type { RequestTracker } from "./requests.ts";
 import { checkParts, encoderOf, partChecks } from "./schemas.ts";
 
 /** Of all that Fastify logs of a request, only what nothing else tells: the access log is the platform's. */
 export class FailureLog extends LogController {
-  readonly #log: Logger;
+  readonly #requests: RequestTracker;
 
-  constructor(log: Logger) {
+  constructor(requests: RequestTracker) {
     super({ disableRequestLogging: true });
-    this.#log = log;
+    this.#requests = requests;
   }
 
   /** A stream failed half-way; `answerError` only hears of errors before the first byte. */
   override streamError(error: Error, { raw }: FastifyRequest): void {
-    const exchange = exchangeOf(raw);
-    exchange?.fail(error);
-    logFailure(this.#log, error, toAppError(error), exchange?.hasLeft ?? false);
+    this.#requests.fail(raw, toAppError(error), error);
   }
 
   /** Of a hook `onResponse` alone, or of a connection that broke: that is in the access log. */
-  override requestCompleted(error: Error | null | undefined, { raw }: FastifyRequest): void {
-    if (error && exchangeOf(raw)?.hasLeft !== true) this.#log.error({ error }, "onResponse failed");
+  override requestCompleted(error: Error | null | undefined, { raw, log }: FastifyRequest): void {
+    if (error && exchangeOf(raw)?.hasLeft !== true) log.error({ error }, "onResponse failed");
   }
-}
-
-/** A hook of a request that was aborted: its socket calls it, which knows nothing of the request. */
-export function inRequest(hook: (request: FastifyRequest, done: () => void) => unknown) {
-  return (request: FastifyRequest, done: () => void): unknown =>
-    runInRequest(exchangeOf(request.raw)!, hook, request, done);
 }
 
 /** Gives native routes the types of their zod schemas. */
@@ -66,6 +57,7 @@ type Compilers = NonNullable<
 
 /** Fastify's own compilers of JSON schemas: loaded when they are needed, as they take a tenth of a start. */
 let jsonSchemas: Required<Compilers> | undefined;
+let loading: Promise<void> | undefined;
 const LOAD_AFTER_MS = 1_000;
 
 export function hasJsonSchemas({ body, querystring, params, headers, response }: FastifySchema) {
@@ -74,12 +66,22 @@ export function hasJsonSchemas({ body, querystring, params, headers, response }:
 }
 
 /** To be called before Fastify compiles the schemas of routes, which it does when it gets ready. */
-export async function loadJsonSchemas(): Promise<void> {
+export function loadJsonSchemas(): Promise<void> {
+  loading ??= importCompilers();
+  return loading;
+}
+
+async function importCompilers(): Promise<void> {
   const [{ default: ajv }, { default: stringify }] = await Promise.all([
     import("@fastify/ajv-compiler"),
     import("@fastify/fast-json-stringify-compiler"),
   ]);
-  jsonSchemas ??= { buildValidator: ajv(), buildSerializer: stringify() };
+  jsonSchemas = { buildValidator: ajv(), buildSerializer: stringify() };
+}
+
+/** What `loadJsonSchemas` has begun, for some route; undefined when nobody asked for it. */
+export function jsonSchemasLoading(): Promise<void> | undefined {
+  return loading;
 }
 
 /** A handler may use one that no route has declared, by `request.validateInput` for example. */
@@ -162,18 +164,15 @@ function isZod(schema: unknown): schema is z.ZodType {
 
 /** A path of a declared route as Fastify writes it. */
 export function toFastifyPath(path: string): string {
-  const parts = parsePath(path);
   let stars = 0;
-  return parts
-    .map((part, index) => {
+  return parsePath(path)
+    .map((part) =>
       // A star can only be had as a parameter that takes nothing else; see `withoutStars`.
-      if (typeof part === "string")
-        return part.replaceAll(":", "::").replaceAll("*", () => String.raw`:${stars++}(^\*)`);
-      const next = parts[index + 1];
-      // Text right behind a parameter would belong to its name.
-      const isAlone = next === undefined || (typeof next === "string" && next.startsWith("/"));
-      return isAlone ? `:${part.param}` : String.raw`:${part.param}(^[\s\S]+)`;
-    })
+      typeof part === "string"
+        ? part.replaceAll(":", "::").replaceAll("*", () => String.raw`:${stars++}(^\*)`)
+        : // To Fastify alone, nothing is a value, and text right behind a parameter belongs to its name.
+          String.raw`:${part.param}(^[\s\S]+)`,
+    )
     .join("");
 }
 

@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { originForm } from "../../src/platform/http/path.ts";
+import { originForm } from "../../src/platform/http/request-head.ts";
 
 it.each([
   ["/health", "/health"],
