@@ -133,7 +133,7 @@ async function planCreate(
   const { folder } = target;
   const repository = await findRepository(host, folder);
   const workspace = await findWorkspace(host.fs, folder, answers.packageManager);
-  const nested = nest(render(templates, answers), answers.name, folder, {
+  const nested = await nest(render(templates, answers), answers.name, folder, {
     repository: repository === folder ? undefined : repository,
     workspace,
   });

@@ -29,16 +29,17 @@ const ONE_WORKSPACE = "the workspace around it has one";
  * Takes out of a tree what has no effect below a repository's root, or breaks the workspace around it.
  * What is left out is recorded as accepted, so that it is not missed later.
  */
-export function nest(
+export async function nest(
   tree: Tree,
   name: string,
   folder: string,
   { repository, workspace }: Surroundings,
-): NestedTree {
+): Promise<NestedTree> {
   const files = new Map(tree);
   const accepted = new Map<string, Accepted>();
   const notes: string[] = [];
   const steps: string[] = [];
+  let installLater = false;
   const leaveOut = (path: string, reason: string) => {
     files.delete(path);
     accepted.set(path, { reason });
@@ -63,20 +64,41 @@ export function nest(
       `it belongs to the workspace in ${above}, whose lockfile is there: CI installs there, and the ` +
         `image is built from there, so the Dockerfile has to copy that lockfile and ${workspace.file}`,
     );
-    const own = tree.get(workspace.file);
-    if (workspace.file === "pnpm-workspace.yaml" && own) {
-      leaveOut(workspace.file, ONE_WORKSPACE);
-      const builds = /^allowBuilds:\n(?: .*\n)+/m.exec(Buffer.from(own.bytes).toString("utf8"));
-      steps.push(
-        `add to ${above}/pnpm-workspace.yaml: ${builds?.[0].trim().replaceAll(/\s+/g, " ") ?? ""}`,
-      );
+    const { settings } = workspace;
+    const own = settings && tree.get(settings.file);
+    if (own) {
+      leaveOut(settings.file, ONE_WORKSPACE);
+      const missing = missingSettings(await parseYaml(own), settings.values);
+      installLater = missing.length > 0;
+      steps.push(...missing.map((setting) => `add to ${above}/${settings.file}: ${setting}`));
     }
   }
   const state = files.get(STATE_FILE);
   if (state && accepted.size > 0) {
     files.set(STATE_FILE, { ...state, bytes: withAccepted(state.bytes, accepted) });
   }
-  return { tree: files, notes, steps, installLater: accepted.has("pnpm-workspace.yaml") };
+  return { tree: files, notes, steps, installLater };
+}
+
+async function parseYaml({ bytes }: TreeFile): Promise<Record<string, unknown>> {
+  const { parse } = await import("yaml");
+  return Object(parse(Buffer.from(bytes).toString("utf8")));
+}
+
+/** What a service cannot be installed without and the workspace around it does not say, as YAML. */
+function missingSettings(
+  { allowBuilds, nodeLinker }: Record<string, unknown>,
+  theirs: Record<string, unknown>,
+): string[] {
+  const builds = Object.entries(Object(allowBuilds))
+    .filter(([name]) => !Object.hasOwn(Object(theirs["allowBuilds"]), name))
+    .map(([name, allowed]) => `${JSON.stringify(name)}: ${String(allowed)}`);
+  // Yarn's other linker makes a node_modules, too.
+  const linked = [nodeLinker, "pnpm"].includes(theirs["nodeLinker"]);
+  return [
+    ...(builds.length > 0 ? [`allowBuilds: { ${builds.join(", ")} }`] : []),
+    ...(typeof nodeLinker === "string" && !linked ? [`nodeLinker: ${nodeLinker}`] : []),
+  ];
 }
 
 /** A file of .github as it would stand at the repository's root. */

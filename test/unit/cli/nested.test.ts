@@ -59,10 +59,36 @@ describe("a service inside a workspace", () => {
     expect(disk.volume.existsSync(`${FOLDER}/pnpm-workspace.yaml`)).toBe(false);
     expect(out).toContain("- it belongs to the workspace in ../.., whose lockfile is there: CI");
     expect(out).toMatch(
-      / {2}add to \.\.\/\.\.\/pnpm-workspace\.yaml: allowBuilds: .*core-js: false/,
+      / {2}add to \.\.\/\.\.\/pnpm-workspace\.yaml: allowBuilds: \{ .*"core-js": false, .* \}\n/,
     );
     // Which it needs before the first install.
     expect(commands.calls).not.toContain("pnpm install");
+    expect((await status(disk)).code).toBe(0);
+  });
+
+  it("of pnpm that has all it needs is installed at once", async () => {
+    const builds = ["@bufbuild/buf", "@scarf/scarf", "core-js", "protobufjs"];
+    const lines = builds.map((name) => `  "${name}": true\n`).join("");
+    const { out, commands } = await createIn(
+      { "/repo/pnpm-workspace.yaml": `packages: ["services/*"]\nallowBuilds:\n${lines}` },
+      ["--package-manager", "pnpm"],
+    );
+    expect(out).not.toContain("add to");
+    expect(commands.calls).toContain("pnpm install");
+  });
+
+  it.each([
+    ["without a linker", "", "add to ../../.yarnrc.yml: nodeLinker: node-modules", false],
+    ["of Plug'n'Play", "nodeLinker: pnp\n", "nodeLinker: node-modules", false],
+    ["with the same linker", "nodeLinker: node-modules\n", "yarn install", true],
+  ])("of Yarn 4 %s keeps its linker for all", async (_, settings, expected, installed) => {
+    const { out, disk, commands } = await createIn(
+      { "/repo/package.json": '{ "workspaces": ["services/*"] }', "/repo/.yarnrc.yml": settings },
+      ["--package-manager", "yarn4"],
+    );
+    expect(disk.volume.existsSync(`${FOLDER}/.yarnrc.yml`)).toBe(false);
+    expect(out).toContain(expected);
+    expect(commands.calls.includes("yarn install")).toBe(installed);
     expect((await status(disk)).code).toBe(0);
   });
 
