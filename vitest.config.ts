@@ -20,6 +20,8 @@ export default defineConfig({
           include: ["test/generated/**/*.test.ts"],
           // They share one install of the services' packages, which the first one makes.
           fileParallelism: false,
+          // Of the tests that say they can run at the same time; each keeps a whole core busy.
+          maxConcurrency: 2,
         },
       },
       {

@@ -1,6 +1,7 @@
 import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { brotliCompressSync } from "node:zlib";
+import { finished } from "node:stream/promises";
+import { constants, createBrotliCompress } from "node:zlib";
 
 import Handlebars from "handlebars";
 import { type Plugin, rolldown } from "rolldown";
@@ -23,29 +24,36 @@ const TEMPLATES = join(ROOT, "templates");
 async function precompiledTemplates(store: Store): Promise<string> {
   const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   const { manifest, files } = await loadTemplates(disk, TEMPLATES, version, () => () => "");
-  const entries: string[] = [];
-  for (const { path, executable } of files) {
+  const entries: [path: string, start: number, end: number, executable?: true][] = [];
+  for (const { path, executable } of files.toSorted((a, b) => sectionOf(a) - sectionOf(b))) {
+    if (sectionOf({ path }) > 0 && store.sections === 0) {
+      store.endSection();
+    }
     const source = await readFile(join(TEMPLATES, path));
-    const content = isTemplate(path)
-      ? `template(text(${store.add(precompile(source)).join(", ")}))`
-      : `bytes.subarray(${store.add(source).join(", ")})`;
-    entries.push(
-      `{ path: ${JSON.stringify(path)}, executable: ${executable}, content: ${content} }`,
-    );
+    const place = store.add(isTemplate(path) ? precompile(source) : source);
+    entries.push(executable ? [path, ...place, true] : [path, ...place]);
   }
+  store.endSection();
   const archive = await storeArchive(store);
   await writeFile(
     join(DIST, "templates.js"),
     `import { runInThisContext } from "node:vm";
 import handlebars from "handlebars/runtime.js";
 import { bytes, text } from "./store.cjs";
-export const template = (program) => {
-  let compiled;
-  return (context) => (compiled ??= handlebars.template(runInThisContext(program)))(context);
+export const template = (program) => compiled(() => program);
+const compiled = (program) => {
+  let template;
+  return (context) => (template ??= handlebars.template(runInThisContext(program())))(context);
 };
 ${archive}
 export const manifest = ${JSON.stringify(manifest)};
-export const files = [\n${entries.join(",\n")}\n];\n`,
+const entries = ${JSON.stringify(entries)};
+export const files = entries.map(([path, start, end, executable = false]) => {
+  if (path.endsWith(".hbs")) {
+    return { path, executable, content: compiled(() => text(start, end)) };
+  }
+  return { path, executable, get content() { return bytes(start, end); } };
+});\n`,
   );
   const { frameworks, packageManagers } = manifest;
   // What they are verified with is read when it is needed.
@@ -72,30 +80,76 @@ export async function builtInChangelog() {
 }`;
 }
 
-/** What opens the store: a module of the bundle, beside its chunks. */
-const STORE = `const { readFileSync } = require("node:fs");
-const { join } = require("node:path");
-const { brotliDecompressSync } = require("node:zlib");
-const bytes = brotliDecompressSync(readFileSync(join(__dirname, "../store.br")));
-exports.bytes = bytes;
-exports.text = (start, end) => bytes.toString("utf8", start, end);
-`;
+/** What every new service has comes first, and is all that most runs need of the templates. */
+function sectionOf({ path }: { path: string }): number {
+  return /^(?:integrations|shared)\//.test(path) ? 1 : 0;
+}
 
-/** Bytes that are compressed as one, so that nearly equal files cost nearly nothing. */
+/** What opens the store, as far as it is read: a module of the bundle, beside its chunks. */
+function storeModule(ends: readonly SectionEnd[]): string {
+  return `const { readFileSync } = require("node:fs");
+const { join } = require("node:path");
+const { brotliDecompressSync, constants } = require("node:zlib");
+const packed = readFileSync(join(__dirname, "../store.br"));
+let opened = Buffer.alloc(0);
+const upTo = (end) => {
+  if (end > opened.length) {
+    const [, length] = ${JSON.stringify(ends)}.find(([last]) => end <= last);
+    const finishFlush = constants.BROTLI_OPERATION_FLUSH;
+    opened = brotliDecompressSync(packed.subarray(0, length), { finishFlush });
+  }
+  return opened;
+};
+exports.bytes = (start, end) => upTo(end).subarray(start, end);
+exports.text = (start, end) => upTo(end).toString("utf8", start, end);
+`;
+}
+
+/** Where a section ends, and where in the compressed bytes. */
+type SectionEnd = [end: number, compressed: number];
+
+/**
+ * Bytes that are compressed as one, so that nearly equal files cost nearly nothing. A reader has to open them from the
+ * start, up to the end of the section that it needs.
+ */
 class Store {
-  readonly #parts: Uint8Array[] = [];
+  readonly #sections: Uint8Array[][] = [[]];
   #length = 0;
+
+  /** How many have ended. */
+  get sections(): number {
+    return this.#sections.length - 1;
+  }
 
   /** Returns where the bytes start and end. */
   add(bytes: Uint8Array): [start: number, end: number] {
     const start = this.#length;
-    this.#parts.push(bytes);
+    this.#sections.at(-1)?.push(bytes);
     this.#length += bytes.length;
     return [start, this.#length];
   }
 
-  compressed(): Buffer {
-    return brotliCompressSync(Buffer.concat(this.#parts));
+  endSection(): void {
+    this.#sections.push([]);
+  }
+
+  async compressed(): Promise<{ bytes: Buffer; ends: SectionEnd[] }> {
+    const params = { [constants.BROTLI_PARAM_SIZE_HINT]: this.#length };
+    const stream = createBrotliCompress({ params });
+    const chunks: Buffer[] = [];
+    stream.on("data", (chunk: Buffer) => chunks.push(chunk));
+    const ends: SectionEnd[] = [];
+    let end = 0;
+    for (const section of this.#sections) {
+      const bytes = Buffer.concat(section);
+      end += bytes.length;
+      stream.write(bytes);
+      await new Promise<void>((resolve) => stream.flush(constants.BROTLI_OPERATION_FLUSH, resolve));
+      ends.push([end, chunks.reduce((sum, chunk) => sum + chunk.length, 0)]);
+    }
+    stream.end();
+    await finished(stream);
+    return { bytes: Buffer.concat(chunks), ends };
   }
 }
 
@@ -250,8 +304,9 @@ await bundle.write({
   chunkFileNames: "chunks/[name]-[hash].cjs",
 });
 await rm(join(DIST, "templates.js"));
-await writeFile(join(DIST, "chunks/store.cjs"), STORE);
-await writeFile(join(DIST, "store.br"), store.compressed());
+const { bytes, ends } = await store.compressed();
+await writeFile(join(DIST, "store.br"), bytes);
+await writeFile(join(DIST, "chunks/store.cjs"), storeModule(ends));
 await writeLicences();
 
 async function writeLicences(): Promise<void> {

@@ -96,9 +96,9 @@ export function lastLines(output: string, count = 15): string {
   return output.trimEnd().split("\n").slice(-count).join("\n");
 }
 
-// As npm ("npm error code E404"), pnpm ("ERR_PNPM_…", "× …"), Yarn ("error …", "➤ YN0035: …") and Node do.
+// As npm ("npm error code E404"), pnpm ("ERR_PNPM_…", "× …" and what hangs below it), Yarn ("error …", "➤ YN0035: …") and Node do.
 const ERROR_LINE =
-  /\b(?:error|ERR!)(?:[\s:]|$)|\bERR_[A-Z]|^\s*[×╰]|➤ YN0(?!000|002|004|007|013|060|085|086)\d{3}/i;
+  /\b(?:error|ERR!)(?:[\s:]|$)|\bERR_[A-Z]|^\s*(?:[×├╰]|│\s*\S)|➤ YN0(?!000|002|004|007|013|060|085|086)\d{3}/i;
 const NOISE = /A complete log of this run|npm error\s*$|yarn-error\.log/i;
 const MOST = 15;
 

@@ -325,6 +325,8 @@ describe("an install that fails", () => {
         "Progress: resolved 1",
         "Error: ERR_PNPM_FETCH_404",
         "  × resolving",
+        "  ├─▶ Failed to fetch metadata from",
+        "  │   http://registry.example/fastify",
         "  ╰─▶ Not Found - 404",
       ],
       ["Progress: resolved 2"],
