@@ -40,6 +40,8 @@ function cpuOf(args: readonly string[]): number {
   rmSync(join(folder, "made"), { recursive: true, force: true });
   const run = spawnSync(process.execPath, ["--require", meter, ...args], {
     cwd: folder,
+    // Without the folders of npm: for them, it asks which Node the user's terminal has.
+    env: { PATH: "/usr/bin:/bin" },
     encoding: "utf8",
   });
   const cpu = /cpu (\d+)$/.exec(run.stderr)?.[1];

@@ -1,13 +1,15 @@
-import { delimiter } from "node:path";
+import { delimiter, join } from "node:path";
 
-import type { CommandRunner } from "../ports.ts";
+import type { CommandRunner, FileSystem } from "../ports.ts";
 
 /** What is asked about the Node in the user's terminal. */
 export interface NodeTools {
+  fs: FileSystem;
   commands: CommandRunner;
   env: Readonly<Record<string, string | undefined>>;
   /** The version of the Node that runs us. */
   nodeVersion: string;
+  nodePath: string;
   signal: AbortSignal;
 }
 
@@ -18,13 +20,26 @@ export interface NodeTools {
  * @returns undefined when there is none.
  */
 export async function terminalNode(tools: NodeTools, cwd: string): Promise<string | undefined> {
-  const { commands, env, nodeVersion, signal } = tools;
+  const { commands, env, nodeVersion, nodePath, signal } = tools;
   const folders = (env["PATH"] ?? "").split(delimiter);
   const own = folders.filter((folder) => !/node_modules[/\\]/.test(folder));
-  if (own.length === folders.length) {
+  if (own.length === folders.length || (await firstNode(tools.fs, own)) === nodePath) {
     return nodeVersion;
   }
   const options = { cwd, env: { PATH: own.join(delimiter) }, signal };
   const output = await commands.capture("node", ["--version"], options);
   return output && Buffer.from(output).toString("utf8").trim().replace(/^v/, "");
+}
+
+/** The program that a shell would run; it costs less to look for it than to ask it. */
+async function firstNode(fs: FileSystem, folders: readonly string[]): Promise<string | undefined> {
+  for (const folder of folders) {
+    const path = join(folder, "node");
+    // A shell passes over a folder that it may not look into, too.
+    const kind = await fs.kindOf(path).catch(() => "nothing");
+    if (kind !== "nothing") {
+      return path;
+    }
+  }
+  return undefined;
 }

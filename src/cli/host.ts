@@ -15,6 +15,8 @@ export interface Host {
   env: Readonly<Record<string, string | undefined>>;
   /** The version of the Node that runs us. */
   nodeVersion: string;
+  /** Where that Node is. */
+  nodePath: string;
   /** A person can answer questions. */
   interactive: boolean;
   /** Milliseconds of a steady clock. */
@@ -40,6 +42,7 @@ export function realHost(signal: AbortSignal): Host {
     cwd: process.cwd(),
     env: process.env,
     nodeVersion: process.versions.node,
+    nodePath: process.execPath,
     interactive: process.stdin.isTTY && process.stdout.isTTY,
     now: () => performance.now(),
     signal,

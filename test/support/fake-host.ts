@@ -166,6 +166,7 @@ export async function runFake(
     cwd: "/home",
     env: {},
     nodeVersion: "26.10.0",
+    nodePath: "/usr/local/bin/node",
     interactive: given.prompter !== undefined,
     now: () => 0,
     signal: new AbortController().signal,

@@ -84,6 +84,14 @@ describe("create with --yes", () => {
     expect(none.out).toContain("- there is no Node in your PATH");
   });
 
+  it("does not ask for the version of the Node that runs it", async () => {
+    const disk = new MemoryDisk({ "/home": null, "/usr/local/bin/node": "" });
+    const env = { PATH: "/npx/node_modules/.bin:/usr/sbin:/usr/local/bin" };
+    const { out, commands } = await runFake(["my-service", "--yes"], { disk, env });
+    expect(out).not.toContain("in your PATH");
+    expect(commands.calls).not.toContain("node --version");
+  });
+
   it("writes to --directory, through folders that do not exist yet", async () => {
     const { disk } = await runFake(["my-service", "--yes", "--directory", "a/b/c"]);
     expect(disk.everything()).toContain("/home/a/b/c/package.json");
