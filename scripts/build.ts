@@ -248,7 +248,7 @@ const bundle = await rolldown({
     {
       name: "fs-extra-without-graceful-fs",
       // It queues asynchronous calls when too many files are open; ours are synchronous.
-      resolveId: (id) => (id === "graceful-fs" ? { id: "node:fs", external: true } : undefined),
+      resolveId: (id) => (id === "graceful-fs" ? join(ROOT, "scripts/plain-fs.cjs") : undefined),
     },
     {
       name: "handlebars-without-source-maps",
@@ -288,7 +288,7 @@ await bundle.write({
       {
         name: "create",
         priority: 2,
-        test: /\/src\/(?:cli\/(?:create|collect-answers|create-report|host|nested|next-steps|report)|answers\/(?:ask|complete|schema|text)|apply\/(?:explain|git|install|target|terminal-node|verify|workspace|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:accepted|blob-id|context|owner|render|state|merge\/[a-z]+|merge\/three-way\/encoding)|system\/(?:disk|commands|processes))\.ts$|\/(?:fs-extra|jsonfile|universalify|zod)\/|\/handlebars\/(?:runtime|dist\/cjs\/handlebars(?:\.runtime|\/(?!compiler)))|dist\/templates/,
+        test: /\/src\/(?:cli\/(?:create|collect-answers|create-report|host|nested|next-steps|report)|answers\/(?:ask|complete|schema|text)|apply\/(?:explain|git|install|target|terminal-node|verify|workspace|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:accepted|blob-id|context|owner|render|state|merge\/[a-z]+|merge\/three-way\/encoding)|system\/(?:disk|commands|processes))\.ts$|\/scripts\/plain-fs|\/(?:fs-extra|jsonfile|universalify|zod)\/|\/handlebars\/(?:runtime|dist\/cjs\/handlebars(?:\.runtime|\/(?!compiler)))|dist\/templates/,
       },
       // A create asks it for Node's version; with the next, it would load all of that.
       { name: "semver", priority: 1, test: /\/semver\// },
