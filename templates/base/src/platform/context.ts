@@ -8,7 +8,6 @@ import {
   trace,
 } from "@opentelemetry/api";
 
-/** What is known of the request that the running code works for. */
 export interface RequestContext {
   readonly requestId: string;
   readonly correlationId: string;

@@ -8,7 +8,6 @@ import { withTimeout } from "./timing.ts";
 
 /** A way to authenticate, as openapi.json describes it and the Authorize button of /docs offers it. */
 export interface SecurityScheme {
-  /** Its name in openapi.json. */
   name: string;
   /** An OpenAPI 3.1 security scheme, such as `{ type: "http", scheme: "bearer" }`. */
   scheme: oas31.SecuritySchemeObject;
@@ -22,7 +21,6 @@ export interface DependencyInput<Needs> {
   headers: IncomingHttpHeaders;
   params: Record<string, string>;
   query: Record<string, unknown>;
-  /** The values of the dependencies that this one names itself. */
   depends: Needs;
   deps: ServiceDeps;
   log: Logger;
@@ -33,10 +31,8 @@ export interface DependencyInput<Needs> {
 // oxlint-disable-next-line typescript/no-explicit-any -- a list of dependencies holds them of every type
 export type AnyDependency = Dependency<any>;
 export type Dependencies = Record<string, AnyDependency>;
-/** Of a route or a dependency that needs none. */
 export type NoDependencies = Record<string, never>;
 
-/** The values of a list of dependencies, by name. */
 export type ValuesOf<Needs extends Dependencies> = {
   [Name in keyof Needs]: Needs[Name] extends Dependency<infer Value> ? Value : never;
 };
@@ -44,7 +40,6 @@ export type ValuesOf<Needs extends Dependencies> = {
 interface Definition<Value, Needs extends Dependencies> {
   /** Dependencies of this one: opened before it, closed after it. */
   depends?: Needs;
-  /** Errors that it throws, for openapi.json. */
   errors?: ErrorCode[];
   security?: SecurityScheme;
   open(input: DependencyInput<ValuesOf<Needs>>): Value | Promise<Value>;
@@ -83,9 +78,7 @@ const STOP_WAIT_MS = 1_500;
 
 type RequestInput = Omit<DependencyInput<never>, "depends">;
 
-/** What the scopes of all requests have in common. */
 export interface DependencyScopes {
-  /** What tests put in the place of per-request dependencies. */
   readonly dependencyOverrides: DependencyOverrides;
   /** Those that are not closed yet. */
   readonly scopes: Set<DependencyScope>;

@@ -13,7 +13,6 @@ export interface HttpClientOptions {
 }
 
 export interface HttpRequest extends RequestInit {
-  /** How long one try of this call may take, in milliseconds. */
   timeoutMs?: number;
 }
 

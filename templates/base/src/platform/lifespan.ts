@@ -7,7 +7,6 @@ import { SettingsError, type StandardSettings } from "./settings.ts";
 // oxlint-disable-next-line typescript/no-empty-object-type -- an interface, because only those can be added to
 export interface Register {}
 
-/** What every service has for its handlers. */
 export interface StandardDeps {
   settings: StandardSettings;
   log: Logger;
@@ -52,7 +51,6 @@ export interface Background {
   stop(): Promise<void>;
 }
 
-/** The opened clients of a list of integrations, by name. */
 export type ClientsOf<Integrations> = {
   [Name in keyof Integrations]: Integrations[Name] extends { open(...args: never): infer Client }
     ? Awaited<Client>
@@ -76,7 +74,6 @@ export interface Opener {
     open: () => Client | Promise<Client>,
     close?: (client: Client) => void | Promise<void>,
   ): Promise<Client>;
-  /** Opens all integrations in the order of the list. */
   openAll<Integrations extends object>(
     integrations: Integrations,
     settings: { IN_MEMORY?: readonly string[] },
@@ -139,7 +136,6 @@ function chosenInMemory(
   return [...IN_MEMORY];
 }
 
-/** The background work of all integrations. Disposing of it lets each finish what it has begun. */
 export interface BackgroundWork extends AsyncDisposable {
   /** Under `<name>_background`, because the client may be well while the work is not. */
   checks: ReadinessCheck[];

@@ -40,7 +40,6 @@ export function rawBody(options: RawBodyOptions): RawBody {
  * when there are more than the limit, or when the client goes away.
  */
 export class BodyStream extends Readable {
-  /** One of the route's content types. */
   readonly contentType: string;
   readonly #request: IncomingMessage;
   readonly #limit: number;

@@ -12,9 +12,7 @@ export class Content<Value = unknown> {
   /** Keeps the type of what a handler gives. */
   declare readonly value: Value;
   readonly kind: "text" | "bytes" | "stream" | "events" | "file" | "empty";
-  /** Its media type; empty for answers without a body. */
   readonly contentType: string;
-  /** Of the data of an event. */
   readonly schema: z.ZodType | undefined;
   /** Seconds of silence after which an event stream sends a comment, so that no proxy hangs up. */
   readonly heartbeat: number;
@@ -57,7 +55,6 @@ export function empty(): Content<undefined> {
   return new Content("empty", "");
 }
 
-/** One server-sent event. */
 export interface ServerEvent<Data = unknown> {
   /** Comes back as the header Last-Event-ID when the client connects again. */
   id?: string;
@@ -65,7 +62,6 @@ export interface ServerEvent<Data = unknown> {
   event?: string;
   /** Sent as JSON; a string as it is when the route declares no schema. */
   data: Data;
-  /** Milliseconds after which the client shall connect again. */
   retry?: number;
 }
 

@@ -21,7 +21,6 @@ export interface HandlerInput<Params, Query, Headers, Body, Needs extends Depend
   query: Output<Query>;
   headers: Output<Headers>;
   body: Output<Body>;
-  /** The values of the route's per-request dependencies. */
   depends: ValuesOf<Needs>;
   deps: ServiceDeps;
   log: Logger;

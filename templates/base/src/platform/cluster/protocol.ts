@@ -38,11 +38,9 @@ export interface WorkerService {
   metricsSnapshot(): Promise<object[]>;
   /** Ids of the requests that are not answered yet: named in a hang report. */
   requestsInFlight(): string[];
-  /** Calls `listener` after each answered request. */
   onRequestFinished(listener: () => void): void;
 }
 
-/** A sign of life from the worker's event loop. */
 export interface Beat {
   type: "beat";
   readiness: ReadinessReport;

@@ -30,11 +30,9 @@ export interface Worker {
   lastBeatAt: number;
   beat?: Beat;
   snapshot?: object[];
-  /** Why it is being replaced. */
   outdated?: string;
   /** When it drains even if its replacement is not ready. */
   drainAt: number;
-  /** Time of the SIGKILL. */
   killAt: number;
   killReason?: string;
 }
@@ -57,7 +55,6 @@ export interface PrimaryOptions {
   settings: StandardSettings;
   log: Logger;
   options: ClusterOptions;
-  /** Reads cluster.config.ts as it is now. */
   loadOptions(): Promise<ClusterOptions>;
 }
 
@@ -163,7 +160,6 @@ export async function callHook<Name extends keyof ClusterHooks>(
 /** A worker that missed this many beats no longer counts for readiness. */
 const MISSED_BEATS = 5;
 
-/** The workers whose last beat is recent. */
 export function heard(cluster: Cluster): Worker[] {
   const oldest = performance.now() - MISSED_BEATS * BEAT_INTERVAL * 1_000;
   return alive(cluster).filter(({ lastBeatAt }) => lastBeatAt > oldest);

@@ -57,7 +57,6 @@ function plainPath(target: string): string {
   return path.replaceAll(ENCODED, decodeURIComponent) + target.slice(path.length);
 }
 
-/** A target up to its query. */
 export function pathOf(target: string): string {
   const query = target.indexOf("?");
   return query === -1 ? target : target.slice(0, query);

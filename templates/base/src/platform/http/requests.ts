@@ -13,8 +13,14 @@ import { AppError, errorBody, logFailure } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import type { Metrics } from "../metrics.ts";
 import type { AccessLog } from "../observability/access-log.ts";
-import { endServerSpan } from "../observability/tracing.ts";
-import { CLIENT_LEFT, Exchange, exchangeOf, METHODS, type Tracker } from "./exchange.ts";
+import {
+  CLIENT_LEFT,
+  endServerSpan,
+  Exchange,
+  exchangeOf,
+  METHODS,
+  type Tracker,
+} from "./exchange.ts";
 import { createServer } from "./node-http.ts";
 import { notFoundOr405, pathMalformed } from "./refusals.ts";
 import { hasOneHost, ONE_HOST } from "./request-head.ts";
@@ -53,7 +59,6 @@ export class RequestTracker implements Tracker {
     metrics.countActiveRequests(() => this.#open.length);
   }
 
-  /** Aborted by `closeConnections`. */
   readonly draining: AbortSignal = this.#draining.signal;
 
   /**
@@ -189,7 +194,6 @@ export class RequestTracker implements Tracker {
     return reason;
   }
 
-  /** Calls `listener` after each answered request. */
   onFinished(listener: () => void): void {
     this.#listeners.push(listener);
   }

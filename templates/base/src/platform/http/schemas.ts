@@ -3,7 +3,6 @@ import { AppError, type ErrorDetail } from "../errors.ts";
 import { limitFaults, MOST_FAULTS } from "./fault-limit.ts";
 import { queryCoercion } from "./query.ts";
 
-/** The parts of a request that have schemas, as error details name them. */
 export type Part = "params" | "query" | "headers" | "body";
 
 /**

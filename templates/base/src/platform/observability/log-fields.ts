@@ -186,7 +186,6 @@ function isFailure(value: unknown): value is Failure {
   return typeof (value as Failure | null)?.stack === "string";
 }
 
-/** How long a value is as JSON. */
 function bytesOf(value: unknown): number {
   return Buffer.byteLength(escapeControls(JSON.stringify(value)));
 }

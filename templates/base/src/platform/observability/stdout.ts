@@ -36,7 +36,6 @@ export function openOutput(fd: number): { write(lines: string | Buffer): void } 
   };
 }
 
-/** Standard output, for the log and the access lines. */
 export const stdout = openOutput(1);
 
 /** Where the last line ends that fits into `limit`; else the first one. */

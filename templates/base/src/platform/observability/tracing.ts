@@ -1,7 +1,6 @@
 import { randomFillSync } from "node:crypto";
 import type { IncomingHttpHeaders } from "node:http";
 import {
-  type Attributes,
   type Context,
   type ContextManager,
   createTraceState,
@@ -9,9 +8,7 @@ import {
   ROOT_CONTEXT,
   type Span,
   type SpanContext,
-  SpanKind,
   type SpanOptions,
-  SpanStatusCode,
   trace,
   TraceFlags,
   type Tracer,
@@ -24,10 +21,8 @@ import {
   SamplingDecision,
   TraceIdRatioBasedSampler,
 } from "@opentelemetry/sdk-trace";
-import { recordFailure, scopes } from "../context.ts";
-import type { Exchange } from "../http/exchange.ts";
+import { scopes } from "../context.ts";
 
-/** The place of a request in its trace. */
 export interface TracePosition {
   readonly traceId: string;
   readonly spanId: string;
@@ -139,7 +134,6 @@ function contextOf(traced: Traced | undefined): Context {
   });
 }
 
-/** The span that `headers` name as the parent. */
 function parentOf(headers: IncomingHttpHeaders): SpanContext | undefined {
   const { traceparent, tracestate } = headers;
   const parent = typeof traceparent === "string" ? parseTraceParent(traceparent) : null;
@@ -160,56 +154,4 @@ function randomHex(bytes: number): string {
   }
   used += bytes;
   return pool.toString("hex", used - bytes, used);
-}
-
-/**
- * Starts the span of a sampled request, by OpenTelemetry's conventions for HTTP servers. By hand, because
- * instrumentation-http costs half of the throughput.
- */
-export function startServerSpan(request: Exchange): Span {
-  // Asked for each time, because telemetry may be started again.
-  return startSpanAt(request, trace.getTracer("http-server"), nameOf(request), {
-    kind: SpanKind.SERVER,
-    startTime: request.startedAt,
-    attributes: attributesOf(request),
-  });
-}
-
-/** Ends the span of a request, if it has one. @param endedAt milliseconds of `performance.now()`. */
-export function endServerSpan(request: Exchange, status: number, endedAt: number): void {
-  const { span, route, error } = request;
-  if (span === undefined) return;
-  if (route !== "") span.updateName(nameOf(request)).setAttribute("http.route", route);
-  span.setAttribute("http.response.status_code", status);
-  if (status >= 500) {
-    span.setStatus({ code: SpanStatusCode.ERROR }).setAttribute("error.type", String(status));
-    if (error !== undefined) recordFailure(span, error);
-  }
-  span.end(endedAt);
-}
-
-function nameOf({ method, route }: Exchange): string {
-  const known = method === "_OTHER" ? "HTTP" : method;
-  return route === "" ? known : `${known} ${route}`;
-}
-
-function attributesOf({ req, method, path, remoteAddress }: Exchange): Attributes {
-  const { host, "user-agent": userAgent, "x-forwarded-proto": forwarded } = req.headers;
-  // A proxy in front ends TLS, and says so.
-  const scheme = forwarded === "https" ? "https" : "http";
-  // By hand, because parsing a URL costs more than all else here.
-  const [, address, port] = /^(.*?)(?::(\d{1,5}))?$/.exec(host ?? "") ?? [];
-  return {
-    "http.request.method": method,
-    ...(method === "_OTHER" && { "http.request.method_original": req.method }),
-    "url.path": path,
-    "url.scheme": scheme,
-    ...(address && {
-      "server.address": address,
-      "server.port": Number(port) || (scheme === "https" ? 443 : 80),
-    }),
-    "client.address": remoteAddress,
-    "network.protocol.version": req.httpVersion,
-    ...(userAgent !== undefined && { "user_agent.original": userAgent }),
-  };
 }
