@@ -49,6 +49,8 @@ export default defineConfig({
           globalSetup: "test/e2e/setup.ts",
           // Brokers and services are killed and measured.
           fileParallelism: false,
+          // Tests that wait run beside each other, but two processors cannot start many services at once.
+          maxConcurrency: 4,
         },
       },
     ],

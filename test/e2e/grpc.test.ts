@@ -17,7 +17,9 @@ const CALLERS = 8;
 // Within 13 seconds a client finds out; a busy machine gets more.
 const FOUND_OUT_MS = 60_000;
 
-describe.each(Object.entries(inject("services")))("%s: a gRPC server", (name, directory) => {
+// Beside each other, as most of it is waiting, and each has a server of its own.
+const services = Object.entries(inject("services"));
+describe.concurrent.each(services)("%s: a gRPC server", (name, directory) => {
   it("is told who asks and how long there is time, and its words stay inside", async () => {
     await using members = await startMembers();
     await using collector = await startCollector();
