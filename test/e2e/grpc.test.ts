@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -120,6 +121,39 @@ describe.concurrent.each(services)("%s: a gRPC server", (name, directory) => {
     expect(took).toBeLessThan(FOUND_OUT_MS);
   });
 
+  it("behind a balancer that forgets what is idle is reached at once", async () => {
+    await using members = await startMembers();
+    using balancer = await startForgetfulBalancer(members.port, 4_000);
+    await using service = await start(balancer.port, { GRPC_MEMBERS_IDLE_TIMEOUT: "1" });
+    await until("a balance", async () => (await balance(service, "m-1")).status === 200);
+    const before = balancer.connections();
+    await delay(6_000);
+    const startedAt = performance.now();
+    expect((await balance(service, "m-1")).status).toBe(200);
+    // Pings find out that a connection is forgotten after 18 seconds.
+    expect(performance.now() - startedAt).toBeLessThan(15_000);
+    expect(balancer.connections()).toBeGreaterThan(before);
+  });
+
+  it("that asks for a certificate gets the client's, and refuses one that has none", async () => {
+    await using folder = await scratchFolder("certificates");
+    const tls = await makeCertificates(folder.path);
+    const file = (name: string): string => join(folder.path, name);
+    const GRPC_MEMBERS_TLS_CA = file("ca.pem");
+    await using members = await startMembers({ tls: { ...tls, clientCa: GRPC_MEMBERS_TLS_CA } });
+    await using known = await start(members.port, {
+      GRPC_MEMBERS_TLS_CA,
+      GRPC_MEMBERS_TLS_CERT: file("client.pem"),
+      // As the text itself, which a secret has.
+      GRPC_MEMBERS_TLS_KEY: await readFile(file("client.key"), "utf8"),
+    });
+    expect((await balance(known, "m-1")).status).toBe(200);
+    await untilHealth(known, "healthy");
+    await using stranger = await start(members.port, { GRPC_MEMBERS_TLS_CA });
+    expect((await balance(stranger, "m-1")).status).toBe(503);
+    expect(members.calls().filter(({ method }) => method === "GetBalance").length).toBe(1);
+  });
+
   it("with a certificate of an own authority is trusted when that one is", async () => {
     await using folder = await scratchFolder("certificates");
     const tls = await makeCertificates(folder.path);
@@ -196,26 +230,17 @@ async function expectSpan(collector: Collector, traceparent = ""): Promise<void>
   expect(span.attributes).toMatchObject({ "rpc.system": "grpc", "rpc.method": "GetBalance" });
 }
 
-/** A certificate authority, and a certificate of it for localhost. */
+/** A certificate authority, a certificate of it for localhost, and one for a client. */
 async function makeCertificates(folder: string): Promise<{ certificate: string; key: string }> {
-  const [ca, caKey] = [join(folder, "ca.pem"), join(folder, "ca.key")];
-  const [certificate, key] = [join(folder, "server.pem"), join(folder, "server.key")];
-  const fresh = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  await execa(
-    "openssl",
-    ["req", ...fresh, "-days", "3650", "-subj", "/CN=An authority"].concat([
-      "-keyout",
-      caKey,
-      "-out",
-      ca,
-    ]),
-  );
-  await execa(
-    "openssl",
-    ["req", ...fresh, "-days", "3650", "-subj", "/CN=localhost"].concat(
-      ["-addext", "subjectAltName=DNS:localhost", "-CA", ca, "-CAkey", caKey],
-      ["-keyout", key, "-out", certificate],
-    ),
-  );
-  return { certificate, key };
+  const file = (name: string): string => join(folder, name);
+  const make = async (name: string, subject: string, ...more: string[]): Promise<void> => {
+    const kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    const files = ["-keyout", file(`${name}.key`), "-out", file(`${name}.pem`)];
+    await execa("openssl", ["req", ...kind, "-days", "3650", "-subj", subject, ...more, ...files]);
+  };
+  await make("ca", "/CN=An authority");
+  const signed = ["-CA", file("ca.pem"), "-CAkey", file("ca.key")];
+  await make("server", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", ...signed);
+  await make("client", "/CN=A client", ...signed);
+  return { certificate: file("server.pem"), key: file("server.key") };
 }
