@@ -16,7 +16,6 @@ interface GrpcSettings {
   ENVIRONMENT: string;
   GRPC_MEMBERS_ADDRESS?: string | undefined;
   GRPC_MEMBERS_TIMEOUT: number;
-  GRPC_MEMBERS_IDLE_TIMEOUT: number;
   GRPC_MEMBERS_TLS?: boolean | undefined;
   GRPC_MEMBERS_TLS_CA?: string | undefined;
   GRPC_MEMBERS_TLS_CERT?: string | undefined;
@@ -63,6 +62,5 @@ function membersTarget(settings: GrpcSettings): ChannelTarget {
     address: GRPC_MEMBERS_ADDRESS ?? "localhost:50051",
     tls: (GRPC_MEMBERS_TLS ?? (!isDev || (tls.ca ?? tls.cert) !== undefined)) ? tls : undefined,
     services: [BalanceService],
-    idleMs: settings.GRPC_MEMBERS_IDLE_TIMEOUT * 1_000,
   };
 }

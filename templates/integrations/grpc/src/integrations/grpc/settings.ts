@@ -18,7 +18,6 @@ function isPort(port: number): boolean {
 export const grpcSettings = {
   GRPC_MEMBERS_ADDRESS: address.optional(),
   GRPC_MEMBERS_TIMEOUT: seconds.pipe(z.number().min(0.001).max(3_600)).default(5),
-  GRPC_MEMBERS_IDLE_TIMEOUT: seconds.pipe(z.number().min(1).max(3_600)).default(240),
   GRPC_MEMBERS_TLS: z.stringbool().optional(),
   GRPC_MEMBERS_TLS_CA: z.string().optional(),
   GRPC_MEMBERS_TLS_CERT: z.string().optional(),

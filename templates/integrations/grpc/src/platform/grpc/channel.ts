@@ -50,7 +50,7 @@ export interface ChannelTarget {
   services: readonly DescService[];
   /** How long a call may take at most. */
   timeoutMs?: number;
-  /** After how long without a call a connection is closed; 240,000 ms when left out. */
+  /** After how long without a call a connection is closed, or up to ten seconds later; 240,000 ms when left out. */
   idleMs?: number;
   /** Where the library complains; otherwise it writes to standard error. */
   log?: Logger;
