@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
 import { Violation } from "../check.ts";
@@ -40,12 +40,15 @@ export class Connection {
 
   /** Connects to the host and port of `url`. */
   static open(url: string): Promise<Connection> {
-    const { protocol, hostname: host, port } = new URL(url);
+    const { protocol, hostname, port } = new URL(url);
     const secure = protocol === "https:";
+    const host = hostname.replace(/^\[|\]$/g, "");
+    // TLS has no server name for an IP address.
+    const name = isIP(host) === 0 ? { servername: host } : {};
     const options = { host, port: Number(port || (secure ? 443 : 80)), noDelay: true };
     return new Promise((resolve, reject) => {
       const socket: Socket = secure
-        ? connectTls({ ...options, servername: host })
+        ? connectTls({ ...options, ...name })
         : connectTcp({ ...options, allowHalfOpen: true });
       socket.once("error", reject);
       socket.once(secure ? "secureConnect" : "connect", () => {
