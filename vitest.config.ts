@@ -5,6 +5,8 @@ const limits = { testTimeout: 600_000, hookTimeout: 600_000 };
 
 export default defineConfig({
   test: {
+    // Vitest itself would leave one processor idle.
+    maxWorkers: "100%",
     projects: [
       {
         test: {
