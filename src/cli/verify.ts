@@ -8,6 +8,7 @@ import { Launcher } from "../verify/launch.ts";
 import { areas, chooseChecks, runContract } from "../verify/run-contract.ts";
 import { bySentence } from "../verify/sentences.ts";
 import type { Target } from "../verify/target.ts";
+import { watch } from "../verify/wire/exchange.ts";
 import { send } from "../verify/wire/send.ts";
 import type { ServiceCommand, ServiceOptions } from "./command.ts";
 import type { Host } from "./host.ts";
@@ -24,7 +25,8 @@ export const verify: ServiceCommand = async (host, report, options) => {
   const launcher = options.process === undefined ? undefined : launcherOf(host, options.process);
   const strict = options.strict === true;
   try {
-    const target = await targetOf(host, report, options, launcher);
+    const find = (): Promise<Target> => targetOf(host, report, options, launcher);
+    const target = await watch({ sent: "", came: "" }, host.signal, find);
     const results = await report.progress(`Checking ${target.url}`, (say) =>
       runContract(target, checks, {
         signal: host.signal,

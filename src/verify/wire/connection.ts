@@ -8,6 +8,8 @@ import { parseResponse, type WireResponse } from "./response.ts";
 // No demand on the service, only the end of waiting for one that will never answer.
 const PATIENCE_MS = 60_000;
 const KEPT_WRITES = 20;
+// An answer that never ends must not fill the memory.
+const LONGEST_ANSWER = 16 * 1024 * 1024;
 
 /** The peer closed the connection before it had answered. */
 export class Closed extends Error {
@@ -65,6 +67,7 @@ export class Connection {
 
   /** The next response that is not interim. @throws {Closed} when the peer closes instead. */
   async read(request: string, method = "GET"): Promise<WireResponse> {
+    const end = Date.now() + PATIENCE_MS;
     for (;;) {
       noteExchange(this.#sent, this.#bytes.length > 0 ? this.#bytes : "no answer");
       const parsed = parseResponse(this.#bytes, request, method, this.#ended);
@@ -81,7 +84,12 @@ export class Connection {
       if (this.#ended) {
         throw new Closed(`${request}: the connection was closed without an answer`);
       }
-      await this.#change(`${request}: no answer`);
+      if (this.#bytes.length > LONGEST_ANSWER) {
+        this.destroy();
+        throw new Violation(`${request}: the answer has more than ${LONGEST_ANSWER} bytes`);
+      }
+      // However often a little more comes.
+      await this.#change(`${request}: no whole answer`, end - Date.now());
     }
   }
 
@@ -123,11 +131,11 @@ export class Connection {
     this.#socket.resetAndDestroy();
   }
 
-  #change(complaint: string): Promise<void> {
+  #change(complaint: string, ms = PATIENCE_MS): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new Violation(`${complaint} within ${PATIENCE_MS / 1_000} s`)),
-        PATIENCE_MS,
+        ms,
       );
       const signal = waitingSignal();
       const abort = () => reject(new Violation("interrupted"));

@@ -174,10 +174,11 @@ describe("verify", () => {
     expect(err).toContain(message);
   });
 
-  it("ends when it is interrupted", async () => {
+  // The first when it looks for the service, the second when it checks it.
+  it.each(["/health", "/health/ready"])("ends when it is interrupted at %s", async (silent) => {
     const controller = new AbortController();
     const url = await serve((req, res) => {
-      if (req.url !== "/health/ready") return healthy()(req, res);
+      if (req.url !== silent) return healthy()(req, res);
       return controller.abort(new UserError("INTERRUPTED", "interrupted"));
     });
     const { code } = await runFake(["verify", url, ...HEALTH], { signal: controller.signal });
