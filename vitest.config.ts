@@ -5,6 +5,8 @@ const limits = { testTimeout: 600_000, hookTimeout: 600_000 };
 
 export default defineConfig({
   test: {
+    // Vitest itself would leave one processor idle.
+    maxWorkers: "100%",
     projects: [
       {
         test: {
@@ -51,6 +53,8 @@ export default defineConfig({
           globalSetup: "test/e2e/setup.ts",
           // Brokers and services are killed and measured.
           fileParallelism: false,
+          // Tests that wait run beside each other, but two processors cannot start many services at once.
+          maxConcurrency: 4,
         },
       },
     ],

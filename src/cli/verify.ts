@@ -8,6 +8,7 @@ import { Launcher } from "../verify/launch.ts";
 import { areas, chooseChecks, runContract } from "../verify/run-contract.ts";
 import { bySentence } from "../verify/sentences.ts";
 import type { Target } from "../verify/target.ts";
+import { watch } from "../verify/wire/exchange.ts";
 import { send } from "../verify/wire/send.ts";
 import type { ServiceCommand, ServiceOptions } from "./command.ts";
 import type { Host } from "./host.ts";
@@ -24,7 +25,8 @@ export const verify: ServiceCommand = async (host, report, options) => {
   const launcher = options.process === undefined ? undefined : launcherOf(host, options.process);
   const strict = options.strict === true;
   try {
-    const target = await targetOf(host, report, options, launcher);
+    const find = (): Promise<Target> => targetOf(host, report, options, launcher);
+    const target = await watch({ sent: "", came: "" }, host.signal, find);
     const results = await report.progress(`Checking ${target.url}`, (say) =>
       runContract(target, checks, {
         signal: host.signal,
@@ -32,10 +34,11 @@ export const verify: ServiceCommand = async (host, report, options) => {
       }),
     );
     const sentences = bySentence(results, strict);
+    // First, so that nothing is lost when the file cannot be written.
+    new VerifyReport(report, strict).show(target, sentences);
     if (options.junit !== undefined) {
       await writeText(host, options.junit, junitOf(sentences, strict));
     }
-    new VerifyReport(report, strict).show(target, sentences);
     return exitCodeOf(sentences);
   } finally {
     await launcher?.stop();
@@ -98,7 +101,8 @@ async function addressOf(
   if (typed !== undefined) {
     const url = originOf(typed);
     await reach(host, url);
-    const metrics = metricsUrl === undefined ? {} : { metricsUrl: originOf(metricsUrl) };
+    const metrics =
+      metricsUrl === undefined ? {} : { metricsUrl: originOf(metricsUrl, "/metrics") };
     return { url, destructive, ...metrics };
   }
   if (!launcher) {
@@ -117,10 +121,16 @@ async function addressOf(
   }
 }
 
-function originOf(typed: string): string {
+/** Takes no address with a path, for it would be left out: the standard has its routes at the root. */
+function originOf(typed: string, path = "/"): string {
   const url = URL.parse(typed);
   if (!url || !/^https?:$/.test(url.protocol)) {
     throw new UserError("USAGE", `not an address: ${typed}`, "such as http://127.0.0.1:8000");
+  }
+  const { pathname, search, hash, username } = url;
+  if (!["/", path].includes(pathname) || `${search}${hash}${username}` !== "") {
+    const hint = `the routes of the standard are at the root: ${url.origin}`;
+    throw new UserError("USAGE", `not the address of a service: ${typed}`, hint);
   }
   return url.origin;
 }
@@ -171,20 +181,29 @@ async function documentOf(host: Host, { openapi }: ServiceOptions, url: string):
   }
   const { origin, pathname } = new URL(openapi ?? `${url}/openapi.json`);
   const response = await send(origin, pathname).catch(() => undefined);
-  if (response?.status === 200) {
-    return parse(response.text, `${origin}${pathname}`);
+  // What is wrong with the service's own document is for the checks to say.
+  if (openapi === undefined) {
+    return response?.status === 200 ? parsed(response.text) : undefined;
   }
-  if (openapi !== undefined) {
+  if (response?.status !== 200) {
     throw new UserError("USAGE", `there is no OpenAPI document at ${openapi}`);
   }
-  return undefined;
+  return parse(response.text, openapi);
 }
 
 function parse(text: string, name: string): object {
+  const value = parsed(text);
+  if (!value) {
+    throw new UserError("USAGE", `${name} is not JSON`);
+  }
+  return value;
+}
+
+function parsed(text: string): object | undefined {
   try {
     return Object(JSON.parse(text));
   } catch {
-    throw new UserError("USAGE", `${name} is not JSON`);
+    return undefined;
   }
 }
 
@@ -198,6 +217,10 @@ async function readText({ fs, cwd }: Host, path: string): Promise<string> {
 
 async function writeText({ fs, cwd }: Host, path: string, text: string): Promise<void> {
   const file = resolve(cwd, path);
-  await fs.makeFolder(dirname(file));
-  await fs.writeFile(file, Buffer.from(text), 0o644);
+  try {
+    await fs.makeFolder(dirname(file));
+    await fs.writeFile(file, Buffer.from(text), 0o644);
+  } catch (error) {
+    throw new UserError("USAGE", `${path} cannot be written: ${messageOf(error)}`);
+  }
 }

@@ -8,5 +8,7 @@ export default defineConfig({
     hookTimeout: 1_800_000,
     // Instances of the service are counted, killed and measured.
     fileParallelism: false,
+    // Services in Python take a whole processor when they start.
+    maxConcurrency: 3,
   },
 });

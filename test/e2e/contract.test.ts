@@ -1,3 +1,5 @@
+import { randomUUID } from "node:crypto";
+
 import { afterAll, beforeAll, describe, expect, inject, test } from "vitest";
 
 import { runCheck } from "../../src/verify/check.ts";
@@ -12,9 +14,22 @@ import { allVariants, templates, titleOf } from "../support/templates.ts";
 import { type Group, startSurroundings, type Surroundings } from "./surroundings.ts";
 import { until } from "./until.ts";
 
-// Held against the plain services alone, in test/contract, to save time: they kill or hang processes, or wait five
-// seconds for a batch of spans, and the integrations have no part in what they look at.
+// Held against the plain services alone, in test/contract, to save time: they kill or hang processes, wait five seconds
+// for a batch of spans, or start a service for a setting, and the integrations have no part in what they look at.
 const ELSEWHERE = [
+  "docs.off-in-prod",
+  "docs.on-in-dev",
+  "docs.on-in-stage",
+  "docs.on-in-preprod",
+  "request-id.on-a-preflight",
+  "cors.configured-origins",
+  "cors.strangers",
+  "cors.preflight",
+  "cors.preflight-of-a-stranger",
+  "cors.on-errors",
+  "cors.request-id-readable",
+  "cors.header-injection",
+  "logs.one-object-a-line-under-load",
   "metrics.survive-a-worker",
   "metrics.scrape-while-a-worker-hangs",
   "process.killed-worker-replaced",
@@ -27,8 +42,14 @@ const ELSEWHERE = [
   "telemetry.unknown-routes-have-no-path-in-their-name",
   "telemetry.paths-that-begin-like-a-probe's",
   "telemetry.failed-span",
+  "telemetry.unsampled-parent",
   "telemetry.ratio-0",
+  "telemetry.ratio-1",
+  "telemetry.ratio-half",
   "telemetry.outbound",
+  "telemetry.collector-refuses-connections",
+  "telemetry.collector-never-answers",
+  "telemetry.collector-that-talks-nonsense",
 ];
 
 test("only checks that exist are left out", () => {
@@ -41,11 +62,19 @@ beforeAll(async () => {
 });
 afterAll(() => surroundings?.[Symbol.asyncDispose]());
 
-/** Starts instances of the service in `directory` that find the servers. */
+/**
+ * Starts instances of the service in `directory` that find the servers. Each has a consumer group of its own: in one
+ * with others it would wait for their next heartbeats when it starts, and they for its end.
+ */
 function launcherIn(directory: string, group: Group): Launch {
   const launch = launcherOf(directory);
-  return (options) =>
-    launch({ ...options, environment: { ...group.environment, ...options?.environment } });
+  return (options) => {
+    const own = { KAFKA_CONSUMER_GROUP: randomUUID() };
+    return launch({
+      ...options,
+      environment: { ...group.environment, ...own, ...options?.environment },
+    });
+  };
 }
 
 function whenReady(launch: Launch): Launch {

@@ -1,4 +1,5 @@
 import { randomUUID } from "node:crypto";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 
@@ -17,7 +18,9 @@ const CALLERS = 8;
 // Within 13 seconds a client finds out; a busy machine gets more.
 const FOUND_OUT_MS = 60_000;
 
-describe.each(Object.entries(inject("services")))("%s: a gRPC server", (name, directory) => {
+// Beside each other, as most of it is waiting, and each has a server of its own.
+const services = Object.entries(inject("services"));
+describe.concurrent.each(services)("%s: a gRPC server", (name, directory) => {
   it("is told who asks and how long there is time, and its words stay inside", async () => {
     await using members = await startMembers();
     await using collector = await startCollector();
@@ -118,6 +121,50 @@ describe.each(Object.entries(inject("services")))("%s: a gRPC server", (name, di
     expect(took).toBeLessThan(FOUND_OUT_MS);
   });
 
+  it("behind a balancer that forgets what is idle is reached at once, as checks keep it in use", async () => {
+    await using members = await startMembers();
+    using balancer = await startForgetfulBalancer(members.port, 12_000);
+    await using service = await start(balancer.port);
+    await until("a balance", async () => (await balance(service, "m-1")).status === 200);
+    const before = balancer.connections();
+    await delay(18_000);
+    expect((await balance(service, "m-1")).status).toBe(200);
+    expect(balancer.connections()).toBe(before);
+  });
+
+  it("that nobody calls is left before a balancer forgets it", async () => {
+    await using members = await startMembers();
+    using balancer = await startForgetfulBalancer(members.port, 14_000);
+    const { openChannel } = await import(join(directory, "src/platform/grpc/channel.ts"));
+    const address = `localhost:${balancer.port}`;
+    const channel = await openChannel({ address, services: [], idleMs: 1_000 });
+    await channel.check();
+    await delay(18_000);
+    // A check ends after less time than pings need to find out.
+    await channel.check();
+    channel.close();
+    expect(balancer.connections()).toBe(2);
+  });
+
+  it("that asks for a certificate gets the client's, and refuses one that has none", async () => {
+    await using folder = await scratchFolder("certificates");
+    const tls = await makeCertificates(folder.path);
+    const file = (kind: string): string => join(folder.path, kind);
+    const GRPC_MEMBERS_TLS_CA = file("ca.pem");
+    await using members = await startMembers({ tls: { ...tls, clientCa: GRPC_MEMBERS_TLS_CA } });
+    await using known = await start(members.port, {
+      GRPC_MEMBERS_TLS_CA,
+      GRPC_MEMBERS_TLS_CERT: file("client.pem"),
+      // As the text itself, which a secret has.
+      GRPC_MEMBERS_TLS_KEY: await readFile(file("client.key"), "utf8"),
+    });
+    expect((await balance(known, "m-1")).status).toBe(200);
+    await untilHealth(known, "healthy");
+    await using stranger = await start(members.port, { GRPC_MEMBERS_TLS_CA });
+    expect((await balance(stranger, "m-1")).status).toBe(503);
+    expect(members.calls().filter(({ method }) => method === "GetBalance").length).toBe(1);
+  });
+
   it("with a certificate of an own authority is trusted when that one is", async () => {
     await using folder = await scratchFolder("certificates");
     const tls = await makeCertificates(folder.path);
@@ -194,26 +241,17 @@ async function expectSpan(collector: Collector, traceparent = ""): Promise<void>
   expect(span.attributes).toMatchObject({ "rpc.system": "grpc", "rpc.method": "GetBalance" });
 }
 
-/** A certificate authority, and a certificate of it for localhost. */
+/** A certificate authority, a certificate of it for localhost, and one for a client. */
 async function makeCertificates(folder: string): Promise<{ certificate: string; key: string }> {
-  const [ca, caKey] = [join(folder, "ca.pem"), join(folder, "ca.key")];
-  const [certificate, key] = [join(folder, "server.pem"), join(folder, "server.key")];
-  const fresh = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
-  await execa(
-    "openssl",
-    ["req", ...fresh, "-days", "3650", "-subj", "/CN=An authority"].concat([
-      "-keyout",
-      caKey,
-      "-out",
-      ca,
-    ]),
-  );
-  await execa(
-    "openssl",
-    ["req", ...fresh, "-days", "3650", "-subj", "/CN=localhost"].concat(
-      ["-addext", "subjectAltName=DNS:localhost", "-CA", ca, "-CAkey", caKey],
-      ["-keyout", key, "-out", certificate],
-    ),
-  );
-  return { certificate, key };
+  const file = (kind: string): string => join(folder, kind);
+  const make = async (name: string, subject: string, ...more: string[]): Promise<void> => {
+    const kind = ["-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"];
+    const files = ["-keyout", file(`${name}.key`), "-out", file(`${name}.pem`)];
+    await execa("openssl", ["req", ...kind, "-days", "3650", "-subj", subject, ...more, ...files]);
+  };
+  await make("ca", "/CN=An authority");
+  const signed = ["-CA", file("ca.pem"), "-CAkey", file("ca.key")];
+  await make("server", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", ...signed);
+  await make("client", "/CN=A client", ...signed);
+  return { certificate: file("server.pem"), key: file("server.key") };
 }

@@ -35,7 +35,8 @@ beforeAll(async () => {
 });
 afterAll(() => surroundings?.[Symbol.asyncDispose]());
 
-describe("events of other clients", () => {
+// Beside each other, as most of it is waiting, and each has a topic and a group of its own.
+describe.concurrent("events of other clients", () => {
   it("are taken with any time that RFC 3339 knows", async () => {
     await using group = await surroundings.newGroup();
     await using _service = await startService(directory, group.environment);
@@ -58,7 +59,7 @@ describe("events of other clients", () => {
   });
 });
 
-describe("a group that is shared", () => {
+describe.concurrent("a group that is shared", () => {
   const clients: Omit<MemberOptions, "brokers" | "group" | "topic">[] = [
     { client: "aiokafka" },
     { client: "confluent" },
@@ -95,7 +96,7 @@ describe("a group that is shared", () => {
   });
 });
 
-describe("a topic", () => {
+describe.concurrent("a topic", () => {
   it("that gets partitions is read in all of them within a minute", async () => {
     await using group = await surroundings.newGroup();
     await using service = await startService(directory, group.environment);
@@ -160,8 +161,9 @@ describe("a topic", () => {
   });
 });
 
-describe("an event", () => {
-  it("is handled at once", async () => {
+describe.concurrent("an event", () => {
+  // Alone, because its latency is measured.
+  it("is handled at once", { concurrent: false }, async () => {
     await using group = await surroundings.newGroup();
     await using service = await startService(directory, group.environment);
     await service.untilReady();

@@ -29,7 +29,10 @@ beforeAll(async () => {
 });
 afterAll(() => surroundings?.[Symbol.asyncDispose]());
 
-describe.each(Object.entries(inject("services")))("%s: no record is lost", (name, directory) => {
+const services = Object.entries(inject("services"));
+
+// Beside each other, as most of it is waiting for the end of the dead members' sessions.
+describe.concurrent.each(services)("%s: no record is lost", (name, directory) => {
   it("when the service is killed in the middle of a batch", async () => {
     await using group = await surroundings.newGroup();
     const sent = await publishAll(group);
@@ -41,7 +44,9 @@ describe.each(Object.entries(inject("services")))("%s: no record is lost", (name
     await untilAllProcessed(group.processed, sent);
     await report(`${name}, service killed`, group.processed, sent);
   });
+});
 
+describe.each(services)("%s: no record is lost", (name, directory) => {
   it("and none is processed twice when the service is told to stop in the middle of a batch", async () => {
     await using group = await surroundings.newGroup();
     const sent = await publishAll(group);

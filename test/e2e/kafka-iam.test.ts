@@ -19,13 +19,13 @@ beforeAll(async () => {
 });
 afterAll(() => surroundings?.[Symbol.asyncDispose]());
 
-describe.each(Object.entries(inject("services")))("%s: signed tokens", (name, directory) => {
+const services = Object.entries(inject("services"));
+
+// Beside each other, as most of it is waiting. No token of the services that follow may be among those refused here.
+describe.concurrent.each(services)("%s: signed tokens", (name, directory) => {
   it("are replaced before they run out, and nobody notices", async () => {
     const { kafka } = surroundings;
     await using group = await surroundings.newGroup();
-    // The log also holds what another framework's service was refused.
-    const acceptedBefore = count(kafka.log(), "token accepted");
-    const refusedBefore = count(kafka.log(), "token refused");
     await using service = await startService(directory, withIam(group.environment));
     await service.untilReady();
     const sent: string[] = [];
@@ -47,11 +47,13 @@ describe.each(Object.entries(inject("services")))("%s: signed tokens", (name, di
     expect(compare(sent, await group.processed.ids()).duplicates).toBe(0);
     const lines = (await service.lines()).slice(before);
     expect(lines.filter(({ level }) => level === "error")).toEqual([]);
-    const accepted = count(kafka.log(), "token accepted") - acceptedBefore;
-    expect(count(kafka.log(), "token refused")).toBe(refusedBefore);
-    process.stdout.write(`${name}: ${sent.length} events over ${accepted} tokens of 20 s\n`);
+    expect(kafka.log()).not.toContain("token refused");
+    const accepted = count(kafka.log(), "token accepted");
+    process.stdout.write(`${name}: ${sent.length} events, ${accepted} tokens of 20 s so far\n`);
   });
+});
 
+describe.each(services)("%s: signed tokens", (_name, directory) => {
   it("with a wrong signature are refused, and the service says that it lacks Kafka", async () => {
     const wrongSignature = "token refused: wrong signature";
     const refusedBefore = count(surroundings.kafka.log(), wrongSignature);

@@ -24,7 +24,9 @@ beforeAll(async () => {
 });
 afterAll(() => surroundings?.[Symbol.asyncDispose]());
 
-describe.each(Object.entries(inject("services")))("%s: an event", (_name, directory) => {
+// Beside each other, as most of it is waiting, and each has a topic and a group of its own.
+const services = Object.entries(inject("services"));
+describe.concurrent.each(services)("%s: an event", (_name, directory) => {
   it("goes from a request to the handler, with the request's ids", async () => {
     await using group = await surroundings.newGroup();
     await using service = await startService(directory, group.environment);

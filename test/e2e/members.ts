@@ -29,7 +29,8 @@ export interface Members extends AsyncDisposable {
 export interface MembersOptions {
   /** A free one when left out. */
   port?: number;
-  tls?: { certificate: string; key: string };
+  /** With `clientCa` it takes only clients that show a certificate of that authority. */
+  tls?: { certificate: string; key: string; clientCa?: string };
 }
 
 export async function startMembers(options: MembersOptions = {}): Promise<Members> {
@@ -38,7 +39,8 @@ export async function startMembers(options: MembersOptions = {}): Promise<Member
   await using stack = new AsyncDisposableStack();
   const folder = stack.use(await scratchFolder("members"));
   const log = (): Promise<string> => readFile(join(folder.path, "members.log"), "utf8");
-  const files = tls === undefined ? [] : [tls.certificate, tls.key];
+  const { certificate, key, clientCa } = tls ?? {};
+  const files = [certificate, key, clientCa].filter((file) => file !== undefined);
   let starts = 0;
   const server = stack.use(
     await startRestartable({

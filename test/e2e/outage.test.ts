@@ -13,7 +13,9 @@ const RECOVERY_MS = 10_000;
 // A busy machine may be late; a service that is always late is not excused.
 const TRIES = 3;
 
-describe.each(Object.entries(inject("services")))("%s: everything is down", (name, directory) => {
+// Beside each other, as most of it is waiting, and each has servers of its own.
+const services = Object.entries(inject("services"));
+describe.concurrent.each(services)("%s: everything is down", (name, directory) => {
   it("the service starts, says what it lacks once, and recovers within ten seconds", async () => {
     await using surroundings = await startSurroundings();
     await using group = await surroundings.newGroup();

@@ -32,7 +32,10 @@ afterAll(async () => {
   await surroundings?.[Symbol.asyncDispose]();
 });
 
-describe.each(Object.entries(inject("services")))("%s behind proxies", (name, directory) => {
+const services = Object.entries(inject("services"));
+
+// The frameworks beside each other, as most of it is waiting, and each service has proxies of its own.
+describe.concurrent.each(services)("%s behind proxies", (name, directory) => {
   let service: Service;
   const proxies: Record<string, Proxy> = {};
 
@@ -52,7 +55,7 @@ describe.each(Object.entries(inject("services")))("%s behind proxies", (name, di
   describe.each([
     { dependency: "dynamodb", critical: true, use: putReceipt },
     { dependency: "s3", critical: false, use: putImage },
-  ])("with $dependency", ({ dependency, critical, use }) => {
+  ])("with $dependency", { concurrent: false }, ({ dependency, critical, use }) => {
     const proxy = (): Proxy => proxies[dependency] as Proxy;
 
     it("slow: it waits, and answers well", async () => {
@@ -100,6 +103,29 @@ describe.each(Object.entries(inject("services")))("%s behind proxies", (name, di
     });
   });
 
+  async function expectFailure(use: Use): Promise<void> {
+    const { status, body } = await use(service);
+    expect(FAILED).toContain(status);
+    const code = status === 502 ? "EXTERNAL_SERVICE_ERROR" : "OVERLOADED";
+    expect(body).toMatchObject({ error: { code } });
+    expect(JSON.stringify(body)).not.toMatch(/127\.0\.0\.1|ECONN|aws/i);
+  }
+
+  async function recovers(use: Use): Promise<void> {
+    await until("a request that is answered well", async () => (await use(service)).status === 201);
+  }
+});
+
+describe.each(services)("%s behind a proxy", (name, directory) => {
+  let service: Service;
+
+  beforeAll(async () => {
+    await using group = await surroundings.newGroup();
+    service = await startService(directory, group.environment);
+    await service.untilReady();
+  });
+  afterAll(() => service?.[Symbol.asyncDispose]());
+
   it.each(["hang", "down"] as const)(
     "with a Kafka that does %s: it says so, and is well soon after",
     async (misbehave) => {
@@ -123,18 +149,6 @@ describe.each(Object.entries(inject("services")))("%s behind proxies", (name, di
       expect(seconds).toBeLessThan(RECOVERY_S);
     },
   );
-
-  async function expectFailure(use: Use): Promise<void> {
-    const { status, body } = await use(service);
-    expect(FAILED).toContain(status);
-    const code = status === 502 ? "EXTERNAL_SERVICE_ERROR" : "OVERLOADED";
-    expect(body).toMatchObject({ error: { code } });
-    expect(JSON.stringify(body)).not.toMatch(/127\.0\.0\.1|ECONN|aws/i);
-  }
-
-  async function recovers(use: Use): Promise<void> {
-    await until("a request that is answered well", async () => (await use(service)).status === 201);
-  }
 });
 
 type Use = (service: Service) => Promise<{ status: number; body: unknown }>;

@@ -19,7 +19,8 @@ beforeAll(async () => {
 });
 afterAll(() => stack.disposeAsync());
 
-describe.each(Object.entries(inject("services")))("%s: secrets", (_name, directory) => {
+const services = Object.entries(inject("services"));
+describe.concurrent.each(services)("%s: secrets", (_name, directory) => {
   it("are settings of every process, and in no line of the log", async () => {
     const env = environment({
       VERSION: "aws-secret:dev/service#version",

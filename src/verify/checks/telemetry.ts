@@ -410,7 +410,12 @@ async function withTraced(
   use: (instance: Instance, collector: Collector) => Promise<string | void>,
 ): Promise<string | void> {
   return withCollector((collector) => {
-    const traced = { OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint, ...environment };
+    const traced = {
+      OTEL_EXPORTER_OTLP_ENDPOINT: collector.endpoint,
+      // OpenTelemetry's own setting. A batch that waits its usual five seconds would be waited for again and again.
+      OTEL_BSP_SCHEDULE_DELAY: "200",
+      ...environment,
+    };
     return withInstance(target, { environment: traced }, (instance) => use(instance, collector));
   });
 }

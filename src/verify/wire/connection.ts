@@ -1,4 +1,4 @@
-import { connect as connectTcp, type Socket } from "node:net";
+import { connect as connectTcp, isIP, type Socket } from "node:net";
 import { connect as connectTls } from "node:tls";
 
 import { Violation } from "../check.ts";
@@ -8,6 +8,8 @@ import { parseResponse, type WireResponse } from "./response.ts";
 // No demand on the service, only the end of waiting for one that will never answer.
 const PATIENCE_MS = 60_000;
 const KEPT_WRITES = 20;
+// An answer that never ends must not fill the memory.
+const LONGEST_ANSWER = 16 * 1024 * 1024;
 
 /** The peer closed the connection before it had answered. */
 export class Closed extends Error {
@@ -40,12 +42,15 @@ export class Connection {
 
   /** Connects to the host and port of `url`. */
   static open(url: string): Promise<Connection> {
-    const { protocol, hostname: host, port } = new URL(url);
+    const { protocol, hostname, port } = new URL(url);
     const secure = protocol === "https:";
+    const host = hostname.replace(/^\[|\]$/g, "");
+    // TLS has no server name for an IP address.
+    const name = isIP(host) === 0 ? { servername: host } : {};
     const options = { host, port: Number(port || (secure ? 443 : 80)), noDelay: true };
     return new Promise((resolve, reject) => {
       const socket: Socket = secure
-        ? connectTls({ ...options, servername: host })
+        ? connectTls({ ...options, ...name })
         : connectTcp({ ...options, allowHalfOpen: true });
       socket.once("error", reject);
       socket.once(secure ? "secureConnect" : "connect", () => {
@@ -62,6 +67,7 @@ export class Connection {
 
   /** The next response that is not interim. @throws {Closed} when the peer closes instead. */
   async read(request: string, method = "GET"): Promise<WireResponse> {
+    const end = Date.now() + PATIENCE_MS;
     for (;;) {
       noteExchange(this.#sent, this.#bytes.length > 0 ? this.#bytes : "no answer");
       const parsed = parseResponse(this.#bytes, request, method, this.#ended);
@@ -78,7 +84,12 @@ export class Connection {
       if (this.#ended) {
         throw new Closed(`${request}: the connection was closed without an answer`);
       }
-      await this.#change(`${request}: no answer`);
+      if (this.#bytes.length > LONGEST_ANSWER) {
+        this.destroy();
+        throw new Violation(`${request}: the answer has more than ${LONGEST_ANSWER} bytes`);
+      }
+      // However often a little more comes.
+      await this.#change(`${request}: no whole answer`, end - Date.now());
     }
   }
 
@@ -120,11 +131,11 @@ export class Connection {
     this.#socket.resetAndDestroy();
   }
 
-  #change(complaint: string): Promise<void> {
+  #change(complaint: string, ms = PATIENCE_MS): Promise<void> {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(
         () => reject(new Violation(`${complaint} within ${PATIENCE_MS / 1_000} s`)),
-        PATIENCE_MS,
+        ms,
       );
       const signal = waitingSignal();
       const abort = () => reject(new Violation("interrupted"));

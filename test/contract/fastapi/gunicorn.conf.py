@@ -75,7 +75,8 @@ def when_ready(server):
     server.handle_term = drain
 
 
-def post_fork(server, worker):
+def post_worker_init(worker):
+    # Not in post_fork: until it returns, a worker has the primary's signal handlers, under which TERM is lost.
     import app
 
     app.draining = DRAINING

@@ -1,4 +1,4 @@
-"""The members' server: members.py PORT PROTO [CERTIFICATE KEY]. It prints a line of JSON for each call."""
+"""The members' server: members.py PORT PROTO [CERTIFICATE KEY [CLIENT_CA]]. It prints a line of JSON for each call."""
 
 import json
 import os
@@ -57,8 +57,10 @@ servicer = health.HealthServicer()
 health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
 servicer.set("", health_pb2.HealthCheckResponse.SERVING)
 if tls:
-    certificate, key = (open(path, "rb").read() for path in tls)
-    server.add_secure_port(f"127.0.0.1:{port}", grpc.ssl_server_credentials([(key, certificate)]))
+    certificate, key, *client_ca = (open(path, "rb").read() for path in tls)
+    clients = {"root_certificates": client_ca[0], "require_client_auth": True} if client_ca else {}
+    credentials = grpc.ssl_server_credentials([(key, certificate)], **clients)
+    server.add_secure_port(f"127.0.0.1:{port}", credentials)
 else:
     server.add_insecure_port(f"127.0.0.1:{port}")
 

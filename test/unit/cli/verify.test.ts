@@ -130,6 +130,29 @@ describe("verify", () => {
     expect(bodies.at(-1)).toContain("mine");
   });
 
+  it("shows its results before it says that JUnit's file cannot be written", async () => {
+    const disk = new MemoryDisk({ "/home": null, "/home/out": "a file" });
+    const args = ["verify", await serve(healthy()), ...HEALTH, "--junit", "out/results.xml"];
+    const { code, out, err } = await runFake(args, { disk });
+    expect(code).toBe(2);
+    expect(out).toContain("✓ The service meets 3 sentences of the standard");
+    expect(err).toContain("cannot be written");
+  });
+
+  it.each(["/api", "?a=1", "/#top"])("refuses an address with %s", async (rest) => {
+    const { code, err } = await runFake(["verify", `${await serve(healthy())}${rest}`, ...HEALTH]);
+    expect(code).toBe(2);
+    expect(err).toContain("the routes of the standard are at the root");
+  });
+
+  it("goes on when the service's own OpenAPI document is not JSON", async () => {
+    const url = await serve((req, res) => {
+      if (req.url === "/openapi.json") res.end("{");
+      else healthy()(req, res);
+    });
+    expect((await runFake(["verify", url, ...HEALTH])).code).toBe(0);
+  });
+
   it("says so when nothing could be checked", async () => {
     const args = ["verify", await serve(healthy()), "--only", "process"];
     const { code, out, err } = await runFake(args);
@@ -151,10 +174,11 @@ describe("verify", () => {
     expect(err).toContain(message);
   });
 
-  it("ends when it is interrupted", async () => {
+  // The first when it looks for the service, the second when it checks it.
+  it.each(["/health", "/health/ready"])("ends when it is interrupted at %s", async (silent) => {
     const controller = new AbortController();
     const url = await serve((req, res) => {
-      if (req.url !== "/health/ready") return healthy()(req, res);
+      if (req.url !== silent) return healthy()(req, res);
       return controller.abort(new UserError("INTERRUPTED", "interrupted"));
     });
     const { code } = await runFake(["verify", url, ...HEALTH], { signal: controller.signal });

@@ -1,6 +1,7 @@
 import { writeFileSync, mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { rootCertificates } from "node:tls";
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
   type sendUnaryData,
@@ -22,6 +23,7 @@ import {
   HealthCheckResponseSchema,
 } from "../../../src/platform/grpc/health_pb.ts";
 import { SettingsError } from "../../../src/platform/settings.ts";
+import { loadSettings } from "../../../src/settings.ts";
 
 type Handler = (call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>) => void;
 
@@ -217,9 +219,36 @@ test("a server that is away is not well", async () => {
 test("certificates are read at start, and a missing one is a wrong setting", async () => {
   const folder = mkdtempSync(join(tmpdir(), "grpc-"));
   const ca = join(folder, "ca.pem");
-  writeFileSync(ca, "-----BEGIN CERTIFICATE-----\n");
+  writeFileSync(ca, rootCertificates[0] ?? "");
   const target = { address: "127.0.0.1:1", services: [] };
   (await openChannel({ ...target, tls: { ca } })).close();
   const missing = openChannel({ ...target, tls: { ca: join(folder, "none.pem") } });
   await expect(missing).rejects.toBeInstanceOf(SettingsError);
 });
+
+test.each([
+  { ca: "-----BEGIN CERTIFICATE-----\n" },
+  { cert: rootCertificates[0] },
+  { cert: rootCertificates[0], key: "-----BEGIN PRIVATE KEY-----\n" },
+])("what cannot be used for TLS is a wrong setting: %j", async (tls) => {
+  const opened = openChannel({ address: "127.0.0.1:1", services: [], tls });
+  await expect(opened).rejects.toBeInstanceOf(SettingsError);
+});
+
+test.each([
+  "http://members.internal:50051",
+  "members.internal",
+  "members.internal:0",
+  "members.internal:65536",
+  "/var/run/members:1",
+])("%s is no address", (address) => {
+  expect(() => loadSettings({ GRPC_MEMBERS_ADDRESS: address })).toThrow("GRPC_MEMBERS_ADDRESS");
+});
+
+test.each(["m:1", "[::1]:50051", "ipv4:10.0.0.1:50051,10.0.0.2:50051", "dns:members.internal:443"])(
+  "%s is an address",
+  (address) => {
+    const settings = loadSettings({ GRPC_MEMBERS_ADDRESS: address });
+    expect(settings.GRPC_MEMBERS_ADDRESS).toBe(address);
+  },
+);

@@ -90,6 +90,13 @@ describe("a call", () => {
   });
 });
 
+test("the headers of a request's connection are no metadata", async () => {
+  const { told, client } = startClient();
+  const metadata = { Connection: "close" };
+  await expect(client.getBalance({ memberId: "m-1" }, { metadata })).rejects.toThrow(TypeError);
+  expect(told).toEqual([]);
+});
+
 describe("the deadline", () => {
   test("is the client's, or the call's own", async () => {
     const { told, client } = startClient({ timeoutMs: 900 });
@@ -108,6 +115,14 @@ describe("the deadline", () => {
     expect(first).toBeLessThanOrEqual(800);
     expect(second).toBeLessThanOrEqual(first);
     expect(third).toBe(5);
+  });
+
+  test("is an hour at most, and a number", async () => {
+    const { told, client } = startClient();
+    await client.getBalance({ memberId: "m-1" }, { timeoutMs: Infinity });
+    expect(told[0]?.timeoutMs).toBe(3_600_000);
+    const call = client.getBalance({ memberId: "m-1" }, { timeoutMs: NaN });
+    await expect(call).rejects.toThrow(RangeError);
   });
 
   test("ends a call that gets no answer, as a 502", async () => {

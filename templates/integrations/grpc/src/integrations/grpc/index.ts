@@ -60,7 +60,7 @@ function membersTarget(settings: GrpcSettings): ChannelTarget {
   };
   return {
     address: GRPC_MEMBERS_ADDRESS ?? "localhost:50051",
-    tls: (GRPC_MEMBERS_TLS ?? (!isDev || tls.ca !== undefined)) ? tls : undefined,
+    tls: (GRPC_MEMBERS_TLS ?? (!isDev || (tls.ca ?? tls.cert) !== undefined)) ? tls : undefined,
     services: [BalanceService],
   };
 }

@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import { addAbortListener } from "node:events";
 import { readFileSync } from "node:fs";
 import {
@@ -49,6 +50,8 @@ export interface ChannelTarget {
   services: readonly DescService[];
   /** How long a call may take at most. */
   timeoutMs?: number;
+  /** After how long without a call a connection is closed, or up to ten seconds later; 240,000 ms when left out. */
+  idleMs?: number;
   /** Where the library complains; otherwise it writes to standard error. */
   log?: Logger;
 }
@@ -67,7 +70,7 @@ const CHECK_TIMEOUT_MS = 1_500;
 /**
  * Opens a channel. It connects when it is first used, and again whenever it has to: a server that is away is no reason
  * not to start.
- * @throws {SettingsError} when a file of `tls` cannot be read.
+ * @throws {SettingsError} when a file of `tls` cannot be read or used.
  */
 export async function openChannel(target: ChannelTarget): Promise<Channel> {
   const { address, tls, log } = target;
@@ -76,7 +79,12 @@ export async function openChannel(target: ChannelTarget): Promise<Channel> {
   const secure: ChannelCredentials =
     tls === undefined
       ? credentials.createInsecure()
-      : credentials.createSsl(readPem(tls.ca), readPem(tls.key), readPem(tls.cert));
+      : usable(() => {
+          const [ca, key, cert] = [readPem(tls.ca), readPem(tls.key), readPem(tls.cert)];
+          // Node trusts nobody, and says nothing, for an authority that is none.
+          if (ca !== null) void new X509Certificate(ca);
+          return credentials.createSsl(ca, key, cert);
+        });
   const client = new GrpcJsClient(address, secure, channelOptions(target));
 
   async function call({ method, metadata, request, timeoutMs, signal }: ChannelCall) {
@@ -105,7 +113,11 @@ export async function openChannel(target: ChannelTarget): Promise<Channel> {
   };
 }
 
-function channelOptions({ services, timeoutMs = 0 }: ChannelTarget): ChannelOptions {
+function channelOptions({
+  services,
+  timeoutMs = 0,
+  idleMs = 240_000,
+}: ChannelTarget): ChannelOptions {
   return {
     "grpc.service_config": JSON.stringify({
       loadBalancingConfig: [{ round_robin: {} }],
@@ -117,7 +129,7 @@ function channelOptions({ services, timeoutMs = 0 }: ChannelTarget): ChannelOpti
     // A load balancer forgets a connection that nothing passes over, and does not always say so (AWS' NLB after 350 s).
     // So an idle one is closed before that, and opened again by the next call: pings would keep it open, but servers
     // close a connection with ENHANCE_YOUR_CALM when a client without calls sends them more often than every 5 minutes.
-    "grpc.client_idle_timeout_ms": 240_000,
+    "grpc.client_idle_timeout_ms": idleMs,
     // While calls wait, pings find out that nobody is there any longer. A server takes the fifth without an answer of
     // its own in between for an attack: a call is over before that.
     "grpc.keepalive_time_ms": Math.max(10_000, timeoutMs / 4),
@@ -170,9 +182,12 @@ async function checkHealth(call: Channel["call"]): Promise<void> {
 
 function readPem(given: string | undefined): Buffer | null {
   if (given === undefined) return null;
-  if (given.includes("-----BEGIN")) return Buffer.from(given);
+  return given.includes("-----BEGIN") ? Buffer.from(given) : readFileSync(given);
+}
+
+function usable<Result>(make: () => Result): Result {
   try {
-    return readFileSync(given);
+    return make();
   } catch (error) {
     throw new SettingsError([`a certificate or key of gRPC: ${(error as Error).message}`]);
   }

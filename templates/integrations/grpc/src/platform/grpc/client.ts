@@ -83,6 +83,20 @@ export function createGrpcClient<Service extends DescService>(
   return client as GrpcClient<Service>;
 }
 
+// Every call has a deadline.
+const LONGEST_MS = 3_600_000;
+
+// What comes with a request's headers and ends an HTTP/2 stream before it begins, so that the library tries for ever.
+const NO_METADATA = new Set([
+  "connection",
+  "host",
+  "http2-settings",
+  "keep-alive",
+  "proxy-connection",
+  "transfer-encoding",
+  "upgrade",
+]);
+
 function isUnary(method: DescMethod): method is DescMethod & DescMethodUnary {
   return method.methodKind === "unary";
 }
@@ -95,11 +109,15 @@ function send(
   timeoutMs: number,
 ): Promise<unknown> {
   signal?.throwIfAborted();
+  const time = Math.min(own ?? timeoutMs, timeLeft(signal), LONGEST_MS);
+  if (Number.isNaN(time)) throw new RangeError("timeoutMs must be a number");
+  const wrong = Object.keys(metadata).find((name) => NO_METADATA.has(name.toLowerCase()));
+  if (wrong !== undefined) throw new TypeError(`${wrong} belongs to HTTP, and is no metadata`);
   return channel.call({
     method,
     request: create(method.input, request as never),
     metadata: { ...metadata, ...idsAndTrace() },
-    timeoutMs: Math.min(own ?? timeoutMs, timeLeft(signal)),
+    timeoutMs: time,
     signal,
   });
 }
