@@ -9,11 +9,11 @@ import { answersWith, templates } from "../support/templates.ts";
  * 80 files, 4,100 lines in src, 3,500 of them the platform's and 1,500 the cluster's: lower these, never raise them.
  */
 const BUDGET = {
-  files: 114,
-  sourceLines: 8_105,
-  platformLines: 7_710,
-  clusterLines: 1_740,
-  clusterFiles: 14,
+  files: 107,
+  sourceLines: 7_590,
+  platformLines: 7_200,
+  clusterLines: 1_490,
+  clusterFiles: 11,
   testLines: 800,
 };
 

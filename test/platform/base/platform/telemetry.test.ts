@@ -6,14 +6,10 @@ import { Registry } from "@prometheus-io/client";
 import { expect, test } from "vitest";
 import { z } from "zod";
 import { inSpan } from "../../src/platform/context.ts";
-import type { Exchange } from "../../src/platform/http/exchange.ts";
+import { endServerSpan, type Exchange, startServerSpan } from "../../src/platform/http/exchange.ts";
 import { createLogger } from "../../src/platform/logging.ts";
 import { startTelemetry } from "../../src/platform/observability/telemetry.ts";
-import {
-  endServerSpan,
-  placeInTrace,
-  startServerSpan,
-} from "../../src/platform/observability/tracing.ts";
+import { placeInTrace } from "../../src/platform/observability/tracing.ts";
 import { defineRoute } from "../../src/platform/route.ts";
 import { loadSettings } from "../../src/settings.ts";
 import { createTestApp } from "../support.ts";

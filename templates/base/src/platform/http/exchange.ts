@@ -161,7 +161,7 @@ export class Exchange implements RequestContext, TracePosition {
  * Starts the span of a sampled request, by OpenTelemetry's conventions for HTTP servers. By hand, because
  * instrumentation-http costs half of the throughput.
  */
-function startServerSpan(request: Exchange): Span {
+export function startServerSpan(request: Exchange): Span {
   // Asked for each time, because telemetry may be started again.
   return startSpanAt(request, trace.getTracer("http-server"), nameOf(request), {
     kind: SpanKind.SERVER,
