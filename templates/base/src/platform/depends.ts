@@ -90,7 +90,7 @@ export class DependencyScope {
   readonly #all: DependencyScopes;
   readonly #values = new Map<AnyDependency, Promise<unknown>>();
   readonly #opened: { name: string; close(outcome: { error: unknown }): unknown }[] = [];
-  /** What is not over yet, by what it is called in the log: nothing is closed before it. */
+  /** Work that uses the dependencies, with its name for the log: nothing is closed before it ends. */
   readonly #working = new Map<Promise<unknown>, string>();
   readonly #stopping = Promise.withResolvers<void>();
   /** Log lines of the closes have the request's ids, also when the worker that stops asks for them. */
@@ -147,7 +147,7 @@ export class DependencyScope {
     this.#all.scopes.delete(this);
   }
 
-  /** What works may begin more of it, as a handler does that gives a stream. */
+  /** Work may add more work, as a handler does that returns a stream. */
   async #settled(): Promise<void> {
     while (this.#working.size > 0) await Promise.allSettled(this.#working.keys());
   }

@@ -140,7 +140,7 @@ export function asError(thrown: unknown): Error {
 /** Logs what a request failed with: the caller's mistakes at info, ours at error with the stack. */
 export function logFailure(log: Logger, thrown: unknown, error: AppError, hasLeft: boolean): void {
   const { status, code, details } = error;
-  // Whatever broke because nobody waits for the answer any longer is no fault of ours.
+  // The client has left: the failure is not the service's.
   if (hasLeft) log.info({ error: asError(thrown) }, "the client went away");
   else if (status >= 500) log.error({ code, status, error: asError(thrown) }, "request failed");
   else log.info({ code, status, details }, `request refused: ${error.message}`);

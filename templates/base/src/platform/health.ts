@@ -73,7 +73,7 @@ const versionSchema = z.object({
   environment: z.string(),
 });
 
-/** Whether a path, or a route's, is one of them: probes come every few seconds for ever and say nothing. */
+/** Whether a path or a route is a probe's. Probes come every few seconds, and are neither logged nor traced. */
 export function isProbe(path: string): boolean {
   return path === "/health" || path.startsWith("/health/");
 }

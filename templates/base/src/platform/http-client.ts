@@ -76,7 +76,7 @@ function isRepeatable({ method = "GET", body }: RequestInit): boolean {
   return IDEMPOTENT.has(method.toUpperCase()) && !isStream;
 }
 
-/** The milliseconds that the upstream wants to be left alone, told as seconds or as a date. */
+/** The milliseconds of a Retry-After header, which has seconds or a date. */
 function retryAfter({ headers }: Response): number {
   const text = headers.get("retry-after") ?? "0";
   const ms = /^\d+$/.test(text) ? Number(text) * 1_000 : Date.parse(text) - Date.now();

@@ -6,7 +6,7 @@ export interface PeriodicTask {
   name: string;
   /** From the end of a run to the next one, in milliseconds. */
   everyMs: number;
-  /** How much later a run may begin, drawn each time, so that not all tasks do; a tenth of `everyMs` when left out. */
+  /** The most random delay of a run, so that tasks do not all run at once; a tenth of `everyMs` when left out. */
   jitterMs?: number;
   /** How long a run may take; as long as `everyMs` when left out. */
   timeoutMs?: number;

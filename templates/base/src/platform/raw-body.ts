@@ -51,7 +51,7 @@ export class BodyStream extends Readable {
     this.contentType = contentType;
     this.#request = request;
     this.#limit = limit;
-    // Whoever reads gets the error; a handler that does not read yet shall not bring the worker down.
+    // Readers get the error. Without this listener, an error before the first read would crash the worker.
     this.on("error", () => {});
   }
 

@@ -126,7 +126,7 @@ export function eventStream(
   const readable = Readable.from({ [Symbol.asyncIterator]: () => texts }, { objectMode: false });
   const end = (): void => void readable.push(null);
   const beat = (): void => {
-    // What the client has not taken yet shows it that the connection lives.
+    // Events that still wait in the buffer keep the connection alive, too.
     if (readable.readableLength === 0) readable.push(": heartbeat\n\n");
     silence.refresh();
   };

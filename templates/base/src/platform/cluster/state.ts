@@ -43,7 +43,7 @@ export interface Reload {
   /** HUP: a whole new set is ready before the first old worker drains. USR2: one after the other. */
   wholeSet: boolean;
   startedAt: number;
-  /** To go back to when a HUP fails. */
+  /** Restored when a HUP fails. */
   before: { plan: ClusterPlan; workers: number } | undefined;
 }
 

@@ -14,12 +14,12 @@ export interface ConnectionLimits {
 }
 
 const DROP_LOG_MS = 60_000;
-/** For the first bytes of a client that had to wait until somebody here read them. */
+/** For a client whose first bytes waited in the socket while the worker was busy. */
 const MOMENT_MS = 1_000;
 
 type Watched = Socket & { _httpMessage?: ServerResponse | null; bytesReadBefore?: number };
 
-/** Bounds how many clients hold a connection, and for how long they hold it up; answers what is no request. */
+/** Bounds how many clients hold a connection, and for how long they hold it up; answers what is not a request. */
 export function limitConnections(server: Server, limits: ConnectionLimits, log: Logger): void {
   answerProtocolErrors(server, log);
   server.headersTimeout = limits.headersTimeout * 1_000;
@@ -32,7 +32,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits, log: 
     const { maxConnections } = limits;
     log.warn({ maxConnections }, "connections are closed at once: there are too many");
   });
-  // Of a connection on which nothing moves, in either direction.
+  // When nothing moves on a connection, in either direction.
   server.timeout = limits.stallTimeout * 1_000;
   server.on("timeout", (socket: Watched) => {
     const res = socket._httpMessage;
@@ -43,7 +43,7 @@ export function limitConnections(server: Server, limits: ConnectionLimits, log: 
       log.info(remote, "the client has stopped reading its answer: its connection is closed");
       socket.destroy();
     } else if (!isWaitedFor(res.req) || hasMoved(socket)) {
-      // The service takes its time, and the client waits.
+      // The handler is still at work: the connection stays.
       socket.setTimeout(server.timeout);
     } else if (socket.bytesReadBefore === undefined) {
       socket.bytesReadBefore = socket.bytesRead;
@@ -66,7 +66,7 @@ function hasMoved(socket: Watched): boolean {
   return true;
 }
 
-/** Whether it is the client who holds a body up, and not somebody here who does not read it. */
+/** Whether the client stalls in the middle of a body, rather than the handler that does not read it. */
 function isWaitedFor(req: IncomingMessage & { expecting?: unknown }): boolean {
   const isFull = req.readableLength >= req.readableHighWaterMark;
   return !req.complete && !isFull && req.expecting === undefined;
@@ -90,7 +90,7 @@ type Answer = [code: ErrorCode, message: string];
 export function answerProtocolErrors(server: Server, log: Logger): void {
   server.removeAllListeners("clientError");
   server.on("clientError", (error: NodeJS.ErrnoException, socket: Socket) => {
-    // A connection on which nothing has come, such as one that a browser opens in advance, is no request.
+    // A connection on which nothing has come, such as one that a browser opens in advance, is not a request.
     const isSilent = socket.bytesRead === 0;
     if (error.code === "ECONNRESET" || isSilent || !socket.writable) socket.destroy();
     // The rest of the response that has begun still goes out.

@@ -56,7 +56,7 @@ export class Exchange implements RequestContext, TracePosition {
   /** Whether the client closed the connection before it had the answer. */
   hasLeft = false;
   index = 0;
-  /** Asked for early: a socket that is closed does not know it any longer. */
+  /** Read early: a closed socket has no remote address. */
   readonly #address: string;
   readonly #tracker: Tracker;
   #isOver = false;
@@ -133,7 +133,7 @@ export class Exchange implements RequestContext, TracePosition {
     return bytes;
   }
 
-  /** What is thrown now ends the answer. What breaks because the client has left is no fault of the service. */
+  /** Notes what the answer fails with. A failure after the client has left is not the service's. */
   fail(thrown: unknown): void {
     // Node's own error, of a body that was not sent to its end; it comes before the response's "close".
     if (this.error === undefined && this.req.errored?.message === "aborted") {
@@ -143,7 +143,7 @@ export class Exchange implements RequestContext, TracePosition {
     if (!this.hasLeft) this.error = thrown;
   }
 
-  /** Nobody ended the answer to `res`: the client left, or the code that was to answer broke off. */
+  /** Ends an exchange whose answer was not finished: the client left, or the handler broke off. */
   abandon(res: ServerResponse): void {
     this.hasLeft = this.error === undefined && !res.writableFinished;
     this.end(this.error === undefined ? CLIENT_LEFT : 500);

@@ -34,7 +34,7 @@ export function parseJson(
   const isEmpty = (length ?? "0") === "0" && req.headers["transfer-encoding"] === undefined;
   if (type === undefined && isEmpty) return done(null);
   if (type === undefined || !JSON_TYPE.test(type)) return done(bodyNotJson());
-  // A stream of a hook's own has been unpacked by it.
+  // A hook that has replaced the stream has decompressed it, too.
   if (payload === req && (encoding ?? "identity") !== "identity") return done(bodyNotJson());
   if (Number(length) > limit) return done(bodyTooLarge(limit));
   readBytes(payload, Number(length) || FIRST_BYTES, limit, (error, bytes) => {

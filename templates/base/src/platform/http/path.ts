@@ -16,7 +16,7 @@ export function parsePath(path: string): PathPart[] {
   const names = paramsOf(path);
   const wrong = names.find((name) => !NAME.test(name));
   if (wrong !== undefined) {
-    throw new Error(`{${wrong}} is no parameter; use letters, digits and _, as in {receiptId}`);
+    throw new Error(`{${wrong}} is not a parameter; use letters, digits and _, as in {receiptId}`);
   }
   if (new Set(names).size < names.length) throw new Error("a parameter is named twice");
   if (path.includes("}{")) throw new Error("nothing tells where the first of two parameters ends");

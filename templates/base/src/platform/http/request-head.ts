@@ -41,7 +41,7 @@ const ENCODED = /%(?:2[1246-9A-C]|3[ABD]|40)/gi;
 /**
  * The path and query of a request target, also where a proxy sent the origin before it; RFC 9112, 3.2.2. Done here,
  * because frameworks differ in what they let pass, and change their minds.
- * @returns `*` as it is, and undefined for what is no target at all.
+ * @returns `*` as it is, and undefined for what is not a target.
  */
 export function originForm(target: string): string | undefined {
   if (target.startsWith("/")) return target.includes("%") ? plainPath(target) : target;

@@ -101,7 +101,7 @@ export class RequestTracker implements Tracker {
       track(req, res);
     });
     server.on("checkExpectation", track);
-    // Node would hang up without a word.
+    // Node would close the connection without an answer.
     server.on("connect", (req, socket: Socket) => {
       if (server.listenerCount("connect") > 1) return;
       const res = new classes.ServerResponse(req);
@@ -246,7 +246,7 @@ function onClose(this: ServerResponse): void {
   exchangeOf(this.req)?.abandon(this);
 }
 
-/** What is refused before any framework sees it: a request has a target and one host; RFC 9112, 3.2. */
+/** What is refused before the framework sees it: a request has a target and one host; RFC 9112, 3.2. */
 function refusalOf(req: IncomingMessage): AppError | undefined {
   if (req.url === undefined) {
     return req.method === "CONNECT" ? notFoundOr405("CONNECT", METHODS) : pathMalformed();

@@ -39,7 +39,7 @@ export function encoderOf(schema: z.ZodType): (value: unknown) => string {
     const checked = compiled.safeParse(value);
     if (checked.success) return JSON.stringify(checked.data);
     const error = new Error("the response breaks its declared schema", { cause: checked.error });
-    // Whatever status it was to be sent with.
+    // 500, whatever status the handler chose.
     throw Object.assign(error, { statusCode: 500 });
   };
 }
@@ -57,7 +57,7 @@ export function compileSchema(schema: z.ZodType): (value: unknown) => Checked | 
     try {
       if (!mustWait) return compiled.safeParse(value);
     } catch (error) {
-      // A plain function that returns a promise shows only when it is called.
+      // A plain function that returns a promise is only noticed when it is called.
       if (!(error instanceof z.core.$ZodAsyncError)) return refuseTooDeep(error);
       mustWait = true;
     }

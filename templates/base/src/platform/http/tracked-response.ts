@@ -30,7 +30,7 @@ export function trackedClasses() {
       super._read(size);
     }
 
-    /** Whatever listens to the end of a request that broke off belongs to it; the socket knows nothing of it. */
+    /** Listeners of an aborted request run in its context; the socket's events have none. */
     override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
       const exchange = error === null ? undefined : exchangeOf(this);
       if (exchange === undefined) super._destroy(error, done);
@@ -114,7 +114,7 @@ function withOwn(exchange: Exchange, given: GivenHeaders, isEmpty: boolean): Out
 const OWN_NAMES = new Set(["x-request-id", "x-correlation-id", "x-content-type-options"]);
 
 function isSent(name: string, { error }: Exchange, isEmpty: boolean): boolean {
-  // All of them begin with an x, and few others do.
+  // The fast path: all own headers begin with an x.
   if (name[0] === "x" || name[0] === "X") return !OWN_NAMES.has(name.toLowerCase());
   if (isEmpty && name.toLowerCase() === "content-length") return false;
   // Fastify would close after each body that it refuses; `writeHead` decides that.
@@ -141,7 +141,7 @@ function endAfterBody(
   const finish = (): void => {
     clearTimeout(timer);
     req.off("end", finish).off("close", finish);
-    // What is still on its way then is not read to its end.
+    // The rest of the body is not read.
     end(() => void (req.complete || req.socket.destroySoon()));
   };
   const timer = setTimeout(finish, LINGER_MS);

@@ -87,7 +87,7 @@ function accessLine(
   );
 }
 
-// All of ASCII that a string in JSON may hold as it is.
+// ASCII that needs no escape in JSON.
 const PLAIN = /^[ !#-[\]-~]*$/;
 
 function quote(text: string, limit: number): string {

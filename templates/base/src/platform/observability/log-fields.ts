@@ -14,7 +14,7 @@ const NESTED_STACK_BYTES = 1_024;
 const ERROR_FIELD_BYTES = 128;
 const CAUSES = 5;
 
-/** All that is logged of an error's own fields: the others of an SDK's error hold whole requests, credentials included. */
+/** The only own fields of an error that are logged: SDK errors also hold whole requests, with their credentials. */
 const ERROR_FIELDS =
   "code errno syscall hostname address port status statusCode apiCode canRetry $fault".split(" ");
 const AWS_FIELDS = ["httpStatusCode", "requestId", "attempts"];

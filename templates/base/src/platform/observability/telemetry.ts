@@ -168,7 +168,7 @@ function resourceOf(settings: StandardSettings): Resource {
   return defaultResource().merge(own).merge(detectResources({ detectors }));
 }
 
-/** The options whose variables are set, of those that the SDK leaves to the application to read. */
+/** Options from environment variables that the SDK does not read by itself. */
 function fromEnv(variables: Record<string, string>): Record<string, number> {
   const options: Record<string, number> = {};
   for (const [option, variable] of Object.entries(variables)) {

@@ -213,7 +213,7 @@ function sendFile(res: Response, { value, contentType }: Answer, next: NextFunct
   res.sendFile(resolve(value as string), { dotfiles: "allow", cacheControl: false }, (error) => {
     const { code } = Object(error) as NodeJS.ErrnoException;
     if (code === "EISDIR") next(notFound());
-    // A client that left is no failure.
+    // That the client left is not a failure.
     else if (error !== undefined && code !== "ECONNABORTED") next(error);
   });
 }
@@ -221,7 +221,7 @@ function sendFile(res: Response, { value, contentType }: Answer, next: NextFunct
 /** An error before the first byte is answered as one; after it, the client sees that the answer broke off. */
 function sendStream(res: Response, stream: Readable, next: NextFunction): void {
   const fail = (error: NodeJS.ErrnoException | null | undefined): void => {
-    // A client that left is no failure.
+    // That the client left is not a failure.
     if (error && exchangeOf(res.req)?.hasLeft !== true) next(error);
   };
   const stopWaiting = finished(stream, { writable: false }, fail);

@@ -129,7 +129,7 @@ export async function createFastify(platform: Platform): Promise<App> {
     options.schema = withFailures(schema);
     if (hasJsonSchemas(options.schema)) void loadJsonSchemas();
     const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
-    // That of @fastify/cors is no route to a reader of metrics.
+    // Readers of metrics do not count that of @fastify/cors as a route.
     if (url !== "*" || method !== "OPTIONS") routeNames.set(url, path);
     for (const one of [method].flat()) {
       // What takes every path tells nothing about one.

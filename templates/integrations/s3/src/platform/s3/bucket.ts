@@ -73,7 +73,7 @@ export async function openBucket(settings: BucketSettings, metrics: Registry): P
     ...config,
     requestHandler: { ...config.requestHandler, requestTimeout: UPLOAD_TIMEOUT_MS },
   });
-  // Signing is no call to S3, and must not be measured as one.
+  // Signing does not call S3, and must not be measured as a call.
   const publicEndpoint = settings.S3_PUBLIC_ENDPOINT ?? s3Endpoint(settings);
   const signer = new Client(s3ClientConfig(settings, publicEndpoint));
   for (const client of [s3, uploads]) {
