@@ -118,6 +118,7 @@ async function terminalOf({ title, tool }: Subject): Promise<Shell> {
   const command = tool?.name.replace("@yarnpkg/cli-dist", "yarn");
   const program = tool && command && (await installTool(tool.name, tool.version, command));
   const { stdout: registry } = await execa("npm", ["config", "get", "registry"]);
+  const { stdout: authorities } = await execa("npm", ["config", "get", "cafile"]);
   const environment = {
     ...withoutRunner(process.env),
     PATH: [...(program ? [dirname(program)] : []), process.env["PATH"]].join(delimiter),
@@ -131,6 +132,7 @@ async function terminalOf({ title, tool }: Subject): Promise<Shell> {
     // Yarn 4 alone does not read npm's settings.
     YARN_NPM_REGISTRY_SERVER: registry,
     YARN_UNSAFE_HTTP_WHITELIST: new URL(registry).hostname,
+    ...(authorities !== "null" && { YARN_HTTPS_CA_FILE_PATH: authorities }),
   };
   return async (line, cwd, env) => {
     const options = { cwd, env: { ...environment, ...env }, shell: true, all: true } as const;
