@@ -96,12 +96,12 @@ describe("a connection on which nothing moves", () => {
       socket.pause().write("GET /large HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2));
       return socket;
     });
-    await expect.poll(() => connections(app), { timeout: 60_000 }).toBe(4);
+    // Not how many there are at first: on a busy machine, they are closed before anybody has counted them.
+    const closed = "the client has stopped reading its answer: its connection is closed";
+    const closes = () => messages(app).filter((message) => message === closed);
+    await expect.poll(closes, { timeout: 60_000 }).toHaveLength(4);
     await expect.poll(() => connections(app), { timeout: 60_000 }).toBe(0);
     expect(app.service.requestsInFlight()).toEqual([]);
-    expect(messages(app)).toContain(
-      "the client has stopped reading its answer: its connection is closed",
-    );
     for (const socket of sockets) socket.destroy();
   });
 
