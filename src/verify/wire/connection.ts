@@ -67,7 +67,7 @@ export class Connection {
 
   /** The next response that is not interim. @throws {Closed} when the peer closes instead. */
   async read(request: string, method = "GET"): Promise<WireResponse> {
-    const end = Date.now() + PATIENCE_MS;
+    const end = performance.now() + PATIENCE_MS;
     for (;;) {
       noteExchange(this.#sent, this.#bytes.length > 0 ? this.#bytes : "no answer");
       const parsed = parseResponse(this.#bytes, request, method, this.#ended);
@@ -89,7 +89,7 @@ export class Connection {
         throw new Violation(`${request}: the answer has more than ${LONGEST_ANSWER} bytes`);
       }
       // However often a little more comes.
-      await this.#change(`${request}: no whole answer`, end - Date.now());
+      await this.#change(`${request}: no whole answer`, end - performance.now());
     }
   }
 
