@@ -25,15 +25,14 @@ async function precompiledTemplates(store: Store): Promise<string> {
   const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   const { manifest, files } = await loadTemplates(disk, TEMPLATES, version, () => () => "");
   const entries: [path: string, start: number, end: number, executable?: true][] = [];
-  for (const { path, executable } of files.toSorted((a, b) => sectionOf(a) - sectionOf(b))) {
-    if (sectionOf({ path }) > 0 && store.sections === 0) {
-      store.endSection();
+  for (const section of [files.filter(isCommon), files.filter((file) => !isCommon(file))]) {
+    for (const { path, executable } of section) {
+      const source = await readFile(join(TEMPLATES, path));
+      const place = store.add(isTemplate(path) ? precompile(source) : source);
+      entries.push(executable ? [path, ...place, true] : [path, ...place]);
     }
-    const source = await readFile(join(TEMPLATES, path));
-    const place = store.add(isTemplate(path) ? precompile(source) : source);
-    entries.push(executable ? [path, ...place, true] : [path, ...place]);
+    store.endSection();
   }
-  store.endSection();
   const archive = await storeArchive(store);
   await writeFile(
     join(DIST, "templates.js"),
@@ -80,9 +79,9 @@ export async function builtInChangelog() {
 }`;
 }
 
-/** What every new service has comes first, and is all that most runs need of the templates. */
-function sectionOf({ path }: { path: string }): number {
-  return /^(?:integrations|shared)\//.test(path) ? 1 : 0;
+/** What every new service has: it comes first, and is all that most runs need of the templates. */
+function isCommon({ path }: { path: string }): boolean {
+  return !/^(?:integrations|shared)\//.test(path);
 }
 
 /** What opens the store, as far as it is read: a module of the bundle, beside its chunks. */
@@ -115,11 +114,6 @@ type SectionEnd = [end: number, compressed: number];
 class Store {
   readonly #sections: Uint8Array[][] = [[]];
   #length = 0;
-
-  /** How many have ended. */
-  get sections(): number {
-    return this.#sections.length - 1;
-  }
 
   /** Returns where the bytes start and end. */
   add(bytes: Uint8Array): [start: number, end: number] {
