@@ -23,7 +23,7 @@ export async function terminalNode(tools: NodeTools, cwd: string): Promise<strin
   const { commands, env, nodeVersion, nodePath, signal } = tools;
   const folders = (env["PATH"] ?? "").split(delimiter);
   const own = folders.filter((folder) => !/node_modules[/\\]/.test(folder));
-  if (own.length === folders.length || (await firstNode(tools.fs, own)) === nodePath) {
+  if (own.length === folders.length || (await findProgram(tools.fs, own, "node")) === nodePath) {
     return nodeVersion;
   }
   const options = { cwd, env: { PATH: own.join(delimiter) }, signal };
@@ -31,13 +31,19 @@ export async function terminalNode(tools: NodeTools, cwd: string): Promise<strin
   return output && Buffer.from(output).toString("utf8").trim().replace(/^v/, "");
 }
 
-/** The program that a shell would run; it costs less to look for it than to ask it. */
-async function firstNode(fs: FileSystem, folders: readonly string[]): Promise<string | undefined> {
-  for (const folder of folders) {
-    const path = join(folder, "node");
+/** The file that a shell would run, looking through these folders; undefined when none has it. */
+export async function findProgram(
+  fs: FileSystem,
+  folders: readonly string[],
+  program: string,
+): Promise<string | undefined> {
+  const places = folders.flatMap((folder) =>
+    ["", ".cmd", ".exe"].map((ending) => join(folder, `${program}${ending}`)),
+  );
+  for (const path of places) {
     // A shell passes over a folder that it may not look into, too.
     const kind = await fs.kindOf(path).catch(() => "nothing");
-    if (kind !== "nothing") {
+    if (kind === "file" || kind === "link") {
       return path;
     }
   }

@@ -1,4 +1,4 @@
-import { basename, delimiter, join, resolve } from "node:path";
+import { basename, delimiter, resolve } from "node:path";
 
 import { ask } from "../answers/ask.ts";
 import {
@@ -11,6 +11,7 @@ import { answersFromFlags, flagOf } from "../answers/flags.ts";
 import { type Answers, defaultAnswers } from "../answers/schema.ts";
 import { runningPackageManager, swallowedFlags } from "../apply/install.ts";
 import { findTarget } from "../apply/target.ts";
+import { findProgram } from "../apply/terminal-node.ts";
 import type { Manifest } from "../catalog/manifest.ts";
 import { messageOf, UserError } from "../errors.ts";
 import type { CreateOptions } from "./command.ts";
@@ -76,16 +77,9 @@ function suggestedName(host: Host, { directory = "my-service" }: CreateOptions):
 /** The package managers whose program is on this machine. */
 async function installedPrograms({ fs, env }: Host, { packageManagers }: Manifest) {
   const folders = (env["PATH"] ?? env["Path"] ?? "").split(delimiter);
-  const isThere = async (program: string) => {
-    const places = folders.flatMap((folder) =>
-      ["", ".cmd", ".exe"].map((ending) => join(folder, `${program}${ending}`)),
-    );
-    const kinds = await Promise.all(places.map((place) => fs.kindOf(place)));
-    return kinds.some((kind) => kind === "file" || kind === "link");
-  };
   const entries = packageManagers.map(async ({ name, install }) => {
     const [program = ""] = install.split(" ");
-    return { name, installed: await isThere(program) };
+    return { name, installed: (await findProgram(fs, folders, program)) !== undefined };
   });
   const found = await Promise.all(entries);
   return new Set(found.filter(({ installed }) => installed).map(({ name }) => name));
