@@ -3,8 +3,8 @@ import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 
 import { RECEIPT } from "./receipt.ts";
-import { type Service, startService } from "./service/run.ts";
-import { startSurroundings, type Surroundings } from "./surroundings.ts";
+import type { Service } from "./service/run.ts";
+import { startReadyService, startSurroundings, type Surroundings } from "./surroundings.ts";
 
 const RACERS = 50;
 
@@ -17,9 +17,7 @@ afterAll(() => surroundings?.[Symbol.asyncDispose]());
 describe.each(Object.entries(inject("services")))("%s: receipts", (_name, directory) => {
   let service: Service;
   beforeAll(async () => {
-    await using group = await surroundings.newGroup();
-    service = await startService(directory, group.environment);
-    await service.untilReady();
+    service = await startReadyService(surroundings, directory);
   });
   afterAll(() => service?.[Symbol.asyncDispose]());
 

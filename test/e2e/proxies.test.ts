@@ -6,7 +6,7 @@ import { type Proxy, startToxiproxy, type Toxiproxy } from "../stack/toxiproxy.t
 import { postEvent } from "./events.ts";
 import { RECEIPT } from "./receipt.ts";
 import { type Service, startService } from "./service/run.ts";
-import { startSurroundings, type Surroundings } from "./surroundings.ts";
+import { startReadyService, startSurroundings, type Surroundings } from "./surroundings.ts";
 import { until } from "./until.ts";
 
 // What a service that honours its own time-outs never needs: all its tries together may take ten seconds.
@@ -120,9 +120,7 @@ describe.each(services)("%s behind a proxy", (name, directory) => {
   let service: Service;
 
   beforeAll(async () => {
-    await using group = await surroundings.newGroup();
-    service = await startService(directory, group.environment);
-    await service.untilReady();
+    service = await startReadyService(surroundings, directory);
   });
   afterAll(() => service?.[Symbol.asyncDispose]());
 

@@ -5,8 +5,8 @@ import { Readable } from "node:stream";
 
 import { afterAll, beforeAll, describe, expect, inject, it } from "vitest";
 
-import { peakMemory, type Service, startService } from "./service/run.ts";
-import { BUCKET, startSurroundings, type Surroundings } from "./surroundings.ts";
+import { peakMemory, type Service } from "./service/run.ts";
+import { BUCKET, startReadyService, startSurroundings, type Surroundings } from "./surroundings.ts";
 import { until } from "./until.ts";
 
 const MEGABYTE = 1_000_000;
@@ -26,9 +26,7 @@ afterAll(() => surroundings?.[Symbol.asyncDispose]());
 describe.each(Object.entries(inject("services")))("%s: images", (name, directory) => {
   let service: Service;
   beforeAll(async () => {
-    await using group = await surroundings.newGroup();
-    service = await startService(directory, group.environment);
-    await service.untilReady();
+    service = await startReadyService(surroundings, directory);
   });
   afterAll(() => service?.[Symbol.asyncDispose]());
 

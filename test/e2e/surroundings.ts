@@ -7,6 +7,7 @@ import { type S3, startS3 } from "../stack/s3.ts";
 import { createTopic } from "./kafka-client.ts";
 import { type Members, startMembers } from "./members.ts";
 import { openProcessed, type Processed } from "./processed.ts";
+import { type Service, startService } from "./service/run.ts";
 
 /** Everything that a service with all integrations talks to. */
 export interface Surroundings extends AsyncDisposable {
@@ -89,4 +90,17 @@ async function createTable(dynamoDb: DynamoDb): Promise<void> {
       { AttributeName: "sk", AttributeType: "S" },
     ],
   });
+}
+
+/** Starts a built service with a topic and a group of its own, and waits until it is ready. */
+export async function startReadyService(
+  surroundings: Surroundings,
+  directory: string,
+): Promise<Service> {
+  await using group = await surroundings.newGroup();
+  await using stack = new AsyncDisposableStack();
+  const service = stack.use(await startService(directory, group.environment));
+  await service.untilReady();
+  stack.move();
+  return service;
 }
