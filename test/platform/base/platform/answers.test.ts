@@ -60,6 +60,15 @@ async function begin(
   return { response, leave: () => void sent.destroy() };
 }
 
+/** Waits until a count stands still: what makes it was held up. */
+async function untilSame(count: () => number): Promise<void> {
+  let before = -1;
+  while (count() !== before) {
+    before = count();
+    await delay(100);
+  }
+}
+
 async function* letters(): AsyncGenerator<string> {
   yield "a";
   await delay(1);
@@ -385,10 +394,7 @@ describe("a stream", () => {
       await using app = await observedApp({ routes: [route] });
       const { response, leave } = await begin(app, "/answer");
       response.pause();
-      await delay(100);
-      const before = made;
-      await delay(100);
-      expect(made).toBe(before);
+      await untilSame(() => made);
       // Buffers of the sockets, in the kernel.
       expect(made).toBeLessThan(200);
       leave();
@@ -564,10 +570,7 @@ describe("server-sent events", () => {
     await using app = await observedApp({ routes: [route] });
     const { response, leave } = await begin(app, "/answer");
     response.pause();
-    await delay(150);
-    const before = made;
-    await delay(100);
-    expect(made).toBe(before);
+    await untilSame(() => made);
     expect(made).toBeLessThan(200);
     leave();
     await app.check(undefined, { status: 499, route: "/answer", requestId: "r-open" });
