@@ -188,6 +188,8 @@ describe.concurrent("a worker that hangs", () => {
   it("is left alone when the timeout is off", async () => {
     const running = await start({ options: { timeout: 0, workers: 2 } });
     void failureOf(request(`${running.url}/block`));
+    // Before that, it might accept the next request, too.
+    await running.seen({ message: "blocked" });
     expect((await request(`${running.admin}/health/ready`)).status).toBe(200);
     expect((await request(running.url)).status).toBe(200);
   });
