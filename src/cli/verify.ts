@@ -24,6 +24,10 @@ export const verify: ServiceCommand = async (host, report, options) => {
   const checks = chosen(options);
   const launcher = options.process === undefined ? undefined : launcherOf(host, options.process);
   const strict = options.strict === true;
+  if (options.junit !== undefined) {
+    // Nobody waits for results that cannot be written, or takes older ones for them.
+    await writeText(host, options.junit, "");
+  }
   try {
     const find = (): Promise<Target> => targetOf(host, report, options, launcher);
     const target = await watch({ sent: "", came: "" }, host.signal, find);
@@ -57,7 +61,7 @@ function exitCodeOf(sentences: readonly { outcome: Result["outcome"] }[]): numbe
 
 function chosen({ only = [], skip = [] }: ServiceOptions) {
   const [wanted = [], unwanted = []] = [only, skip].map((names) =>
-    names.flatMap((name) => name.split(",")),
+    names.flatMap((name) => name.split(",")).filter(Boolean),
   );
   const { checks, unknown } = chooseChecks(wanted, unwanted);
   const hint = `they begin with ${areas().join(", ")}`;
@@ -218,6 +222,10 @@ async function readText({ fs, cwd }: Host, path: string): Promise<string> {
 async function writeText({ fs, cwd }: Host, path: string, text: string): Promise<void> {
   const file = resolve(cwd, path);
   try {
+    if ((await fs.kindOf(file)) === "other") {
+      // A pipe that nobody reads would be waited for.
+      throw new Error("it is not a file");
+    }
     await fs.makeFolder(dirname(file));
     await fs.writeFile(file, Buffer.from(text), 0o644);
   } catch (error) {

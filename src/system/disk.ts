@@ -34,15 +34,17 @@ export const disk: FileSystem = {
   isExecutable: async (path) => (fs.statSync(path).mode & 0o111) !== 0,
   modeOf: async (path) => fs.lstatSync(path).mode & 0o777,
   sizeOf: async (path) => fs.lstatSync(path).size,
+  // One by one: Node's own way to make those above, too, says ENOENT for a read-only disk, and never ends below /proc.
   makeFolder: async (path) => {
+    if (!fs.pathExistsSync(dirname(path))) {
+      await disk.makeFolder(dirname(path));
+    }
     try {
-      fs.ensureDirSync(path);
+      fs.mkdirSync(path);
     } catch (error) {
-      // Node's word for a read-only disk when it makes folders on the way.
-      if (systemCode(error) === "ENOENT") {
-        fs.mkdirSync(firstMissing(path));
+      if (!fs.statSync(path, { throwIfNoEntry: false })?.isDirectory()) {
+        throw error;
       }
-      throw error;
     }
   },
   makeUniqueFolder: async (prefix) => fs.mkdtempSync(prefix),
@@ -77,11 +79,6 @@ export const disk: FileSystem = {
     }
   },
 };
-
-function firstMissing(path: string): string {
-  const parent = dirname(path);
-  return fs.pathExistsSync(parent) ? path : firstMissing(parent);
-}
 
 function kindOf(stats: {
   isFile(): boolean;

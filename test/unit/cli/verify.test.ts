@@ -93,6 +93,12 @@ describe("verify", () => {
     expect(verify.sentences[0].cases[0]).toMatchObject({ id: "health.live", level: "must" });
   });
 
+  it("takes a name that is empty for none", async () => {
+    const args = ["--only", "health.live,", "--skip", "", "--json"];
+    const { out } = await runFake(["verify", await serve(healthy()), ...args]);
+    expect(JSON.parse(out).verify.sentences).toHaveLength(1);
+  });
+
   it("writes JUnit's format", async () => {
     const disk = new MemoryDisk({ "/home": null });
     const url = await serve(healthy({ "/health": { status: "<ill>" } }));
@@ -130,8 +136,33 @@ describe("verify", () => {
     expect(bodies.at(-1)).toContain("mine");
   });
 
-  it("shows its results before it says that JUnit's file cannot be written", async () => {
+  it("says that JUnit's file cannot be written before it checks anything", async () => {
+    let requests = 0;
+    const url = await serve(() => (requests += 1));
     const disk = new MemoryDisk({ "/home": null, "/home/out": "a file" });
+    const args = ["verify", url, ...HEALTH, "--junit", "out/results.xml"];
+    const { code, err } = await runFake(args, { disk });
+    expect(code).toBe(2);
+    expect(err).toContain("out/results.xml cannot be written");
+    expect(requests).toBe(0);
+  });
+
+  it("waits for nobody who would read JUnit's file from a pipe", async () => {
+    const pipe = { kindOf: async () => "other" as const };
+    const disk = Object.assign(new MemoryDisk({ "/home": null }), pipe);
+    const args = ["verify", "http://127.0.0.1:1", ...HEALTH, "--junit", "pipe"];
+    const { code, err } = await runFake(args, { disk });
+    expect(code).toBe(2);
+    expect(err).toContain("pipe cannot be written: it is not a file");
+  });
+
+  it("shows its results before it says that JUnit's file cannot be written at the end", async () => {
+    const disk = new MemoryDisk({ "/home": null });
+    const write = disk.writeFile.bind(disk);
+    disk.writeFile = async (path, bytes, mode) => {
+      if (bytes.length > 0) throw new Error("the disk is full");
+      await write(path, bytes, mode);
+    };
     const args = ["verify", await serve(healthy()), ...HEALTH, "--junit", "out/results.xml"];
     const { code, out, err } = await runFake(args, { disk });
     expect(code).toBe(2);
