@@ -7,29 +7,52 @@ import { awsCredentials, callOptions } from "../../src/platform/aws.ts";
 
 afterEach(() => vi.unstubAllEnvs());
 
-test("all clients of a process ask for credentials once", async () => {
-  let asked = 0;
-  const agent = createServer((_req, res) => {
-    asked += 1;
+/** The server that gives a container its credentials. `isSilent`: it takes the request, and says nothing. */
+async function startAgent(stack: AsyncDisposableStack) {
+  const agent = { asked: 0, isSilent: false };
+  const server = createServer((_req, res) => {
+    agent.asked += 1;
+    if (agent.isSilent) return;
     const Expiration = new Date(Date.now() + 3_600_000).toISOString();
     res.setHeader("Content-Type", "application/json");
     res.end(JSON.stringify({ AccessKeyId: "id", SecretAccessKey: "s", Token: "t", Expiration }));
   }).listen(0, "127.0.0.1");
-  await once(agent, "listening");
-  const { port } = agent.address() as AddressInfo;
+  stack.defer(() => {
+    server.close();
+    server.closeAllConnections();
+  });
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
   for (const name of ["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_PROFILE"])
     vi.stubEnv(name, undefined);
   vi.stubEnv("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
   vi.stubEnv("AWS_CONFIG_FILE", "/dev/null");
   vi.stubEnv("AWS_CONTAINER_CREDENTIALS_FULL_URI", `http://127.0.0.1:${port}/`);
+  return agent;
+}
 
+test("credentials that nobody gives are waited for some seconds, and asked for again", async () => {
+  await using stack = new AsyncDisposableStack();
+  const agent = await startAgent(stack);
+  agent.isSilent = true;
+  const provide = awsCredentials({ AWS_REGION: "us-east-1" });
+  await expect(provide()).rejects.toThrow("no credentials in time");
+  agent.isSilent = false;
+  expect(await provide()).toMatchObject({ accessKeyId: "id" });
+});
+
+test("all clients of a process ask for credentials once", async () => {
+  await using stack = new AsyncDisposableStack();
+  const agent = await startAgent(stack);
+  // As a process that has none yet.
+  vi.resetModules();
+  const { awsCredentials: provider } = await import("../../src/platform/aws.ts");
   const settings = { AWS_REGION: "us-east-1" };
-  const clients = [awsCredentials(settings), awsCredentials(settings)];
+  const clients = [provider(settings), provider(settings)];
   const credentials = await Promise.all(clients.map((provide) => provide()));
 
   expect(credentials.map(({ accessKeyId }) => accessKeyId)).toEqual(["id", "id"]);
-  expect(asked).toBe(1);
-  agent.close();
+  expect(agent.asked).toBe(1);
 });
 
 describe("the signal of a call", () => {

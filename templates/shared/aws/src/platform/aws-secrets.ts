@@ -32,7 +32,10 @@ export async function readAwsSecrets(
       const [id = "", ...key] = reference.slice(PREFIX.length).split("#");
       try {
         const text = await textOf(id);
-        env[variable] = key.length === 0 ? text : fieldOf(text, key.join("#"));
+        const value = key.length === 0 ? text : fieldOf(text, key.join("#"));
+        // It would end the value of a variable.
+        if (value.includes("\0")) throw new Error("it has a NUL character");
+        env[variable] = value;
       } catch (error) {
         env[variable] = `${reference} (${(error as Error).message})`;
       }
@@ -43,26 +46,38 @@ export async function readAwsSecrets(
 /** @throws with the reason alone: what AWS says besides may name roles and accounts. */
 async function fetchText(fetchSecret: FetchSecret, id: string): Promise<string> {
   const text = await fetchSecret(id).catch((error: unknown) => {
-    throw new Error((error as Error).name);
+    const { name, code } = error as NodeJS.ErrnoException;
+    // A network error is named by its code, such as ECONNREFUSED.
+    if (typeof code === "string") throw new Error(code);
+    throw new Error(/^(Abort|Timeout)Error$/.test(name) ? "no answer in time" : name);
   });
   if (text === undefined) throw new Error("it has no text");
   return text;
 }
 
 function fieldOf(text: string, key: string): string {
-  const value = (parseObject(text) as Record<string, unknown>)[key];
+  const fields = parseFields(text);
+  const value = Object.hasOwn(fields, key) ? fields[key] : undefined;
   if (typeof value === "string") return value;
-  if (typeof value === "number" || typeof value === "boolean") return String(value);
+  if (typeof value === "boolean") return String(value);
   throw new Error(`it has no text under ${key}`);
 }
 
-function parseObject(text: string): object {
+function parseFields(text: string): Record<string, unknown> {
+  let value: unknown;
   try {
-    return Object(JSON.parse(text)) as object;
+    // A number keeps its digits: those of a long one are lost in JavaScript.
+    value = JSON.parse(text, (_key, field: unknown, context?: { source?: string }) =>
+      typeof field === "number" ? (context?.source ?? String(field)) : field,
+    );
   } catch {
     // The parser's own message quotes the text.
     throw new Error("it is not JSON");
   }
+  if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+    return value as Record<string, unknown>;
+  }
+  throw new Error("it is not a JSON object");
 }
 
 async function connectToAws(env: NodeJS.ProcessEnv): Promise<FetchSecret> {

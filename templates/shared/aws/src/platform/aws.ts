@@ -1,9 +1,11 @@
 import type { AwsCredentialIdentityProvider } from "@smithy/types";
+import { withTimeout } from "./timing.ts";
 
 interface AwsSettings {
   AWS_REGION: string;
 }
 
+const CREDENTIALS_MS = 5_000;
 const DEADLINE_MS = 10_000;
 
 let provider: Promise<AwsCredentialIdentityProvider> | undefined;
@@ -14,8 +16,15 @@ let provider: Promise<AwsCredentialIdentityProvider> | undefined;
  */
 export function awsCredentials(settings: AwsSettings): AwsCredentialIdentityProvider {
   return async (properties) => {
-    provider ??= loadProvider(settings.AWS_REGION);
-    return (await provider)(properties);
+    const asked = (provider ??= loadProvider(settings.AWS_REGION));
+    try {
+      const credentials = asked.then((provide) => provide(properties));
+      return await withTimeout(credentials, CREDENTIALS_MS, "AWS gave no credentials in time");
+    } catch (error) {
+      // The provider would have all others wait for the same answer, which may never come.
+      if (provider === asked) provider = undefined;
+      throw error;
+    }
   };
 }
 
