@@ -15,7 +15,7 @@ const bin = [join(root, "node_modules/.bin"), join(buf, "../../.bin")];
 /** The code in a folder by file, without what a formatter may have changed. */
 function codeIn(folder: string): Map<string, string> {
   const withoutLayout = (file: string) =>
-    readFileSync(join(folder, file), "utf8").replaceAll(/[\s,;'"]/g, "");
+    readFileSync(join(folder, file), "utf8").replaceAll(/[\s,;'"|()]/g, "");
   return new Map(globSync("**/*.ts", { cwd: folder }).map((file) => [file, withoutLayout(file)]));
 }
 
