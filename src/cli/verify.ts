@@ -142,10 +142,12 @@ function originOf(typed: string, path = "/"): string {
 /** Waits for a service that may have been started a moment ago. */
 async function reach({ now, processes, signal }: Host, url: string): Promise<void> {
   const end = now() + START_MS;
+  // Also for one that takes the request and says nothing.
+  const patience = AbortSignal.any([signal, AbortSignal.timeout(START_MS)]);
   for (;;) {
     signal.throwIfAborted();
     try {
-      await send(url, "/health");
+      await watch({ sent: "", came: "" }, patience, () => send(url, "/health"));
       return;
     } catch (error) {
       if (now() > end) {

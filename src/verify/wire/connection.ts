@@ -138,7 +138,7 @@ export class Connection {
         ms,
       );
       const signal = waitingSignal();
-      const abort = () => reject(new Violation("interrupted"));
+      const abort = () => reject(new Violation(complaint));
       signal?.addEventListener("abort", abort);
       this.#wake = () => {
         clearTimeout(timer);

@@ -73,7 +73,7 @@ export function parseResponse(
   const status = Number(match[1]);
   const headers = lines.map((line) => parseHeader(line, request));
   const start = headEnd + 4;
-  const body = parseBody(bytes.subarray(start), { status, method, headers, ended });
+  const body = parseBody(bytes.subarray(start), { request, status, method, headers, ended });
   if (!body) return undefined;
   return {
     response: new WireResponse(request, status, headers, body.content),
@@ -88,6 +88,7 @@ function parseHeader(line: string, request: string): [string, string] {
 }
 
 interface Framing {
+  request: string;
   status: number;
   method: string;
   headers: [string, string][];
@@ -99,27 +100,35 @@ interface Body {
   length: number;
 }
 
-function parseBody(bytes: Buffer, { status, method, headers, ended }: Framing): Body | undefined {
+function parseBody(bytes: Buffer, framing: Framing): Body | undefined {
+  const { request, status, method, headers, ended } = framing;
   const valueOf = (name: string): string | undefined =>
     headers.find(([key]) => key === name)?.[1].toLowerCase();
   const hasNone = method === "HEAD" || status < 200 || status === 204 || status === 304;
   if (hasNone) return { content: Buffer.alloc(0), length: 0 };
-  if (valueOf("transfer-encoding")?.includes("chunked")) return parseChunks(bytes);
+  if (valueOf("transfer-encoding")?.includes("chunked")) return parseChunks(bytes, request);
   const announced = valueOf("content-length");
   if (announced === undefined) {
     return ended ? { content: bytes, length: bytes.length } : undefined;
   }
-  const length = Number(announced);
+  const length = parseSize(announced, /^\d+$/, 10, request);
   return bytes.length < length ? undefined : { content: bytes.subarray(0, length), length };
 }
 
-function parseChunks(bytes: Buffer): Body | undefined {
+/** @throws {Violation} when it is not the size of a body: with that, nobody would find the body's end. */
+function parseSize(text: string, digits: RegExp, radix: number, request: string): number {
+  if (digits.test(text)) return Number.parseInt(text, radix);
+  throw new Violation(`${request}: not the size of a body: ${JSON.stringify(text)}`);
+}
+
+function parseChunks(bytes: Buffer, request: string): Body | undefined {
   const parts: Buffer[] = [];
   let at = 0;
   for (;;) {
     const lineEnd = bytes.indexOf("\r\n", at);
     if (lineEnd === -1) return undefined;
-    const size = Number.parseInt(bytes.toString("latin1", at, lineEnd), 16);
+    const line = bytes.toString("latin1", at, lineEnd);
+    const size = parseSize(line, /^[\da-f]+\s*(;.*)?$/i, 16, request);
     const next = lineEnd + 2 + size + 2;
     if (bytes.length < next) return undefined;
     at = next;

@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { createServer, type RequestListener, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
+import { type AddressInfo, createServer as createTcpServer } from "node:net";
 import { text } from "node:stream/consumers";
 
 import { afterEach, describe, expect, it } from "vitest";
@@ -214,6 +214,24 @@ describe("verify", () => {
     });
     const { code } = await runFake(["verify", url, ...HEALTH], { signal: controller.signal });
     expect(code).toBe(130);
+  });
+
+  it.each([
+    ["Transfer-Encoding: chunked", "ZZZ\r\n"],
+    ["Transfer-Encoding: chunked", "-5\r\n"],
+    ["Content-Length: many", "{}"],
+    ["Content-Length: -1", "{}"],
+  ])("finds no end of a body with %s and %j", async (header, body) => {
+    const server = createTcpServer((socket) =>
+      socket.once("data", () => socket.end(`HTTP/1.1 200 OK\r\n${header}\r\n\r\n${body}`)),
+    ).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    let time = 0;
+    const { code, err } = await runFake(["verify", url], { now: () => (time += 10_000) });
+    expect(code).toBe(2);
+    expect(err).toContain("not the size of a body");
+    server.close();
   });
 
   it("starts a service itself, and leaves nothing of it", async () => {
