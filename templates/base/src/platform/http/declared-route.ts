@@ -10,9 +10,8 @@ import { Reply, type Route } from "../route.ts";
 import { exchangeOf } from "./exchange.ts";
 import type { HeaderValues } from "./node-http.ts";
 import type { Operation } from "./openapi.ts";
-import { paramsOf, parsePath } from "./path.ts";
-import type { Platform } from "./platform.ts";
-import { keysWithoutText } from "./query.ts";
+import { keysWithoutText, paramsOf, parsePath } from "./params.ts";
+import type { Platform } from "./requests.ts";
 import { encoderOf, type Part } from "./schemas.ts";
 
 /** The parts of a request: the framework's own request will do. */

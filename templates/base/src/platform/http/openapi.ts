@@ -10,7 +10,7 @@ import {
   type UsedSchema,
   withFinalNames,
 } from "./openapi-schemas.ts";
-import { paramsOf } from "./path.ts";
+import { paramsOf } from "./params.ts";
 
 /** A body of a media type of its own: text, bytes, a stream, server-sent events, a form. */
 export interface ContentDescription {

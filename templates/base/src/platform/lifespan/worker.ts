@@ -1,18 +1,16 @@
-import { type App, mount } from "../app.ts";
+import type { App } from "../app.ts";
 import type { WorkerService } from "../cluster/protocol.ts";
 import type { DependencyOverrides, DependencyScope } from "../depends.ts";
 import { startReadiness } from "../health.ts";
-import type { Platform } from "../http/platform.ts";
-import { RequestTracker } from "../http/requests.ts";
+import { type Platform, RequestTracker } from "../http/requests.ts";
 import { type Lifespan, type ServiceDeps, startBackgroundWork } from "../lifespan.ts";
-import type { Logger } from "../logging.ts";
+import type { Logger, Output } from "../logging.ts";
 import { createMetrics, type Metrics } from "../metrics.ts";
 import { createAccessLog } from "../observability/access-log.ts";
-import type { Output } from "../observability/stdout.ts";
 import { startTelemetry } from "../observability/telemetry.ts";
 
-/** The service's modules that a process with requests loads. */
-export interface WebModules {
+/** The service's modules that both kinds of worker load. */
+interface CommonModules {
   deps(): Promise<{
     createDeps(
       settings: ServiceDeps["settings"],
@@ -21,7 +19,16 @@ export interface WebModules {
       overrides?: Partial<ServiceDeps>,
     ): Promise<Lifespan<ServiceDeps>>;
   }>;
+}
+
+/** The service's modules that a process with requests loads. */
+export interface WebModules extends CommonModules {
   app(): Promise<{ createApp(deps: ServiceDeps, platform: Platform): App | Promise<App> }>;
+}
+
+/** The service's modules that the process for background work loads: not the app. */
+export interface BackgroundModules extends CommonModules {
+  integrations(): Promise<{ integrations: object }>;
 }
 
 /** What tests use instead of the real thing, and what else a worker does that is alone. */
@@ -53,7 +60,11 @@ export async function startWeb(
   log: Logger,
   options: WebOptions = {},
 ): Promise<WebService> {
-  const [{ createDeps }, { createApp }] = await Promise.all([modules.deps(), modules.app()]);
+  const [{ createDeps }, { createApp }, { mount }] = await Promise.all([
+    modules.deps(),
+    modules.app(),
+    import("../app.ts"),
+  ]);
   await using stack = new AsyncDisposableStack();
   const metrics = createMetrics();
   stack.use(startTelemetry(settings, log, metrics.registry));
@@ -98,5 +109,37 @@ export async function startWeb(
     metricsSnapshot: () => metrics.registry.getMetricsAsJSON(),
     requestsInFlight: () => requests.inFlight(),
     onRequestFinished: (listener) => requests.onFinished(listener),
+  };
+}
+
+/**
+ * Starts the process for background work: what `startWeb` does, with that work in the place of the app.
+ * @throws what the failing step threw, after closing what was open.
+ */
+export async function startBackground(
+  modules: BackgroundModules,
+  settings: ServiceDeps["settings"],
+  log: Logger,
+): Promise<WorkerService> {
+  const { createDeps } = await modules.deps();
+  const { integrations } = await modules.integrations();
+  await using stack = new AsyncDisposableStack();
+  const { registry } = createMetrics();
+  stack.use(startTelemetry(settings, log, registry));
+  const lifespan = stack.use(await createDeps(settings, log, registry));
+  const work = stack.use(startBackgroundWork(integrations, lifespan.deps));
+  const readiness = stack.use(await startReadiness([...lifespan.checks, ...work.checks], log));
+  readiness.markReady();
+
+  const opened = stack.move();
+  return {
+    beginDrain({ stopping }) {
+      if (stopping) readiness.markDraining();
+    },
+    close: () => opened.disposeAsync(),
+    readiness: () => readiness.report(),
+    metricsSnapshot: () => registry.getMetricsAsJSON(),
+    requestsInFlight: () => [],
+    onRequestFinished() {},
   };
 }
