@@ -50,6 +50,32 @@ export interface WebService extends WorkerService {
   flush(): void;
 }
 
+/** What both kinds of worker open first, in order, and the service that they make of it. */
+async function openCommon(
+  stack: AsyncDisposableStack,
+  modules: CommonModules,
+  settings: ServiceDeps["settings"],
+  log: Logger,
+  { integrations = {}, deps: overrides }: Pick<WebOptions, "integrations" | "deps">,
+) {
+  const { createDeps } = await modules.deps();
+  const metrics = createMetrics();
+  stack.use(startTelemetry(settings, log, metrics.registry));
+  const lifespan = stack.use(await createDeps(settings, log, metrics.registry, overrides));
+  const { deps } = lifespan;
+  const work = stack.use(startBackgroundWork(integrations, deps));
+  const readiness = stack.use(await startReadiness([...lifespan.checks, ...work.checks], log));
+  const service: Omit<WorkerService, "close"> = {
+    // A worker that is only replaced leaves a service behind that is as ready as before.
+    beginDrain: ({ stopping }) => void (stopping && readiness.markDraining()),
+    readiness: () => readiness.report(),
+    metricsSnapshot: () => metrics.registry.getMetricsAsJSON(),
+    requestsInFlight: () => [],
+    onRequestFinished() {},
+  };
+  return { deps, metrics, readiness, service };
+}
+
 /**
  * Starts everything a worker needs, in order: telemetry, dependencies, readiness, the app. The cluster listens.
  * @throws what the failing step threw, after closing what was open.
@@ -60,18 +86,10 @@ export async function startWeb(
   log: Logger,
   options: WebOptions = {},
 ): Promise<WebService> {
-  const [{ createDeps }, { createApp }, { mount }] = await Promise.all([
-    modules.deps(),
-    modules.app(),
-    import("../app.ts"),
-  ]);
+  const [{ createApp }, { mount }] = await Promise.all([modules.app(), import("../app.ts")]);
   await using stack = new AsyncDisposableStack();
-  const metrics = createMetrics();
-  stack.use(startTelemetry(settings, log, metrics.registry));
-  const lifespan = stack.use(await createDeps(settings, log, metrics.registry, options.deps));
-  const { deps } = lifespan;
-  const work = stack.use(startBackgroundWork(options.integrations ?? {}, deps));
-  const readiness = stack.use(await startReadiness([...lifespan.checks, ...work.checks], log));
+  const opening = openCommon(stack, modules, settings, log, options);
+  const { deps, metrics, readiness, service } = await opening;
   const accessLog = stack.use(createAccessLog(settings, options.output));
   const requests = new RequestTracker(log, accessLog, metrics, settings);
   const scopes = new Set<DependencyScope>();
@@ -95,18 +113,16 @@ export async function startWeb(
 
   const opened = stack.move();
   return {
+    ...service,
     server,
     deps,
     metrics,
     flush: () => accessLog.flush(),
-    beginDrain({ stopping }) {
-      // A worker that is only replaced leaves a service behind that is as ready as before.
-      if (stopping) readiness.markDraining();
+    beginDrain(how) {
+      service.beginDrain(how);
       requests.closeConnections();
     },
     close: () => opened.disposeAsync(),
-    readiness: () => readiness.report(),
-    metricsSnapshot: () => metrics.registry.getMetricsAsJSON(),
     requestsInFlight: () => requests.inFlight(),
     onRequestFinished: (listener) => requests.onFinished(listener),
   };
@@ -121,25 +137,11 @@ export async function startBackground(
   settings: ServiceDeps["settings"],
   log: Logger,
 ): Promise<WorkerService> {
-  const { createDeps } = await modules.deps();
   const { integrations } = await modules.integrations();
   await using stack = new AsyncDisposableStack();
-  const { registry } = createMetrics();
-  stack.use(startTelemetry(settings, log, registry));
-  const lifespan = stack.use(await createDeps(settings, log, registry));
-  const work = stack.use(startBackgroundWork(integrations, lifespan.deps));
-  const readiness = stack.use(await startReadiness([...lifespan.checks, ...work.checks], log));
+  const { readiness, service } = await openCommon(stack, modules, settings, log, { integrations });
   readiness.markReady();
 
   const opened = stack.move();
-  return {
-    beginDrain({ stopping }) {
-      if (stopping) readiness.markDraining();
-    },
-    close: () => opened.disposeAsync(),
-    readiness: () => readiness.report(),
-    metricsSnapshot: () => registry.getMetricsAsJSON(),
-    requestsInFlight: () => [],
-    onRequestFinished() {},
-  };
+  return { ...service, close: () => opened.disposeAsync() };
 }
