@@ -9,11 +9,11 @@ import { answersWith, templates } from "../support/templates.ts";
  * 80 files, 4,100 lines in src, 3,500 of them the platform's and 1,500 the cluster's: lower these, never raise them.
  */
 const BUDGET = {
-  files: 107,
+  files: 96,
   sourceLines: 7_590,
   platformLines: 7_200,
-  clusterLines: 1_490,
-  clusterFiles: 11,
+  clusterLines: 1_480,
+  clusterFiles: 9,
   testLines: 800,
 };
 

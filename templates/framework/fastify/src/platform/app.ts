@@ -251,19 +251,20 @@ function addRoute(scope: Scope, compiled: CompiledRoute): void {
 
 function toRoute(compiled: CompiledRoute): RouteOptions {
   const { route } = compiled;
-  const { params, query, headers, depends } = route;
+  const { params, query, headers, body, depends } = route;
   return {
     method: route.method,
     url: toFastifyPath(route.path),
     config: { declared: route },
+    // Fastify warns of a part that is there and undefined.
     schema: {
       ...(params && { params }),
       ...(query && { querystring: query }),
       ...(headers && { headers }),
-      ...(compiled.readsJson && { body: route.body }),
+      ...(compiled.readsJson && { body }),
     },
     onRequest: [
-      ...(route.body === undefined ? [ignoreType] : []),
+      ...(body === undefined ? [ignoreType] : []),
       ...(route.path.includes("*") ? [dropStars] : []),
       ...(depends === undefined
         ? []

@@ -66,17 +66,14 @@ export function hasJsonSchemas({ body, querystring, params, headers, response }:
 }
 
 /** To be called before Fastify compiles the schemas of routes, which it does when it gets ready. */
-export function loadJsonSchemas(): Promise<void> {
-  loading ??= importCompilers();
-  return loading;
-}
-
-async function importCompilers(): Promise<void> {
-  const [{ default: ajv }, { default: stringify }] = await Promise.all([
+export async function loadJsonSchemas(): Promise<void> {
+  loading ??= Promise.all([
     import("@fastify/ajv-compiler"),
     import("@fastify/fast-json-stringify-compiler"),
-  ]);
-  jsonSchemas = { buildValidator: ajv(), buildSerializer: stringify() };
+  ]).then(([{ default: ajv }, { default: stringify }]) => {
+    jsonSchemas = { buildValidator: ajv(), buildSerializer: stringify() };
+  });
+  await loading;
 }
 
 /** What `loadJsonSchemas` has begun, for some route; undefined when nobody asked for it. */
