@@ -10,11 +10,11 @@ import { answersWith, templates } from "../support/templates.ts";
  */
 const BUDGET = {
   files: 96,
-  sourceLines: 7_590,
-  platformLines: 7_200,
+  sourceLines: 7_560,
+  platformLines: 7_170,
   clusterLines: 1_480,
   clusterFiles: 9,
-  testLines: 800,
+  testLines: 480,
 };
 
 /** Comments say why: fewer lines leave riddles, more of them restate the code. */
