@@ -41,9 +41,9 @@ setInterval(() => process.ppid !== parent && end(), PARENT_CHECK_MS);
 
 while (!over.signal.aborted) {
   changed = Promise.withResolvers();
-  const service = start();
+  const service = startService();
   await changed.promise;
-  await stop(service);
+  await stopService(service);
 }
 process.exit(0);
 
@@ -70,7 +70,7 @@ function watchFiles(): void {
 }
 
 /** Starts the service with all its work in one worker, which nothing kills while a debugger holds it. */
-function start(): ChildProcess {
+function startService(): ChildProcess {
   const format = process.env["LOG_FORMAT"] ?? envFile()["LOG_FORMAT"];
   const isReadable = format === "pretty" || (process.stdout.isTTY && format !== "json");
   const way = isReadable ? "pipe" : "inherit";
@@ -88,7 +88,7 @@ function start(): ChildProcess {
     stdio: ["ignore", way, way, "ipc"],
   });
   if (!isReadable) return service;
-  const run = createOutput((text) => void process.stdout.write(text), inspect);
+  const run = createOutput((text) => void process.stdout.write(text));
   createInterface(service.stdout!).on("line", run.log);
   createInterface(service.stderr!).on("line", run.error);
   service.once("close", run.end);
@@ -100,7 +100,7 @@ function envFile(): NodeJS.Dict<string> {
 }
 
 /** The first INT lets requests finish for a moment. One that is held at a breakpoint never does: the next ones do not. */
-async function stop(service: ChildProcess): Promise<void> {
+async function stopService(service: ChildProcess): Promise<void> {
   if (service.exitCode !== null || service.signalCode !== null) return;
   const exited = once(service, "exit");
   service.removeAllListeners("close");
@@ -130,7 +130,7 @@ interface LoggedError {
  * Writes what one run of the service says for a person: a banner, a line for each entry, and one frame for what keeps
  * the service from starting.
  */
-function createOutput(write: (text: string) => void, inspect: string | undefined) {
+function createOutput(write: (text: string) => void) {
   const began = performance.now();
   const banner: Entry[] = [];
   const errors: string[] = [];
@@ -148,7 +148,7 @@ function createOutput(write: (text: string) => void, inspect: string | undefined
     const seconds = ((performance.now() - began) / 1_000).toFixed(1);
     const state = missing.length === 0 ? "ready" : `not ready without ${missing.join(", ")}`;
     const style = missing.length === 0 ? "green" : "yellow";
-    if (isFirst) write(bannerOf(banner, state, inspect));
+    if (isFirst) write(bannerOf(banner, state));
     else write(styleText(style, `${state}, after ${seconds} s\n`));
     isFirst = false;
   };
@@ -259,7 +259,7 @@ function framed(title: string, text: string): string {
   return `\n${first}\n${body}\n${last}\n\n`;
 }
 
-function bannerOf(entries: readonly Entry[], state: string, inspect: string | undefined): string {
+function bannerOf(entries: readonly Entry[], state: string): string {
   const [started, inMemory] = ["starting", "in memory until the restart"].map((message) =>
     entries.find((entry) => entry.message === message),
   );

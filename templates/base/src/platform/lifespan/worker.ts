@@ -9,25 +9,21 @@ import { createMetrics, type Metrics } from "../metrics.ts";
 import { createAccessLog } from "../observability/access-log.ts";
 import { startTelemetry } from "../observability/telemetry.ts";
 
-/** The service's modules that both kinds of worker load. */
-interface CommonModules {
-  deps(): Promise<{
-    createDeps(
-      settings: ServiceDeps["settings"],
-      log: Logger,
-      metrics: Metrics["registry"],
-      overrides?: Partial<ServiceDeps>,
-    ): Promise<Lifespan<ServiceDeps>>;
-  }>;
-}
+type CreateDeps = (
+  settings: ServiceDeps["settings"],
+  log: Logger,
+  metrics: Metrics["registry"],
+  overrides?: Partial<ServiceDeps>,
+) => Promise<Lifespan<ServiceDeps>>;
 
 /** The service's modules that a process with requests loads. */
-export interface WebModules extends CommonModules {
+export interface WebModules {
+  deps(): Promise<{ createDeps: CreateDeps }>;
   app(): Promise<{ createApp(deps: ServiceDeps, platform: Platform): App | Promise<App> }>;
 }
 
 /** The service's modules that the process for background work loads: not the app. */
-export interface BackgroundModules extends CommonModules {
+export interface BackgroundModules extends Pick<WebModules, "deps"> {
   integrations(): Promise<{ integrations: object }>;
 }
 
@@ -53,12 +49,11 @@ export interface WebService extends WorkerService {
 /** What both kinds of worker open first, in order, and the service that they make of it. */
 async function openCommon(
   stack: AsyncDisposableStack,
-  modules: CommonModules,
+  createDeps: CreateDeps,
   settings: ServiceDeps["settings"],
   log: Logger,
   { integrations = {}, deps: overrides }: Pick<WebOptions, "integrations" | "deps">,
 ) {
-  const { createDeps } = await modules.deps();
   const metrics = createMetrics();
   stack.use(startTelemetry(settings, log, metrics.registry));
   const lifespan = stack.use(await createDeps(settings, log, metrics.registry, overrides));
@@ -86,9 +81,13 @@ export async function startWeb(
   log: Logger,
   options: WebOptions = {},
 ): Promise<WebService> {
-  const [{ createApp }, { mount }] = await Promise.all([modules.app(), import("../app.ts")]);
+  const [{ createDeps }, { createApp }, { mount }] = await Promise.all([
+    modules.deps(),
+    modules.app(),
+    import("../app.ts"),
+  ]);
   await using stack = new AsyncDisposableStack();
-  const opening = openCommon(stack, modules, settings, log, options);
+  const opening = openCommon(stack, createDeps, settings, log, options);
   const { deps, metrics, readiness, service } = await opening;
   const accessLog = stack.use(createAccessLog(settings, options.output));
   const requests = new RequestTracker(log, accessLog, metrics, settings);
@@ -137,9 +136,11 @@ export async function startBackground(
   settings: ServiceDeps["settings"],
   log: Logger,
 ): Promise<WorkerService> {
+  const { createDeps } = await modules.deps();
   const { integrations } = await modules.integrations();
   await using stack = new AsyncDisposableStack();
-  const { readiness, service } = await openCommon(stack, modules, settings, log, { integrations });
+  const opening = openCommon(stack, createDeps, settings, log, { integrations });
+  const { readiness, service } = await opening;
   readiness.markReady();
 
   const opened = stack.move();

@@ -66,14 +66,17 @@ export function hasJsonSchemas({ body, querystring, params, headers, response }:
 }
 
 /** To be called before Fastify compiles the schemas of routes, which it does when it gets ready. */
-export async function loadJsonSchemas(): Promise<void> {
-  loading ??= Promise.all([
+export function loadJsonSchemas(): Promise<void> {
+  loading ??= importCompilers();
+  return loading;
+}
+
+async function importCompilers(): Promise<void> {
+  const [{ default: ajv }, { default: stringify }] = await Promise.all([
     import("@fastify/ajv-compiler"),
     import("@fastify/fast-json-stringify-compiler"),
-  ]).then(([{ default: ajv }, { default: stringify }]) => {
-    jsonSchemas = { buildValidator: ajv(), buildSerializer: stringify() };
-  });
-  await loading;
+  ]);
+  jsonSchemas = { buildValidator: ajv(), buildSerializer: stringify() };
 }
 
 /** What `loadJsonSchemas` has begun, for some route; undefined when nobody asked for it. */
