@@ -100,7 +100,6 @@ export async function mergeExited(exited: object[], snapshot: object[]): Promise
   return (await aggregate([exited, totals])).getMetricsAsJSON();
 }
 
-/** Loads the metrics client when it is asked for: the first fork does not wait for it. */
 async function aggregate(snapshots: object[][]): Promise<Registry> {
   const { AggregatorRegistry } = await import("@prometheus-io/client");
   return AggregatorRegistry.aggregate(snapshots.map((metrics) => metrics.map(withoutQuantiles)));

@@ -54,7 +54,6 @@ function fits(template: string, path: string): boolean {
   return new RegExp(`^${pieces.join("")}$`).test(path);
 }
 
-/** The names of a path's parameters. */
 export function paramsOf(path: string): string[] {
   return Array.from(path.matchAll(PARAM), ([, name]) => name!);
 }

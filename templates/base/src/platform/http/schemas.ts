@@ -148,7 +148,6 @@ function cut(text: string): string {
   return text.length <= LONGEST_TEXT ? text : `${text.slice(0, LONGEST_TEXT - 1).toWellFormed()}…`;
 }
 
-/** Checks of a request's parts. */
 export type PartChecks = readonly { part: Part; check: (given: unknown) => unknown }[];
 
 /** The checks of those parts that have a zod schema, in the order in which they are made. */

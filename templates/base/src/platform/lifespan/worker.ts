@@ -127,10 +127,7 @@ export async function startWeb(
   };
 }
 
-/**
- * Starts the process for background work: what `startWeb` does, with that work in the place of the app.
- * @throws what the failing step threw, after closing what was open.
- */
+/** Starts the process for background work: what `startWeb` does, with that work in the place of the app. */
 export async function startBackground(
   modules: BackgroundModules,
   settings: ServiceDeps["settings"],
