@@ -11,7 +11,7 @@ const integrations = templates.manifest.integrations.map(({ name }) => name);
 const DOORS: Record<string, string> = {
   "src/main.ts": "src/platform/lifespan/start.ts",
   "src/cluster.config.ts": "src/platform/cluster/config.ts",
-  "src/commands/openapi.ts": "src/platform/lifespan/web.ts",
+  "src/commands/openapi.ts": "src/platform/lifespan/worker.ts",
 };
 
 const variants = templates.manifest.frameworks.flatMap((framework) =>

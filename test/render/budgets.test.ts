@@ -9,12 +9,12 @@ import { answersWith, templates } from "../support/templates.ts";
  * 80 files, 4,100 lines in src, 3,500 of them the platform's and 1,500 the cluster's: lower these, never raise them.
  */
 const BUDGET = {
-  files: 107,
-  sourceLines: 7_590,
-  platformLines: 7_200,
-  clusterLines: 1_490,
-  clusterFiles: 11,
-  testLines: 800,
+  files: 96,
+  sourceLines: 7_560,
+  platformLines: 7_165,
+  clusterLines: 1_480,
+  clusterFiles: 9,
+  testLines: 480,
 };
 
 /** Comments say why: fewer lines leave riddles, more of them restate the code. */

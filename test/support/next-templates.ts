@@ -39,7 +39,7 @@ const CHANGES: Record<string, (file: TemplateFile) => TemplateFile[]> = {
   "base/.env.example": edit((text) => `${text}\n# Of the next version\nNEWS=1\n`),
   "base/_gitignore": edit((text) => `news/\n${text}`),
   // Deleted, and moved.
-  "base/test/documents.test.ts": () => [],
+  "base/test/smoke.test.ts": () => [],
   "base/src/platform/raw-body.ts": moved("base/src/platform/http/raw-body.ts"),
 };
 

@@ -6,7 +6,7 @@ import { createApp } from "../src/app.ts";
 import { createDeps, type Deps } from "../src/deps.ts";
 import { type Platform, registerRoutes } from "../src/platform/app.ts";
 import type { DependencyOverrides } from "../src/platform/depends.ts";
-import { startWeb, type WebService } from "../src/platform/lifespan/web.ts";
+import { startWeb, type WebService } from "../src/platform/lifespan/worker.ts";
 import { createLogger } from "../src/platform/logging.ts";
 import type { Route } from "../src/platform/route.ts";
 import { loadSettings } from "../src/settings.ts";

@@ -2,7 +2,7 @@
 import { once } from "node:events";
 import { writeFile } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
-import { startWeb } from "../platform/lifespan/web.ts";
+import { startWeb } from "../platform/lifespan/worker.ts";
 import { createLogger } from "../platform/logging.ts";
 import { loadSettings } from "../settings.ts";
 

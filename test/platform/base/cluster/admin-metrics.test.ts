@@ -7,7 +7,7 @@ import {
   Summary,
 } from "@prometheus-io/client";
 import { expect, it } from "vitest";
-import { mergeExited, metricsText } from "../../src/platform/cluster/admin-metrics.ts";
+import { mergeExited, metricsText } from "../../src/platform/cluster/admin.ts";
 import type { Cluster } from "../../src/platform/cluster/state.ts";
 
 /** The snapshot of a worker that answered `count` requests, the last within 0.2 s. */

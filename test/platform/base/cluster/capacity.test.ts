@@ -5,7 +5,7 @@ import type { AddressInfo } from "node:net";
 import { availableParallelism, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { expect, it, onTestFinished } from "vitest";
-import { measureCapacity } from "../../src/platform/cluster/capacity.ts";
+import { measureCapacity } from "../../src/platform/cluster/host.ts";
 
 /** A task metadata endpoint that answers `/task` with `body`, or never. */
 async function ecs(body: object | "silent"): Promise<NodeJS.ProcessEnv> {

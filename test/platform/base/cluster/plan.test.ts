@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import options from "../../src/cluster.config.ts";
-import { heapFor, heapSetByHand, workersFor } from "../../src/platform/cluster/capacity.ts";
+import { heapFor, heapSetByHand, workersFor } from "../../src/platform/cluster/host.ts";
 import {
   type ClusterPlan,
   findContradictions,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { z } from "zod";
-import { keysWithoutText, queryCoercion } from "../../src/platform/http/query.ts";
+import { keysWithoutText, queryCoercion } from "../../src/platform/http/params.ts";
 
 /** What a schema sees of a property with this text. */
 function seen(property: z.ZodType, value: unknown): unknown {

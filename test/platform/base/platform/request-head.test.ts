@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { originForm } from "../../src/platform/http/request-head.ts";
+import { originForm } from "../../src/platform/http/node-http.ts";
 
 it.each([
   ["/health", "/health"],

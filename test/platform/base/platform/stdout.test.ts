@@ -5,10 +5,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { expect, test } from "vitest";
-import { openOutput } from "../../src/platform/observability/stdout.ts";
+import { openOutput } from "../../src/platform/logging.ts";
 
 const LINES = 3_000;
-const module = new URL("../../src/platform/observability/stdout.ts", import.meta.url).href;
+const module = new URL("../../src/platform/logging.ts", import.meta.url).href;
 const program = `
   const { stdout } = await import(${JSON.stringify(module)});
   const [name, blocking] = process.argv.slice(1);

@@ -2,8 +2,7 @@ import { isIP } from "node:net";
 import { isatty } from "node:tty";
 import { z } from "zod";
 import { SettingsError, type StandardSettings } from "../settings.ts";
-import { heapFor, heapSetByHand, measureCapacity, workersFor } from "./capacity.ts";
-import { canInherit } from "./startup.ts";
+import { canInherit, heapFor, heapSetByHand, measureCapacity, workersFor } from "./host.ts";
 
 /** What a hook is told about its worker: its number, 1 to n, and its process. */
 export interface WorkerInfo {

@@ -3,7 +3,7 @@ import { setImmediate } from "node:timers/promises";
 import { isatty } from "node:tty";
 import { makePlan } from "./config.ts";
 import { beginReload, beginRestart, finishReload } from "./reload.ts";
-import { bind, canInherit, removePidfile, writePidfile } from "./startup.ts";
+import { bind, canInherit, removePidfile, writePidfile } from "./host.ts";
 import {
   callHook,
   type Cluster,
@@ -60,7 +60,7 @@ export async function runPrimary(options: PrimaryOptions): Promise<number> {
 /** Opens the metrics port. After the first fork, which loading the server would delay. */
 async function openAdminServer(cluster: Cluster, socket: BoundSocket): Promise<void> {
   await setImmediate();
-  const { createAdminServer } = await import("./admin-server.ts");
+  const { createAdminServer } = await import("./admin.ts");
   createAdminServer(cluster).listen(socket);
 }
 
@@ -91,7 +91,7 @@ async function markReady(cluster: Cluster): Promise<void> {
   if (!Object.values(cluster.pools).every(isComplete)) return;
   cluster.started = true;
   // Load the metrics client now: earlier delays the first fork, later may load files of a newer build.
-  await import("./admin-metrics.ts");
+  await import("@prometheus-io/client");
   cluster.log.info({ workers: cluster.pools.web.desired }, "service ready");
   await callHook(cluster, "whenReady");
 }

@@ -20,7 +20,7 @@ import {
   type WorkerConfig,
   type WorkerService,
 } from "./protocol.ts";
-import { canInherit, LISTEN_FD } from "./startup.ts";
+import { canInherit, LISTEN_FD } from "./host.ts";
 
 export interface WorkerOptions {
   log: Logger;

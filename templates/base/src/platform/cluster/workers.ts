@@ -4,7 +4,7 @@ import { captureStack } from "../observability/hang-report.ts";
 import { CLOSE_TIMEOUT, QUICK_TIMEOUT, type WorkerExit } from "./config.ts";
 import { MAX_REQUEST_IDS, type ToPrimary, WORKER_VARIABLE, type WorkerConfig } from "./protocol.ts";
 import { abandonReload } from "./reload.ts";
-import { canInherit } from "./startup.ts";
+import { canInherit } from "./host.ts";
 import {
   alive,
   callHook,
@@ -155,7 +155,7 @@ async function reap(cluster: Cluster, worker: Worker, exit: Exit): Promise<void>
   worker.phase = "killed";
   // Merged before it is removed: a scrape in between must not see the totals go down.
   if (worker.snapshot) {
-    const { mergeExited } = await import("./admin-metrics.ts");
+    const { mergeExited } = await import("./admin.ts");
     cluster.exitedMetrics = await mergeExited(cluster.exitedMetrics, worker.snapshot);
   }
   cluster.workers.delete(worker);

@@ -5,7 +5,7 @@ import { recordFailure, type RequestContext } from "../context.ts";
 import { isProbe } from "../health.ts";
 import { placeInTrace, startSpanAt, type TracePosition } from "../observability/tracing.ts";
 import type { StandardSettings } from "../settings.ts";
-import { bodyLength, originForm, pathOf, requestIds } from "./request-head.ts";
+import { bodyLength, originForm, pathOf, requestIds } from "./node-http.ts";
 
 export const METHODS = new Set(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]);
 /** nginx's code for a client that left before the answer; it never goes over the wire. */

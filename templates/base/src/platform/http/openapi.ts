@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { z } from "zod";
 import { createDocument, type oas31, type ZodOpenApiOperationObject } from "zod-openapi";
+import type { SecurityScheme } from "../depends.ts";
 import { ERROR_STATUS, type ErrorCode } from "../errors.ts";
 import { STATUS_CODES } from "./node-http.ts";
 import {
@@ -10,7 +11,7 @@ import {
   type UsedSchema,
   withFinalNames,
 } from "./openapi-schemas.ts";
-import { paramsOf } from "./path.ts";
+import { paramsOf } from "./params.ts";
 
 /** A body of a media type of its own: text, bytes, a stream, server-sent events, a form. */
 export interface ContentDescription {
@@ -26,11 +27,7 @@ export interface ContentDescription {
 type Declared = z.ZodType | ContentDescription;
 
 /** A security scheme that an operation asks for; the document lists it under its name. */
-export interface Security {
-  name: string;
-  scheme: oas31.SecuritySchemeObject;
-  scopes: string[];
-}
+type Security = Required<SecurityScheme>;
 
 /** What the document says about a route, declared or native. */
 export interface Operation {

@@ -13,6 +13,9 @@ import { AppError, errorBody, logFailure } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import type { Metrics } from "../metrics.ts";
 import type { AccessLog } from "../observability/access-log.ts";
+import type { DependencyScopes } from "../depends.ts";
+import type { Readiness } from "../health.ts";
+import type { ServiceDeps } from "../lifespan.ts";
 import {
   CLIENT_LEFT,
   endServerSpan,
@@ -21,10 +24,10 @@ import {
   METHODS,
   type Tracker,
 } from "./exchange.ts";
-import { createServer } from "./node-http.ts";
+import { createServer, hasOneHost, ONE_HOST } from "./node-http.ts";
 import { notFoundOr405, pathMalformed } from "./refusals.ts";
-import { hasOneHost, ONE_HOST } from "./request-head.ts";
 import { type Expecting, trackedClasses } from "./tracked-response.ts";
+import type { Operation } from "./openapi.ts";
 
 /** For a request that is still open when its worker exits. */
 const CUT_OFF = 503;
@@ -34,6 +37,15 @@ const GOING_AWAY = Buffer.from([0x88, 0x02, 0x03, 0xe9]);
 const CLOSE_MS = 2_000;
 
 type MountOf = (req: IncomingMessage) => string;
+
+/** What the platform hands to `createApp`, for the functions of app.ts. */
+export interface Platform extends DependencyScopes {
+  readonly deps: ServiceDeps;
+  readonly requests: RequestTracker;
+  readonly readiness: Readiness;
+  /** What openapi.json describes, in the order of registration. */
+  readonly documented: Operation[];
+}
 
 /** Follows every request of a worker from arrival to answer, whoever answers: a route, a plugin, a middleware, a hook. */
 export class RequestTracker implements Tracker {

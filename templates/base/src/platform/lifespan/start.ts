@@ -4,8 +4,7 @@ import { isWorker } from "../cluster/protocol.ts";
 import type { ServiceDeps } from "../lifespan.ts";
 import { createLogger } from "../logging.ts";
 import { SettingsError } from "../settings.ts";
-import type { BackgroundModules } from "./background.ts";
-import type { WebModules } from "./web.ts";
+import type { BackgroundModules, WebModules } from "./worker.ts";
 
 /** What src/main.ts hands to the platform: the service's own modules, each loaded by the process that needs it. */
 export interface ServiceModules extends WebModules, BackgroundModules {
@@ -68,12 +67,11 @@ async function run(modules: ServiceModules): Promise<number> {
     log,
     port: settings.PORT,
     postFork: options.hooks.postFork,
-    start: async (role) =>
-      role === "web"
-        ? (await import("./web.ts")).startWeb(modules, settings, log, {
-            ...(alone && (await modules.integrations())),
-          })
-        : (await import("./background.ts")).startBackground(modules, settings, log),
+    start: async (role) => {
+      const { startBackground, startWeb } = await import("./worker.ts");
+      if (role === "background") return startBackground(modules, settings, log);
+      return startWeb(modules, settings, log, { ...(alone && (await modules.integrations())) });
+    },
   });
 }
 

@@ -1,9 +1,8 @@
 import { levels } from "pino";
 import { isProbe } from "../health.ts";
 import type { Exchange } from "../http/exchange.ts";
-import { logFields } from "../logging.ts";
+import { logFields, type Output, stdout } from "../logging.ts";
 import { escapeControls } from "./log-fields.ts";
-import { type Output, stdout } from "./stdout.ts";
 
 /** Writes one line for every request, in the format of the service's log. */
 export interface AccessLog extends Disposable {

@@ -41,8 +41,7 @@ import { scopes } from "../context.ts";
 import type { Logger } from "../logging.ts";
 import type { StandardSettings } from "../settings.ts";
 import { TimeoutError, withTimeout } from "../timing.ts";
-import { followHttpClient } from "./outbound.ts";
-import { contextManager, createSampler, idGenerator } from "./tracing.ts";
+import { contextManager, createSampler, followHttpClient, idGenerator } from "./tracing.ts";
 
 const FLUSH_LIMIT_MS = 2_000;
 /** The convention has no limit; a single attribute could fill a whole request to the collector. */

@@ -32,14 +32,20 @@ import {
   toExpressPath,
 } from "./http/express.ts";
 import { readJson } from "./http/json-body.ts";
-import { shadowedMethods } from "./http/path.ts";
-import { corsOptions, type Platform } from "./http/platform.ts";
-import { BODY_HEADERS, MAX_PARAM_LENGTH, notFound, pathMalformed } from "./http/refusals.ts";
+import { shadowedMethods } from "./http/params.ts";
+import {
+  BODY_HEADERS,
+  corsOptions,
+  MAX_PARAM_LENGTH,
+  notFound,
+  pathMalformed,
+} from "./http/refusals.ts";
+import type { Platform } from "./http/requests.ts";
 import { exchangeOf } from "./http/exchange.ts";
 import { checkerOf, checkParts, type Part, partChecks } from "./http/schemas.ts";
 import type { Method, Route } from "./route.ts";
 
-export type { Platform } from "./http/platform.ts";
+export type { Platform } from "./http/requests.ts";
 
 /** What `createApp` returns. */
 export type App = Express;

@@ -33,19 +33,20 @@ import {
   type ZodTypeProvider,
 } from "./http/fastify.ts";
 import { JSON_TYPE, parseJson } from "./http/json-body.ts";
-import { shadowedMethods } from "./http/path.ts";
-import { corsOptions, type Platform } from "./http/platform.ts";
+import { shadowedMethods } from "./http/params.ts";
 import {
   BODY_HEADERS,
   BODY_LIMIT_BYTES,
+  corsOptions,
   MAX_PARAM_LENGTH,
   notFound,
   notFoundOr405,
 } from "./http/refusals.ts";
+import type { Platform } from "./http/requests.ts";
 import { exchangeOf } from "./http/exchange.ts";
 import type { Route } from "./route.ts";
 
-export type { Platform } from "./http/platform.ts";
+export type { Platform } from "./http/requests.ts";
 
 /** What `createApp` returns: a Fastify instance whose routes are typed by their zod schemas. */
 export type App = FastifyInstance<
@@ -250,19 +251,20 @@ function addRoute(scope: Scope, compiled: CompiledRoute): void {
 
 function toRoute(compiled: CompiledRoute): RouteOptions {
   const { route } = compiled;
-  const { params, query, headers, depends } = route;
+  const { params, query, headers, body, depends } = route;
   return {
     method: route.method,
     url: toFastifyPath(route.path),
     config: { declared: route },
+    // Fastify warns of a part that is there and undefined.
     schema: {
       ...(params && { params }),
       ...(query && { querystring: query }),
       ...(headers && { headers }),
-      ...(compiled.readsJson && { body: route.body }),
+      ...(compiled.readsJson && { body }),
     },
     onRequest: [
-      ...(route.body === undefined ? [ignoreType] : []),
+      ...(body === undefined ? [ignoreType] : []),
       ...(route.path.includes("*") ? [dropStars] : []),
       ...(depends === undefined
         ? []

@@ -3,7 +3,7 @@ import type { Express, Request } from "express";
 import { AppError, toAppError } from "../errors.ts";
 import type { CompiledRoute } from "./declared-route.ts";
 import { exchangeOf } from "./exchange.ts";
-import { parsePath } from "./path.ts";
+import { parsePath } from "./params.ts";
 import { bodyTooLarge, formMalformed, notFoundOr405 } from "./refusals.ts";
 
 /** What Express's router is made of, as far as it is looked at here. */

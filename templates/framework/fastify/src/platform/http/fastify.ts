@@ -13,7 +13,7 @@ import { z } from "zod";
 import { AppError, errorBody, toAppError } from "../errors.ts";
 import { exchangeOf } from "./exchange.ts";
 import type { Operation } from "./openapi.ts";
-import { parsePath } from "./path.ts";
+import { parsePath } from "./params.ts";
 import {
   bodyMalformed,
   bodyNotJson,

@@ -1,7 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
 import { z } from "zod";
-import { limitFaults } from "../http/fault-limit.ts";
+import { limitFaults } from "../http/schemas.ts";
 
 /** What events of one type look like. */
 export interface EventDefinition<Schema extends z.ZodType = z.ZodType> {

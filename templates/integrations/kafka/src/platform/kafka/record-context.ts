@@ -11,7 +11,7 @@ import {
   type Tracer,
 } from "@opentelemetry/api";
 import { currentRequest, type RequestContext } from "../context.ts";
-import { requestIds } from "../http/request-head.ts";
+import { requestIds } from "../http/node-http.ts";
 import { placeInTrace, startSpanAt, type TracePosition } from "../observability/tracing.ts";
 import type { KafkaRecord, OutgoingRecord } from "./port.ts";
 

@@ -1,27 +1,30 @@
-import { type App, mount } from "../app.ts";
+import type { App } from "../app.ts";
 import type { WorkerService } from "../cluster/protocol.ts";
 import type { DependencyOverrides, DependencyScope } from "../depends.ts";
 import { startReadiness } from "../health.ts";
-import type { Platform } from "../http/platform.ts";
-import { RequestTracker } from "../http/requests.ts";
+import { type Platform, RequestTracker } from "../http/requests.ts";
 import { type Lifespan, type ServiceDeps, startBackgroundWork } from "../lifespan.ts";
-import type { Logger } from "../logging.ts";
+import type { Logger, Output } from "../logging.ts";
 import { createMetrics, type Metrics } from "../metrics.ts";
 import { createAccessLog } from "../observability/access-log.ts";
-import type { Output } from "../observability/stdout.ts";
 import { startTelemetry } from "../observability/telemetry.ts";
+
+type CreateDeps = (
+  settings: ServiceDeps["settings"],
+  log: Logger,
+  metrics: Metrics["registry"],
+  overrides?: Partial<ServiceDeps>,
+) => Promise<Lifespan<ServiceDeps>>;
 
 /** The service's modules that a process with requests loads. */
 export interface WebModules {
-  deps(): Promise<{
-    createDeps(
-      settings: ServiceDeps["settings"],
-      log: Logger,
-      metrics: Metrics["registry"],
-      overrides?: Partial<ServiceDeps>,
-    ): Promise<Lifespan<ServiceDeps>>;
-  }>;
+  deps(): Promise<{ createDeps: CreateDeps }>;
   app(): Promise<{ createApp(deps: ServiceDeps, platform: Platform): App | Promise<App> }>;
+}
+
+/** The service's modules that the process for background work loads: not the app. */
+export interface BackgroundModules extends Pick<WebModules, "deps"> {
+  integrations(): Promise<{ integrations: object }>;
 }
 
 /** What tests use instead of the real thing, and what else a worker does that is alone. */
@@ -43,6 +46,31 @@ export interface WebService extends WorkerService {
   flush(): void;
 }
 
+/** What both kinds of worker open first, in order, and the service that they make of it. */
+async function openCommon(
+  stack: AsyncDisposableStack,
+  createDeps: CreateDeps,
+  settings: ServiceDeps["settings"],
+  log: Logger,
+  { integrations = {}, deps: overrides }: Pick<WebOptions, "integrations" | "deps">,
+) {
+  const metrics = createMetrics();
+  stack.use(startTelemetry(settings, log, metrics.registry));
+  const lifespan = stack.use(await createDeps(settings, log, metrics.registry, overrides));
+  const { deps } = lifespan;
+  const work = stack.use(startBackgroundWork(integrations, deps));
+  const readiness = stack.use(await startReadiness([...lifespan.checks, ...work.checks], log));
+  const service: Omit<WorkerService, "close"> = {
+    // A worker that is only replaced leaves a service behind that is as ready as before.
+    beginDrain: ({ stopping }) => void (stopping && readiness.markDraining()),
+    readiness: () => readiness.report(),
+    metricsSnapshot: () => metrics.registry.getMetricsAsJSON(),
+    requestsInFlight: () => [],
+    onRequestFinished() {},
+  };
+  return { deps, metrics, readiness, service };
+}
+
 /**
  * Starts everything a worker needs, in order: telemetry, dependencies, readiness, the app. The cluster listens.
  * @throws what the failing step threw, after closing what was open.
@@ -53,14 +81,14 @@ export async function startWeb(
   log: Logger,
   options: WebOptions = {},
 ): Promise<WebService> {
-  const [{ createDeps }, { createApp }] = await Promise.all([modules.deps(), modules.app()]);
+  const [{ createDeps }, { createApp }, { mount }] = await Promise.all([
+    modules.deps(),
+    modules.app(),
+    import("../app.ts"),
+  ]);
   await using stack = new AsyncDisposableStack();
-  const metrics = createMetrics();
-  stack.use(startTelemetry(settings, log, metrics.registry));
-  const lifespan = stack.use(await createDeps(settings, log, metrics.registry, options.deps));
-  const { deps } = lifespan;
-  const work = stack.use(startBackgroundWork(options.integrations ?? {}, deps));
-  const readiness = stack.use(await startReadiness([...lifespan.checks, ...work.checks], log));
+  const opening = openCommon(stack, createDeps, settings, log, options);
+  const { deps, metrics, readiness, service } = await opening;
   const accessLog = stack.use(createAccessLog(settings, options.output));
   const requests = new RequestTracker(log, accessLog, metrics, settings);
   const scopes = new Set<DependencyScope>();
@@ -84,19 +112,34 @@ export async function startWeb(
 
   const opened = stack.move();
   return {
+    ...service,
     server,
     deps,
     metrics,
     flush: () => accessLog.flush(),
-    beginDrain({ stopping }) {
-      // A worker that is only replaced leaves a service behind that is as ready as before.
-      if (stopping) readiness.markDraining();
+    beginDrain(how) {
+      service.beginDrain(how);
       requests.closeConnections();
     },
     close: () => opened.disposeAsync(),
-    readiness: () => readiness.report(),
-    metricsSnapshot: () => metrics.registry.getMetricsAsJSON(),
     requestsInFlight: () => requests.inFlight(),
     onRequestFinished: (listener) => requests.onFinished(listener),
   };
+}
+
+/** Starts the process for background work: what `startWeb` does, with that work in the place of the app. */
+export async function startBackground(
+  modules: BackgroundModules,
+  settings: ServiceDeps["settings"],
+  log: Logger,
+): Promise<WorkerService> {
+  const { createDeps } = await modules.deps();
+  const { integrations } = await modules.integrations();
+  await using stack = new AsyncDisposableStack();
+  const opening = openCommon(stack, createDeps, settings, log, { integrations });
+  const { readiness, service } = await opening;
+  readiness.markReady();
+
+  const opened = stack.move();
+  return { ...service, close: () => opened.disposeAsync() };
 }
