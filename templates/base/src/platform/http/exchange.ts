@@ -20,6 +20,12 @@ export function exchangeOf(req: IncomingMessage): Exchange | undefined {
   return (req as Tagged)[EXCHANGE];
 }
 
+/** A request whose client waits for "100 Continue". */
+export interface Expecting {
+  /** The response, until it was told to send it. */
+  expecting?: ServerResponse | undefined;
+}
+
 export interface Tracker {
   readonly settings: Pick<StandardSettings, "OTEL_TRACES_SAMPLER_ARG" | "TRUSTED_PROXIES">;
   /** Aborted when every response is to end its connection; answers without an end of their own end then. */
@@ -119,15 +125,16 @@ export class Exchange implements RequestContext, TracePosition {
   }
 
   get isStillSending(): boolean {
-    return !this.req.complete && bodyLength(this.req) > 0;
+    // Undefined where nothing is sent over a socket, as with Fastify's `inject`.
+    return (this.req.complete as boolean | undefined) === false && bodyLength(this.req) > 0;
   }
 
   /** Counts a piece of the answer's body. @returns its bytes, 0 where none are sent. */
-  countBytes(chunk: unknown): number {
+  countBytes(chunk: unknown, encoding?: unknown): number {
     if (this.req.method === "HEAD") return 0;
     const bytes =
       typeof chunk === "string"
-        ? Buffer.byteLength(chunk)
+        ? Buffer.byteLength(chunk, encoding as BufferEncoding)
         : ((chunk as Uint8Array | null | undefined)?.byteLength ?? 0);
     this.bytesSent += bytes;
     return bytes;

@@ -17,14 +17,15 @@ import {
   CLIENT_LEFT,
   endServerSpan,
   Exchange,
+  type Expecting,
   exchangeOf,
   METHODS,
   type Tracker,
 } from "./exchange.ts";
-import { createServer } from "./node-http.ts";
+import * as nodeHttp from "./node-http.ts";
 import { notFoundOr405, pathMalformed } from "./refusals.ts";
 import { hasOneHost, ONE_HOST } from "./request-head.ts";
-import { type Expecting, trackedClasses } from "./tracked-response.ts";
+import { trackNodeHttp } from "./tracked-response.ts";
 
 /** For a request that is still open when its worker exits. */
 const CUT_OFF = 503;
@@ -56,6 +57,7 @@ export class RequestTracker implements Tracker {
     this.#log = log;
     this.#accessLog = accessLog;
     this.#metrics = metrics;
+    trackNodeHttp();
     metrics.countActiveRequests(() => this.#open.length);
   }
 
@@ -73,10 +75,11 @@ export class RequestTracker implements Tracker {
     mountOf?: MountOf,
   ): Server {
     this.#nameMount = mountOf;
-    const classes = trackedClasses();
+    // New ones for each server, as a framework adds its methods to them.
+    class Request extends nodeHttp.IncomingMessage {}
+    class Response extends nodeHttp.ServerResponse {}
     if (prototypes !== undefined) {
       // Express would change the prototype of each request and response, which makes all code after that slower.
-      const { IncomingMessage: Request, ServerResponse: Response } = classes;
       prototypes.request = Object.setPrototypeOf(Request.prototype, prototypes.request);
       prototypes.response = Object.setPrototypeOf(Response.prototype, prototypes.response);
     }
@@ -92,8 +95,13 @@ export class RequestTracker implements Tracker {
       else this.refuse(req, res, refusal);
     };
     // Node would refuse a request without a host, and without a body: refusalOf looks at it.
-    const server = createServer(
-      { ...classes, requireHostHeader: false, shouldUpgradeCallback: isWebSocket } as ServerOptions,
+    const server = nodeHttp.createServer(
+      {
+        IncomingMessage: Request,
+        ServerResponse: Response,
+        requireHostHeader: false,
+        shouldUpgradeCallback: isWebSocket,
+      } as ServerOptions,
       track,
     );
     server.on("checkContinue", (req, res) => {
@@ -104,7 +112,7 @@ export class RequestTracker implements Tracker {
     // Node would close the connection without an answer.
     server.on("connect", (req, socket: Socket) => {
       if (server.listenerCount("connect") > 1) return;
-      const res = new classes.ServerResponse(req);
+      const res = new Response(req);
       res.shouldKeepAlive = false;
       res.assignSocket(socket.on("error", () => {}));
       res.once("finish", () => socket.destroySoon());
@@ -116,13 +124,8 @@ export class RequestTracker implements Tracker {
 
   /** Follows a request that came another way, such as a test's `inject`; does nothing for one that is followed. */
   adopt(req: IncomingMessage, res: ServerResponse): void {
-    const known = exchangeOf(req);
-    if (known?.res !== undefined) return;
-    const exchange = known ?? this.#begin(req);
-    const { headers } = exchange;
-    for (let at = 0; at < headers.length; at += 2) res.setHeader(headers[at]!, headers[at + 1]!);
-    res.once("finish", () => exchange.end(res.statusCode));
-    if (known !== undefined) return;
+    if (exchangeOf(req) !== undefined) return;
+    const exchange = this.#begin(req);
     exchange.res = res;
     res.once("close", onClose);
     scopes.enterWith({ request: exchange, telemetry: undefined });

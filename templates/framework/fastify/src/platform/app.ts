@@ -8,6 +8,7 @@ import Fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
+  type FastifySchema,
   type HTTPMethods,
   type RouteOptions,
 } from "fastify";
@@ -18,9 +19,11 @@ import { type Answer, CompiledRoute, operationOf } from "./http/declared-route.t
 import { documentationPages } from "./http/docs.ts";
 import {
   addChecks,
+  addFailures,
   documentedRoute,
   FailureLog,
   hasJsonSchemas,
+  hideFailures,
   jsonSchemasLoading,
   loadJsonSchemas,
   loadJsonSchemasAfterStart,
@@ -28,7 +31,6 @@ import {
   templateOf,
   toFastifyError,
   toFastifyPath,
-  withFailures,
   withoutStars,
   type ZodTypeProvider,
 } from "./http/fastify.ts";
@@ -73,6 +75,9 @@ declare module "fastify" {
   }
 }
 
+/** The schemas of an instance's routes, for `mount` to add to. */
+const routeSchemas = new WeakMap<App, FastifySchema[]>();
+
 /**
  * A Fastify instance for this service: zod schemas in both directions, the standard's error bodies, CORS, health routes
  * and documentation. Hooks on the instance itself see these too, as in any Fastify: a guard belongs into a scope.
@@ -84,7 +89,8 @@ export async function createFastify(platform: Platform): Promise<App> {
     serverFactory: (handler) => requests.createServer(handler as never),
     genReqId: (req) => exchangeOf(req as never)?.requestId ?? "",
     // Every line of the service's log has the request's ids already.
-    childLoggerFactory: () => log as never,
+    childLoggerFactory: (_log, _bindings, options) =>
+      (Object.keys(options).length > 0 ? log.child({}, options) : log) as never,
     logController: new FailureLog(requests),
     schemaController: { compilersFactory: schemaCompilers },
     bodyLimit: BODY_LIMIT_BYTES,
@@ -94,6 +100,12 @@ export async function createFastify(platform: Platform): Promise<App> {
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: answerError,
   }).withTypeProvider<ZodTypeProvider>();
+  // Not as `loggerInstance`: Fastify would then wait for the end of each answer, only to log it.
+  Object.assign(app, { log });
+  const schemas: FastifySchema[] = [];
+  routeSchemas.set(app, schemas);
+  // Not what plugins that document routes should see.
+  app.addHook("onReady", async () => schemas.forEach(hideFailures));
   const routeNames = new Map<string, string>();
   const paths = findMyWay({ maxParamLength: MAX_PARAM_LENGTH });
   const methods = new Set<HTTPMethods>();
@@ -126,7 +138,8 @@ export async function createFastify(platform: Platform): Promise<App> {
     const { declared, refuses = false } = config ?? {};
     if (refuses) return;
     addChecks(options);
-    options.schema = withFailures(schema);
+    options.schema = { ...schema };
+    schemas.push(options.schema);
     if (hasJsonSchemas(options.schema)) void loadJsonSchemas();
     const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
     // Readers of metrics do not count that of @fastify/cors as a route.
@@ -217,6 +230,7 @@ export async function mount(app: App): Promise<Mounted> {
   await app.register(async (scope) => {
     // Those of the routes are compiled when all is registered.
     await jsonSchemasLoading();
+    routeSchemas.get(app)?.forEach(addFailures);
     try {
       scope.setNotFoundHandler((request) => app.throwUnmatched(request));
     } catch (error) {

@@ -23,7 +23,7 @@ import {
   pathMalformed,
 } from "./refusals.ts";
 import type { RequestTracker } from "./requests.ts";
-import { checkParts, encoderOf, partChecks } from "./schemas.ts";
+import { checkerOf, checkParts, encoderOf, partChecks } from "./schemas.ts";
 
 /** Of all that Fastify logs of a request, only what nothing else tells: the access log is the platform's. */
 export class FailureLog extends LogController {
@@ -93,8 +93,10 @@ export function loadJsonSchemasAfterStart(server: Server): void {
 export const schemaCompilers: Compilers = {
   buildValidator(schemas, options) {
     let fallback: ReturnType<Required<Compilers>["buildValidator"]>;
-    return ((route: { schema: unknown }) => {
-      if (isZod(route.schema)) return () => true;
+    return ((route: { schema: unknown; httpPart?: string; contentType?: string }) => {
+      const { schema, httpPart, contentType } = route;
+      // Those of whole parts are checked by then, and those of a handler's own `validateInput` and of media types are not.
+      if (isZod(schema)) return httpPart && !contentType ? () => true : validatorOf(schema);
       fallback ??= jsonSchemas!.buildValidator(schemas, options);
       return fallback(route as never);
     }) as never;
@@ -110,6 +112,20 @@ export const schemaCompilers: Compilers = {
   },
 };
 
+function validatorOf(schema: z.ZodType) {
+  const check = checkerOf("body", schema);
+  return (given: unknown) => {
+    try {
+      const value = check(given);
+      return value instanceof Promise ? value : { value };
+    } catch (error) {
+      // Of all that a validator throws, Fastify makes a 500.
+      if (error instanceof AppError) return { error };
+      throw error;
+    }
+  };
+}
+
 /**
  * What Fastify writes for an error that no error handler could send, because a hook of the answer threw again: without a
  * schema, its message and a body of Fastify's own.
@@ -120,10 +136,15 @@ function writeFailure(value: unknown): string {
   return JSON.stringify(value instanceof Error ? errorBody(toAppError(value)) : value);
 }
 
-/** A route's schema, with what is written for failures. */
-export function withFailures(schema: FastifySchema = {}): FastifySchema {
-  const declared = (schema.response ?? {}) as Record<string, unknown>;
-  return { ...schema, response: { "4xx": FAILURE, "5xx": FAILURE, ...declared } };
+/** Adds what is written for failures to a route's schema. Not sooner than needed, as plugins read it in `onRoute`. */
+export function addFailures(schema: FastifySchema): void {
+  schema.response = { "4xx": FAILURE, "5xx": FAILURE, ...(schema.response as object) };
+}
+
+/** Takes it out again, when Fastify has compiled it. */
+export function hideFailures(schema: FastifySchema): void {
+  const all = Object.entries(schema.response as object).filter(([, one]) => one !== FAILURE);
+  schema.response = all.length > 0 ? Object.fromEntries(all) : undefined;
 }
 
 /**
@@ -132,8 +153,10 @@ export function withFailures(schema: FastifySchema = {}): FastifySchema {
  */
 export function addChecks(options: RouteOptions): void {
   const { schema = {}, preValidation = [], attachValidation = false } = options;
-  const { params, querystring: query, headers, body } = schema;
-  const checks = partChecks({ params, query, headers, body });
+  const { params, headers, body } = schema;
+  // Fastify takes both names.
+  const { query, querystring = query } = schema as FastifySchema & { query?: unknown };
+  const checks = partChecks({ params, query: querystring, headers, body });
   if (checks.length === 0) return;
   options.preValidation = [
     ...[preValidation].flat(),
@@ -244,7 +267,8 @@ export function toFastifyError(thrown: unknown, given: number, bodyLimit?: numbe
   const { code, statusCode, validation, validationContext } = Object(
     thrown,
   ) as Partial<FastifyError>;
-  if (validation !== undefined) {
+  // That of an answer is the service's fault.
+  if (validation !== undefined && statusCode !== 500) {
     const details = validation.map(({ instancePath, message }) => ({
       field: [validationContext ?? "body", ...instancePath.split("/").filter(Boolean)].join("."),
       message: message ?? "is not valid",
