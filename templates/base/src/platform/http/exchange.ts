@@ -20,12 +20,6 @@ export function exchangeOf(req: IncomingMessage): Exchange | undefined {
   return (req as Tagged)[EXCHANGE];
 }
 
-/** A request whose client waits for "100 Continue". */
-export interface Expecting {
-  /** The response, until it was told to send it. */
-  expecting?: ServerResponse | undefined;
-}
-
 export interface Tracker {
   readonly settings: Pick<StandardSettings, "OTEL_TRACES_SAMPLER_ARG" | "TRUSTED_PROXIES">;
   /** Aborted when every response is to end its connection; answers without an end of their own end then. */
@@ -125,7 +119,7 @@ export class Exchange implements RequestContext, TracePosition {
   }
 
   get isStillSending(): boolean {
-    // Undefined where nothing is sent over a socket, as with Fastify's `inject`.
+    // Undefined with Fastify's `inject`.
     return (this.req.complete as boolean | undefined) === false && bodyLength(this.req) > 0;
   }
 

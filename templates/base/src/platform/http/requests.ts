@@ -17,15 +17,14 @@ import {
   CLIENT_LEFT,
   endServerSpan,
   Exchange,
-  type Expecting,
   exchangeOf,
   METHODS,
   type Tracker,
 } from "./exchange.ts";
-import * as nodeHttp from "./node-http.ts";
+import { createServer } from "./node-http.ts";
 import { notFoundOr405, pathMalformed } from "./refusals.ts";
 import { hasOneHost, ONE_HOST } from "./request-head.ts";
-import { trackNodeHttp } from "./tracked-response.ts";
+import { type Expecting, trackedClasses } from "./tracked-response.ts";
 
 /** For a request that is still open when its worker exits. */
 const CUT_OFF = 503;
@@ -57,7 +56,6 @@ export class RequestTracker implements Tracker {
     this.#log = log;
     this.#accessLog = accessLog;
     this.#metrics = metrics;
-    trackNodeHttp();
     metrics.countActiveRequests(() => this.#open.length);
   }
 
@@ -75,11 +73,10 @@ export class RequestTracker implements Tracker {
     mountOf?: MountOf,
   ): Server {
     this.#nameMount = mountOf;
-    // New ones for each server, as a framework adds its methods to them.
-    class Request extends nodeHttp.IncomingMessage {}
-    class Response extends nodeHttp.ServerResponse {}
+    const classes = trackedClasses();
     if (prototypes !== undefined) {
       // Express would change the prototype of each request and response, which makes all code after that slower.
+      const { IncomingMessage: Request, ServerResponse: Response } = classes;
       prototypes.request = Object.setPrototypeOf(Request.prototype, prototypes.request);
       prototypes.response = Object.setPrototypeOf(Response.prototype, prototypes.response);
     }
@@ -95,13 +92,8 @@ export class RequestTracker implements Tracker {
       else this.refuse(req, res, refusal);
     };
     // Node would refuse a request without a host, and without a body: refusalOf looks at it.
-    const server = nodeHttp.createServer(
-      {
-        IncomingMessage: Request,
-        ServerResponse: Response,
-        requireHostHeader: false,
-        shouldUpgradeCallback: isWebSocket,
-      } as ServerOptions,
+    const server = createServer(
+      { ...classes, requireHostHeader: false, shouldUpgradeCallback: isWebSocket } as ServerOptions,
       track,
     );
     server.on("checkContinue", (req, res) => {
@@ -112,7 +104,7 @@ export class RequestTracker implements Tracker {
     // Node would close the connection without an answer.
     server.on("connect", (req, socket: Socket) => {
       if (server.listenerCount("connect") > 1) return;
-      const res = new Response(req);
+      const res = new classes.ServerResponse(req);
       res.shouldKeepAlive = false;
       res.assignSocket(socket.on("error", () => {}));
       res.once("finish", () => socket.destroySoon());

@@ -1,11 +1,6 @@
-import type {
-  IncomingMessage,
-  OutgoingHttpHeader,
-  OutgoingHttpHeaders,
-  ServerResponse,
-} from "node:http";
+import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from "node:http";
 import { runInRequest } from "../context.ts";
-import { CLIENT_LEFT, type Exchange, exchangeOf, type Expecting } from "./exchange.ts";
+import { CLIENT_LEFT, type Exchange, exchangeOf } from "./exchange.ts";
 import * as nodeHttp from "./node-http.ts";
 
 /** How long the rest of a refused body is read and dropped before its connection is closed. */
@@ -13,106 +8,98 @@ const LINGER_MS = 2_000;
 
 type GivenHeaders = OutgoingHttpHeaders | readonly OutgoingHttpHeader[];
 
-const { _read: read, _destroy: destroyRequest } = nodeHttp.IncomingMessage.prototype;
-const {
-  writeHead,
-  write,
-  end: endResponse,
-  destroy,
-} = nodeHttp.ServerResponse.prototype as Untyped;
+/** A request whose client waits for "100 Continue". */
+export interface Expecting {
+  /** The response, until it was told to send it. */
+  expecting?: ServerResponse | undefined;
+}
 
-/** Node's own methods, which take their arguments in several orders. */
-type Untyped = ServerResponse & {
-  writeHead(...given: unknown[]): ServerResponse;
-  write(...given: unknown[]): boolean;
-  end(...given: unknown[]): ServerResponse;
-};
+class TrackedRequest extends nodeHttp.IncomingMessage {
+  declare expecting?: ServerResponse | undefined;
 
-/** What requests do in the place of Node's own: nothing else, where they are not followed. */
-const trackedRequest = {
   /** A client that waits is told to go on when somebody reads the body, and never after a refusal. */
-  _read(this: IncomingMessage & Expecting, size: number): void {
+  override _read(size: number): void {
     const res = this.expecting;
     if (res !== undefined) this.expecting = undefined;
     if (res !== undefined && !res.headersSent) res.writeContinue();
-    read.call(this, size);
-  },
+    super._read(size);
+  }
 
   /** Listeners of an aborted request run in its context; the socket's events have none. */
-  _destroy(this: IncomingMessage, error: Error | null, done: (error?: Error | null) => void): void {
+  override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     const exchange = error === null ? undefined : exchangeOf(this);
-    if (exchange === undefined) destroyRequest.call(this, error, done);
-    else runInRequest(exchange, () => destroyRequest.call(this, error, done));
-  },
-};
+    if (exchange === undefined) super._destroy(error, done);
+    else runInRequest(exchange, () => super._destroy(error, done));
+  }
+}
 
-/** What responses do in the place of Node's own: they add the exchange's headers to whatever is sent, and end it. */
-const trackedResponse = {
-  writeHead(
-    this: ServerResponse,
-    status: number,
-    reason?: unknown,
-    given?: unknown,
-  ): ServerResponse {
+class TrackedResponse extends nodeHttp.ServerResponse {
+  override writeHead(status: number, reason?: unknown, given?: unknown): this {
     const exchange = exchangeOf(this.req);
-    if (exchange === undefined) return writeHead.call(this, status, reason, given);
+    if (exchange === undefined) return super.writeHead(status, reason as never, given as never);
     const mustClose = exchange.isClosing || (this.req as Expecting).expecting !== undefined;
     if (mustClose) this.shouldKeepAlive = false;
     const text = typeof reason === "string" ? reason : undefined;
     const headers = (text === undefined ? (reason ?? given) : given) as GivenHeaders | undefined;
     if (headers !== undefined) {
-      return writeHead.call(this, status, text, withOwn(exchange, headers, hasNoBody(status)));
+      return super.writeHead(status, text, withOwn(exchange, headers, hasNoBody(status)));
     }
     const own = exchange.headers;
     for (let at = 0; at < own.length; at += 2) this.setHeader(own[at]!, own[at + 1]!);
     if (hasNoBody(status)) this.removeHeader("Content-Length");
-    return writeHead.call(this, status, text);
-  },
+    return super.writeHead(status, text);
+  }
 
-  write(this: ServerResponse, chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
+  override write(chunk: unknown, encoding?: unknown, callback?: unknown): boolean {
     exchangeOf(this.req)?.countBytes(chunk, encoding);
-    return write.call(this, chunk, encoding, callback);
-  },
+    return super.write(chunk, encoding as BufferEncoding, callback as () => void);
+  }
 
-  end(
-    this: ServerResponse,
-    chunk?: unknown,
-    encoding?: unknown,
-    callback?: unknown,
-  ): ServerResponse {
+  override end(chunk?: unknown, encoding?: unknown, callback?: unknown): this {
     const exchange = exchangeOf(this.req);
-    if (exchange === undefined) return endResponse.call(this, chunk, encoding, callback);
+    if (exchange === undefined) return super.end(chunk, encoding as never, callback as never);
     if (exchange.isStillSending) {
-      endAfterBody(this, chunk, encoding, callback, (done) => endResponse.call(this, done));
+      endAfterBody(this, chunk, encoding, callback, (done) => super.end(done));
     } else {
       const bytes = exchange.countBytes(chunk, encoding);
       // Text without a character above 127 is the same in latin1, which Node writes several times as fast.
       const isAscii = typeof chunk === "string" && bytes === chunk.length;
       const isPlain = isAscii && (encoding ?? "utf8") === "utf8";
-      endResponse.call(this, chunk, isPlain ? "latin1" : encoding, callback);
+      super.end(chunk, (isPlain ? "latin1" : encoding) as never, callback as never);
     }
     exchange.end(this.destroyed ? CLIENT_LEFT : this.statusCode);
     return this;
-  },
+  }
 
   /** The service breaks the answer off; a client that leaves closes the socket instead. */
-  destroy(this: ServerResponse, error?: Error): ServerResponse {
+  override destroy(error?: Error): this {
     const exchange = exchangeOf(this.req);
     if (!this.destroyed && exchange !== undefined) {
       exchange.error ??= error ?? new Error("the answer broke off");
     }
-    return destroy.call(this, error);
-  },
-};
+    return super.destroy(error);
+  }
+}
 
 /**
- * Has all requests and responses of this process do so, those of nobody's exchange as before. Node's own prototypes and
- * no classes of ours: an Express application that is called as a function, as vhost and @fastify/express do, gives each
- * request and response prototypes of its own.
+ * Gives Node's own class the methods of one of ours, whose `super` is then what Node had. A class alone would be lost where
+ * Express is called as a function, as by vhost and @fastify/express: it sets the prototypes of request and response.
  */
-export function trackNodeHttp(): void {
-  Object.assign(nodeHttp.IncomingMessage.prototype, trackedRequest);
-  Object.assign(nodeHttp.ServerResponse.prototype, trackedResponse);
+function putInto(own: { prototype: object }, tracked: { prototype: object }): void {
+  const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(tracked.prototype);
+  const before = Object.getOwnPropertyDescriptors(own.prototype);
+  const parent = Object.create(Object.getPrototypeOf(own.prototype), before);
+  Object.setPrototypeOf(tracked.prototype, parent);
+  Object.defineProperties(own.prototype, methods);
+}
+putInto(nodeHttp.IncomingMessage, TrackedRequest);
+putInto(nodeHttp.ServerResponse, TrackedResponse);
+
+/** The classes of a server's requests and responses: new ones for each, as a framework adds its methods to them. */
+export function trackedClasses() {
+  class IncomingMessage extends nodeHttp.IncomingMessage {}
+  class ServerResponse extends nodeHttp.ServerResponse {}
+  return { IncomingMessage, ServerResponse };
 }
 
 /** Such an answer has no length either; RFC 9110, 8.6. */

@@ -8,7 +8,6 @@ import Fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
-  type FastifySchema,
   type HTTPMethods,
   type RouteOptions,
 } from "fastify";
@@ -19,11 +18,9 @@ import { type Answer, CompiledRoute, operationOf } from "./http/declared-route.t
 import { documentationPages } from "./http/docs.ts";
 import {
   addChecks,
-  addFailures,
   documentedRoute,
   FailureLog,
   hasJsonSchemas,
-  hideFailures,
   jsonSchemasLoading,
   loadJsonSchemas,
   loadJsonSchemasAfterStart,
@@ -75,9 +72,6 @@ declare module "fastify" {
   }
 }
 
-/** The schemas of an instance's routes, for `mount` to add to. */
-const routeSchemas = new WeakMap<App, FastifySchema[]>();
-
 /**
  * A Fastify instance for this service: zod schemas in both directions, the standard's error bodies, CORS, health routes
  * and documentation. Hooks on the instance itself see these too, as in any Fastify: a guard belongs into a scope.
@@ -102,10 +96,6 @@ export async function createFastify(platform: Platform): Promise<App> {
   }).withTypeProvider<ZodTypeProvider>();
   // Not as `loggerInstance`: Fastify would then wait for the end of each answer, only to log it.
   Object.assign(app, { log });
-  const schemas: FastifySchema[] = [];
-  routeSchemas.set(app, schemas);
-  // Not what plugins that document routes should see.
-  app.addHook("onReady", async () => schemas.forEach(hideFailures));
   const routeNames = new Map<string, string>();
   const paths = findMyWay({ maxParamLength: MAX_PARAM_LENGTH });
   const methods = new Set<HTTPMethods>();
@@ -138,9 +128,7 @@ export async function createFastify(platform: Platform): Promise<App> {
     const { declared, refuses = false } = config ?? {};
     if (refuses) return;
     addChecks(options);
-    options.schema = { ...schema };
-    schemas.push(options.schema);
-    if (hasJsonSchemas(options.schema)) void loadJsonSchemas();
+    if (schema !== undefined && hasJsonSchemas(schema)) void loadJsonSchemas();
     const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
     // Readers of metrics do not count that of @fastify/cors as a route.
     if (url !== "*" || method !== "OPTIONS") routeNames.set(url, path);
@@ -230,7 +218,6 @@ export async function mount(app: App): Promise<Mounted> {
   await app.register(async (scope) => {
     // Those of the routes are compiled when all is registered.
     await jsonSchemasLoading();
-    routeSchemas.get(app)?.forEach(addFailures);
     try {
       scope.setNotFoundHandler((request) => app.throwUnmatched(request));
     } catch (error) {

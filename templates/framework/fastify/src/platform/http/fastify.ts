@@ -10,7 +10,7 @@ import {
   type RouteOptions,
 } from "fastify";
 import { z } from "zod";
-import { AppError, errorBody, toAppError } from "../errors.ts";
+import { AppError, toAppError } from "../errors.ts";
 import { exchangeOf } from "./exchange.ts";
 import type { Operation } from "./openapi.ts";
 import { parsePath } from "./path.ts";
@@ -37,6 +37,11 @@ export class FailureLog extends LogController {
   /** A stream failed half-way; `answerError` only hears of errors before the first byte. */
   override streamError(error: Error, { raw }: FastifyRequest): void {
     this.#requests.fail(raw, toAppError(error), error);
+  }
+
+  /** No error handler could send it, because a hook of the answer threw again; Fastify would, in a body of its own. */
+  override defaultErrorLog(error: Error, { raw }: FastifyRequest, reply: FastifyReply): void {
+    this.#requests.refuse(raw, reply.hijack().raw, toAppError(error, reply.statusCode), error);
   }
 
   /** Of a hook `onResponse` alone, or of a connection that broke: that is in the access log. */
@@ -104,7 +109,6 @@ export const schemaCompilers: Compilers = {
   buildSerializer(schemas, options) {
     let fallback: ReturnType<Required<Compilers>["buildSerializer"]>;
     return (route) => {
-      if (route.schema === FAILURE) return writeFailure;
       if (isZod(route.schema)) return encoderOf(route.schema);
       fallback ??= jsonSchemas!.buildSerializer(schemas, options);
       return fallback(route);
@@ -124,27 +128,6 @@ function validatorOf(schema: z.ZodType) {
       throw error;
     }
   };
-}
-
-/**
- * What Fastify writes for an error that no error handler could send, because a hook of the answer threw again: without a
- * schema, its message and a body of Fastify's own.
- */
-const FAILURE = z.unknown();
-
-function writeFailure(value: unknown): string {
-  return JSON.stringify(value instanceof Error ? errorBody(toAppError(value)) : value);
-}
-
-/** Adds what is written for failures to a route's schema. Not sooner than needed, as plugins read it in `onRoute`. */
-export function addFailures(schema: FastifySchema): void {
-  schema.response = { "4xx": FAILURE, "5xx": FAILURE, ...(schema.response as object) };
-}
-
-/** Takes it out again, when Fastify has compiled it. */
-export function hideFailures(schema: FastifySchema): void {
-  const all = Object.entries(schema.response as object).filter(([, one]) => one !== FAILURE);
-  schema.response = all.length > 0 ? Object.fromEntries(all) : undefined;
 }
 
 /**
