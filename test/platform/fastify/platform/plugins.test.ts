@@ -844,26 +844,17 @@ describe("native routes with schemas", () => {
     expect(attached.json()).toEqual({ message: "Request validation failed" });
   });
 
-  test("zod, wherever Fastify takes a schema", async () => {
-    const schema = z.object({ n: z.coerce.number() });
+  test("zod where it would check nothing is refused", async () => {
+    const schema = z.object({ n: z.number() });
     const content = { "application/json": { schema } };
+    const typed = serve((it) =>
+      it.post("/typed", { schema: { body: { content } } }, async () => 1),
+    );
+    await expect(typed).rejects.toThrow("zod can only check a whole part");
     await using app = await serve((it) => {
-      it.get("/query", { schema: { query: schema } as never }, async ({ query }) => query);
-      it.post("/typed", { schema: { body: { content } } }, async ({ body }) => body);
       it.get("/by-hand", async (request) => request.validateInput({ n: "x" }, schema));
     });
-    expect((await app.inject({ url: "/query?n=5" })).json()).toEqual({ n: 5 });
-    const query = await app.inject({ url: "/query?n=x" });
-    expect(errorOf(query).details).toMatchObject([{ field: "query.n" }]);
-    const post = { method: "POST", url: "/typed" };
-    expect((await app.inject({ ...post, payload: { n: "5" } })).json()).toEqual({ n: 5 });
-    const typed = await app.inject({ ...post, payload: { n: "x" } });
-    expect(errorOf(typed)).toMatchObject({
-      code: "VALIDATION_ERROR",
-      details: [{ field: "body.n" }],
-    });
-    const byHand = await app.inject({ url: "/by-hand" });
-    expect(byHand.json()).toMatchObject({ error: { code: "VALIDATION_ERROR" } });
+    expect((await app.inject({ url: "/by-hand" })).statusCode).toBe(500);
   });
 
   test("plugins that read the schemas of routes find those that were declared", async () => {

@@ -24,7 +24,7 @@ import {
 import { createServer } from "./node-http.ts";
 import { notFoundOr405, pathMalformed } from "./refusals.ts";
 import { hasOneHost, ONE_HOST } from "./request-head.ts";
-import { type Expecting, trackedClasses } from "./tracked-response.ts";
+import { trackedClasses, type TrackedRequest } from "./tracked-response.ts";
 
 /** For a request that is still open when its worker exits. */
 const CUT_OFF = 503;
@@ -97,7 +97,7 @@ export class RequestTracker implements Tracker {
       track,
     );
     server.on("checkContinue", (req, res) => {
-      (req as Expecting).expecting = res;
+      (req as TrackedRequest).expecting = res;
       track(req, res);
     });
     server.on("checkExpectation", track);

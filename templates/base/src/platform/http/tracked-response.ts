@@ -8,20 +8,15 @@ const LINGER_MS = 2_000;
 
 type GivenHeaders = OutgoingHttpHeaders | readonly OutgoingHttpHeader[];
 
-/** A request whose client waits for "100 Continue". */
-export interface Expecting {
-  /** The response, until it was told to send it. */
-  expecting?: ServerResponse | undefined;
-}
-
-class TrackedRequest extends nodeHttp.IncomingMessage {
+export class TrackedRequest extends nodeHttp.IncomingMessage {
+  /** Of a client that waits for "100 Continue": the response, until it was told to send it. */
   declare expecting?: ServerResponse | undefined;
 
   /** A client that waits is told to go on when somebody reads the body, and never after a refusal. */
   override _read(size: number): void {
     const res = this.expecting;
     if (res !== undefined) this.expecting = undefined;
-    if (res !== undefined && !res.headersSent) res.writeContinue();
+    if (res?.headersSent === false) res.writeContinue();
     super._read(size);
   }
 
@@ -37,7 +32,7 @@ class TrackedResponse extends nodeHttp.ServerResponse {
   override writeHead(status: number, reason?: unknown, given?: unknown): this {
     const exchange = exchangeOf(this.req);
     if (exchange === undefined) return super.writeHead(status, reason as never, given as never);
-    const mustClose = exchange.isClosing || (this.req as Expecting).expecting !== undefined;
+    const mustClose = exchange.isClosing || (this.req as TrackedRequest).expecting !== undefined;
     if (mustClose) this.shouldKeepAlive = false;
     const text = typeof reason === "string" ? reason : undefined;
     const headers = (text === undefined ? (reason ?? given) : given) as GivenHeaders | undefined;
@@ -88,19 +83,20 @@ class TrackedResponse extends nodeHttp.ServerResponse {
 function putInto(own: { prototype: object }, tracked: { prototype: object }): void {
   const { constructor: _, ...methods } = Object.getOwnPropertyDescriptors(tracked.prototype);
   const before = Object.getOwnPropertyDescriptors(own.prototype);
-  const parent = Object.create(Object.getPrototypeOf(own.prototype), before);
-  Object.setPrototypeOf(tracked.prototype, parent);
+  Object.setPrototypeOf(
+    tracked.prototype,
+    Object.create(Object.getPrototypeOf(own.prototype), before),
+  );
   Object.defineProperties(own.prototype, methods);
 }
 putInto(nodeHttp.IncomingMessage, TrackedRequest);
 putInto(nodeHttp.ServerResponse, TrackedResponse);
 
 /** The classes of a server's requests and responses: new ones for each, as a framework adds its methods to them. */
-export function trackedClasses() {
-  class IncomingMessage extends nodeHttp.IncomingMessage {}
-  class ServerResponse extends nodeHttp.ServerResponse {}
-  return { IncomingMessage, ServerResponse };
-}
+export const trackedClasses = () => ({
+  IncomingMessage: class extends nodeHttp.IncomingMessage {},
+  ServerResponse: class extends nodeHttp.ServerResponse {},
+});
 
 /** Such an answer has no length either; RFC 9110, 8.6. */
 function hasNoBody(status: number): boolean {
@@ -160,6 +156,6 @@ function endAfterBody(
   };
   const timer = setTimeout(finish, LINGER_MS);
   // A client that waits for "100 Continue" sends nothing after a refusal.
-  if ((req as Expecting).expecting !== undefined) return finish();
+  if ((req as TrackedRequest).expecting !== undefined) return finish();
   req.once("end", finish).once("close", finish).resume();
 }

@@ -39,15 +39,13 @@ function* routesAt(stack: readonly Layer[], path: string, prefix = ""): Generato
 /** Names what answers a request past all routes by where it is mounted: `/files/*` for the files of `express.static`. */
 export function mountOf(app: Express, req: Request): string {
   const { route, baseUrl, originalUrl } = req;
-  // Not there when Express has not seen it.
   const inner = req.app as (Express & { parent?: Express }) | undefined;
-  const path = pathOf(originalUrl ?? "");
+  const path = pathOf(String(originalUrl));
   // An application that was called as a function, as vhost does.
   if (inner && inner !== app && !inner.parent) return nameAt(inner, path, route);
   return baseUrl ? mountAt(app.router.stack as never, path, baseUrl) : "";
 }
 
-/** The name of an application's route, whatever router it is in; empty when it is not there. */
 function nameAt(app: Express, path: string, route: Layer["route"]): string {
   const found = [...routesAt(app.router.stack as never, path)];
   const template = found.find((it) => it.route === route)?.template;
@@ -80,7 +78,6 @@ export function refuseMethod(req: Request): never {
   const fitting = [...routesAt(req.app.router.stack as never, normalTarget(path) ?? path)];
   const exact = fitting.filter(({ template }) => !template.includes("{"));
   const methods = (exact.length > 0 ? exact : fitting).flatMap(({ route }) =>
-    // What `app.route().all()` adds is none.
     Object.keys(route.methods).filter((name) => name !== "_all"),
   );
   throw notFoundOr405(

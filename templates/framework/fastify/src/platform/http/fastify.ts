@@ -23,7 +23,7 @@ import {
   pathMalformed,
 } from "./refusals.ts";
 import type { RequestTracker } from "./requests.ts";
-import { checkerOf, checkParts, encoderOf, partChecks } from "./schemas.ts";
+import { checkParts, encoderOf, partChecks } from "./schemas.ts";
 
 /** Of all that Fastify logs of a request, only what nothing else tells: the access log is the platform's. */
 export class FailureLog extends LogController {
@@ -100,8 +100,8 @@ export const schemaCompilers: Compilers = {
     let fallback: ReturnType<Required<Compilers>["buildValidator"]>;
     return ((route: { schema: unknown; httpPart?: string; contentType?: string }) => {
       const { schema, httpPart, contentType } = route;
-      // Those of whole parts are checked by then, and those of a handler's own `validateInput` and of media types are not.
-      if (isZod(schema)) return httpPart && !contentType ? () => true : validatorOf(schema);
+      if (isZod(schema) && httpPart && !contentType) return () => true;
+      if (isZod(schema)) throw new Error("zod can only check a whole part of a route's request");
       fallback ??= jsonSchemas!.buildValidator(schemas, options);
       return fallback(route as never);
     }) as never;
@@ -116,30 +116,14 @@ export const schemaCompilers: Compilers = {
   },
 };
 
-function validatorOf(schema: z.ZodType) {
-  const check = checkerOf("body", schema);
-  return (given: unknown) => {
-    try {
-      const value = check(given);
-      return value instanceof Promise ? value : { value };
-    } catch (error) {
-      // Of all that a validator throws, Fastify makes a 500.
-      if (error instanceof AppError) return { error };
-      throw error;
-    }
-  };
-}
-
 /**
  * Has a route's zod schemas checked, in a hook right before Fastify's own validation, which takes a body that is not there
  * for null, and drops what an asynchronous schema makes of its input.
  */
 export function addChecks(options: RouteOptions): void {
   const { schema = {}, preValidation = [], attachValidation = false } = options;
-  const { params, headers, body } = schema;
-  // Fastify takes both names.
-  const { query, querystring = query } = schema as FastifySchema & { query?: unknown };
-  const checks = partChecks({ params, query: querystring, headers, body });
+  const { params, querystring: query, headers, body } = schema;
+  const checks = partChecks({ params, query, headers, body });
   if (checks.length === 0) return;
   options.preValidation = [
     ...[preValidation].flat(),
