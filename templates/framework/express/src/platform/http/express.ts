@@ -40,7 +40,7 @@ function* routesAt(stack: readonly Layer[], path: string, prefix = ""): Generato
 export function mountOf(app: Express, req: Request): string {
   const { route, baseUrl, originalUrl } = req;
   const inner = req.app as (Express & { parent?: Express }) | undefined;
-  const path = pathOf(String(originalUrl));
+  const path = pathOf(originalUrl || "/");
   // An application that was called as a function, as vhost does.
   if (inner && inner !== app && !inner.parent) return nameAt(inner, path, route);
   return baseUrl ? mountAt(app.router.stack as never, path, baseUrl) : "";
