@@ -325,6 +325,7 @@ describe("routers and middleware", () => {
       const inside = express().use("/files", express.static(root));
       it.use("/app", inside);
       inside.get("/one/:id", (_req, res) => void res.json({}));
+      inside.get("/broken", () => Promise.reject(new AppError("CONFLICT", "Taken")));
     });
     for (const [url, status, route] of [
       ["/tenants/7/files/a.txt", 200, "/tenants/{tenant}/files/*"],
@@ -332,10 +333,38 @@ describe("routers and middleware", () => {
       ["/files/a.txt", 200, "/files/*"],
       ["/app/files/a.txt", 200, "/app/*"],
       ["/app/one/7", 200, "/app/*"],
+      ["/app/broken", 409, "/app/*"],
       ["/tenants/7/nowhere", 404, ""],
     ] as const) {
       await app.check(await app.inject({ url }), { status, route });
     }
+  });
+
+  test("an application that is called as a function, as vhost does", async () => {
+    const inner = Router().get("/:id", (req, res) => void res.json(req.params));
+    const other = express().use("/items", inner);
+    other.get("/broken", () => Promise.reject(new AppError("CONFLICT", "Taken")));
+    other.post("/echo", express.text(), (req, res) => void res.send(req.body));
+    await using app = await serve((it) => {
+      it.use((req, res, next) => {
+        if (req.hostname === "other.test") other(req, res, next);
+        else next();
+      });
+      it.get("/", (_req, res) => void res.send("main"));
+    });
+    const headers = { host: "other.test" };
+    const item = await app.inject({ url: "/items/7", headers });
+    await app.check(item, { status: 200, route: "/items/{id}" });
+    const broken = await app.inject({ url: "/broken", headers });
+    await app.check(broken, { status: 409, route: "/broken", code: "CONFLICT" });
+    const waiting = { ...headers, expect: "100-continue", "content-type": "text/plain" };
+    const echo = { method: "POST", url: "/echo", headers: waiting, payload: "said" };
+    const echoed = await app.inject(echo);
+    expect(echoed.body).toBe("said");
+    await app.check(echoed, { status: 200, method: "POST", route: "/echo" });
+    expect(app.logs.find(({ route }) => route === "/echo")).toMatchObject({ bytes: 4 });
+    await app.check(await app.inject({ url: "/nowhere", headers }), { status: 404, route: "" });
+    await app.check(await app.inject({ url: "/" }), { status: 200, route: "/" });
   });
 
   test("nested routers: the whole name of the route, also when it throws", async () => {
@@ -563,6 +592,7 @@ describe("routers and middleware", () => {
     await using app = await serve((it) => {
       it.all("/all", (_req, res) => void res.json({}));
       it.route("/chain")
+        .all((_req, _res, next) => next())
         .get((_req, _res, next) => next())
         .get((_req, res) => void res.json({}))
         .post((_req, res) => void res.sendStatus(202));

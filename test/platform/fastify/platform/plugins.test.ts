@@ -1,6 +1,6 @@
 import { once } from "node:events";
 import { mkdtemp, writeFile } from "node:fs/promises";
-import { request as open } from "node:http";
+import { IncomingMessage, request as open, ServerResponse } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PassThrough, Readable } from "node:stream";
@@ -602,6 +602,39 @@ describe("answers past the declared routes", () => {
     await app.check(undefined, { status: 499, route: "/raw", requestId: "r-left" });
   });
 
+  test("an Express application inside, which changes the prototype of the response", async () => {
+    await using app = await serve((it, platform) => {
+      it.addHook("onRequest", async ({ raw: req }, { raw: res }) => {
+        Object.setPrototypeOf(req, Object.create(IncomingMessage.prototype));
+        Object.setPrototypeOf(res, Object.create(ServerResponse.prototype));
+      });
+      it.get("/inside", (_request, reply) => void reply.hijack().raw.end("\u00e9h", "latin1"));
+      registerRoutes(it, [declared, create], platform);
+    });
+    await app.check(await app.inject({ url: "/inside" }), { status: 200, route: "/inside" });
+    expect(app.logs.find(({ route }) => route === "/inside")).toMatchObject({ bytes: 2 });
+    const waiting = { headers: { expect: "100-continue" }, payload: { name: "a" } };
+    const created = await app.inject({ method: "POST", url: "/declared", ...waiting });
+    await app.check(created, { status: 201, method: "POST", route: "/declared" });
+  });
+
+  test("app.log, logLevel and logSerializers", async () => {
+    await using app = await serve((it) => {
+      it.log.info("while it starts");
+      it.get("/loud", { logLevel: "debug" }, async ({ log }) => log.debug("heard"));
+      it.get("/quiet", { logLevel: "silent" }, async ({ log }) => log.error("not heard"));
+      const logSerializers = { user: () => "somebody" };
+      it.get("/shown", { logSerializers }, async ({ log }) => log.info({ user: 7 }, "shown"));
+    });
+    for (const url of ["/loud", "/quiet", "/shown"]) await app.inject({ url });
+    const lines = app.logs.filter(({ message }) => message !== "request completed");
+    expect(lines).toMatchObject([
+      { message: "while it starts" },
+      { message: "heard", level: "debug", request_id: expect.any(String) },
+      { message: "shown", user: "somebody" },
+    ]);
+  });
+
   test("an error handler in a scope, and what it leaves to the service", async () => {
     class Teapot extends Error {}
     await using app = await serve(async (it) => {
@@ -809,6 +842,36 @@ describe("native routes with schemas", () => {
     expect(errorOf(refused).details).toMatchObject([{ field: "body.name" }]);
     const attached = await app.inject({ ...post, url: "/attached", payload: {} });
     expect(attached.json()).toEqual({ message: "Request validation failed" });
+  });
+
+  test("zod where it would check nothing is refused", async () => {
+    const schema = z.object({ n: z.number() });
+    const content = { "application/json": { schema } };
+    const typed = serve((it) =>
+      it.post("/typed", { schema: { body: { content } } }, async () => 1),
+    );
+    await expect(typed).rejects.toThrow("zod can only check a whole part");
+    await using app = await serve((it) => {
+      it.get("/by-hand", async (request) => request.validateInput({ n: "x" }, schema));
+    });
+    expect((await app.inject({ url: "/by-hand" })).statusCode).toBe(500);
+  });
+
+  test("plugins that read the schemas of routes find those that were declared", async () => {
+    const routes: { url: string; schema?: { response?: unknown } }[] = [];
+    const seen: unknown[] = [];
+    const response = { 200: z.object({}) };
+    await using app = await serve((it) => {
+      it.addHook("onRoute", (route) => {
+        routes.push(route);
+        seen.push(route.schema?.response);
+      });
+      it.get("/with", { schema: { response } }, async () => ({}));
+      it.get("/without", { exposeHeadRoute: false }, async () => ({}));
+    });
+    expect(seen).toEqual([response, response, undefined]);
+    await app.inject({ url: "/with" });
+    expect(routes.map(({ schema }) => schema?.response)).toEqual(seen);
   });
 
   test("JSON schema, as plugins use it", async () => {
@@ -1023,6 +1086,16 @@ describe("errors that plain Fastify has its own way with", () => {
     expect(response.statusCode).toBe(500);
     expect(errorOf(response)).toMatchObject({ code: "INTERNAL_ERROR" });
     expect(response.body).not.toContain("boom");
+  });
+
+  test("an answer that a plugin finds invalid is the service's fault", async () => {
+    const invalid = { statusCode: 500, validation: [{ instancePath: "/n", message: "no number" }] };
+    await using app = await serve((it) => {
+      it.get("/invalid", () => Promise.reject(Object.assign(new Error("invalid"), invalid)));
+    });
+    const answer = await app.inject({ url: "/invalid" });
+    await app.check(answer, { status: 500, route: "/invalid", code: "INTERNAL_ERROR" });
+    expect(answer.body).not.toContain("no number");
   });
 
   test("a status that was set before an error is kept", async () => {

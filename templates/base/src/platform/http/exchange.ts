@@ -119,15 +119,16 @@ export class Exchange implements RequestContext, TracePosition {
   }
 
   get isStillSending(): boolean {
-    return !this.req.complete && bodyLength(this.req) > 0;
+    // Undefined with Fastify's `inject`.
+    return (this.req.complete as boolean | undefined) === false && bodyLength(this.req) > 0;
   }
 
   /** Counts a piece of the answer's body. @returns its bytes, 0 where none are sent. */
-  countBytes(chunk: unknown): number {
+  countBytes(chunk: unknown, encoding?: unknown): number {
     if (this.req.method === "HEAD") return 0;
     const bytes =
       typeof chunk === "string"
-        ? Buffer.byteLength(chunk)
+        ? Buffer.byteLength(chunk, encoding as BufferEncoding)
         : ((chunk as Uint8Array | null | undefined)?.byteLength ?? 0);
     this.bytesSent += bytes;
     return bytes;

@@ -26,7 +26,7 @@ import {
 } from "./exchange.ts";
 import { createServer, hasOneHost, ONE_HOST } from "./node-http.ts";
 import { notFoundOr405, pathMalformed } from "./refusals.ts";
-import { type Expecting, trackedClasses } from "./tracked-response.ts";
+import { trackedClasses, type TrackedRequest } from "./tracked-response.ts";
 import type { Operation } from "./openapi.ts";
 
 /** For a request that is still open when its worker exits. */
@@ -109,7 +109,7 @@ export class RequestTracker implements Tracker {
       track,
     );
     server.on("checkContinue", (req, res) => {
-      (req as Expecting).expecting = res;
+      (req as TrackedRequest).expecting = res;
       track(req, res);
     });
     server.on("checkExpectation", track);
@@ -128,13 +128,8 @@ export class RequestTracker implements Tracker {
 
   /** Follows a request that came another way, such as a test's `inject`; does nothing for one that is followed. */
   adopt(req: IncomingMessage, res: ServerResponse): void {
-    const known = exchangeOf(req);
-    if (known?.res !== undefined) return;
-    const exchange = known ?? this.#begin(req);
-    const { headers } = exchange;
-    for (let at = 0; at < headers.length; at += 2) res.setHeader(headers[at]!, headers[at + 1]!);
-    res.once("finish", () => exchange.end(res.statusCode));
-    if (known !== undefined) return;
+    if (exchangeOf(req) !== undefined) return;
+    const exchange = this.#begin(req);
     exchange.res = res;
     res.once("close", onClose);
     scopes.enterWith({ request: exchange, telemetry: undefined });

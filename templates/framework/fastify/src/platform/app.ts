@@ -28,7 +28,6 @@ import {
   templateOf,
   toFastifyError,
   toFastifyPath,
-  withFailures,
   withoutStars,
   type ZodTypeProvider,
 } from "./http/fastify.ts";
@@ -85,7 +84,8 @@ export async function createFastify(platform: Platform): Promise<App> {
     serverFactory: (handler) => requests.createServer(handler as never),
     genReqId: (req) => exchangeOf(req as never)?.requestId ?? "",
     // Every line of the service's log has the request's ids already.
-    childLoggerFactory: () => log as never,
+    childLoggerFactory: (_log, _bindings, options) =>
+      (Object.keys(options).length > 0 ? log.child({}, options) : log) as never,
     logController: new FailureLog(requests),
     schemaController: { compilersFactory: schemaCompilers },
     bodyLimit: BODY_LIMIT_BYTES,
@@ -95,6 +95,8 @@ export async function createFastify(platform: Platform): Promise<App> {
     routerOptions: { maxParamLength: MAX_PARAM_LENGTH },
     frameworkErrors: answerError,
   }).withTypeProvider<ZodTypeProvider>();
+  // Not as `loggerInstance`: Fastify would then wait for the end of each answer, only to log it.
+  Object.assign(app, { log });
   const routeNames = new Map<string, string>();
   const paths = findMyWay({ maxParamLength: MAX_PARAM_LENGTH });
   const methods = new Set<HTTPMethods>();
@@ -127,8 +129,7 @@ export async function createFastify(platform: Platform): Promise<App> {
     const { declared, refuses = false } = config ?? {};
     if (refuses) return;
     addChecks(options);
-    options.schema = withFailures(schema);
-    if (hasJsonSchemas(options.schema)) void loadJsonSchemas();
+    if (schema !== undefined && hasJsonSchemas(schema)) void loadJsonSchemas();
     const path = declared === undefined ? templateOf(url) : templateOf(prefix) + declared.path;
     // Readers of metrics do not count that of @fastify/cors as a route.
     if (url !== "*" || method !== "OPTIONS") routeNames.set(url, path);

@@ -1,8 +1,8 @@
-import type { IncomingMessage } from "node:http";
 import type { Express, Request } from "express";
 import { AppError, toAppError } from "../errors.ts";
 import type { CompiledRoute } from "./declared-route.ts";
 import { exchangeOf } from "./exchange.ts";
+import { pathOf } from "./node-http.ts";
 import { parsePath } from "./params.ts";
 import { bodyTooLarge, formMalformed, notFoundOr405 } from "./refusals.ts";
 
@@ -37,9 +37,19 @@ function* routesAt(stack: readonly Layer[], path: string, prefix = ""): Generato
 }
 
 /** Names what answers a request past all routes by where it is mounted: `/files/*` for the files of `express.static`. */
-export function mountOf(app: Express, { baseUrl, originalUrl }: Request): string {
-  if (!baseUrl) return "";
-  return mountAt(app.router.stack as never, originalUrl.split("?", 1)[0]!, baseUrl);
+export function mountOf(app: Express, req: Request): string {
+  const { route, baseUrl, originalUrl } = req;
+  const inner = req.app as (Express & { parent?: Express }) | undefined;
+  const path = pathOf(originalUrl || "/");
+  // An application that was called as a function, as vhost does.
+  if (inner && inner !== app && !inner.parent) return nameAt(inner, path, route);
+  return baseUrl ? mountAt(app.router.stack as never, path, baseUrl) : "";
+}
+
+function nameAt(app: Express, path: string, route: Layer["route"]): string {
+  const found = [...routesAt(app.router.stack as never, path)];
+  const template = found.find((it) => it.route === route)?.template;
+  return template === "" ? "/" : (template ?? "");
 }
 
 /** By the stack and not by the text of `baseUrl`, which has the values of parameters in it. */
@@ -68,7 +78,7 @@ export function refuseMethod(req: Request): never {
   const fitting = [...routesAt(req.app.router.stack as never, normalTarget(path) ?? path)];
   const exact = fitting.filter(({ template }) => !template.includes("{"));
   const methods = (exact.length > 0 ? exact : fitting).flatMap(({ route }) =>
-    Object.keys(route.methods),
+    Object.keys(route.methods).filter((name) => name !== "_all"),
   );
   throw notFoundOr405(
     req.method,
@@ -82,7 +92,7 @@ export function refuseMethod(req: Request): never {
  */
 export function followRoutes(app: Express): void {
   const ROUTE = Symbol("route");
-  type Routed = IncomingMessage & { [ROUTE]?: Layer["route"]; baseUrl: string };
+  type Routed = Request & { [ROUTE]?: Layer["route"] };
   Object.defineProperty(app.request, "route", {
     configurable: true,
     get(this: Routed) {
@@ -94,9 +104,8 @@ export function followRoutes(app: Express): void {
       if (exchange === undefined || route === undefined) return;
       exchange.route =
         this.baseUrl === ""
-          ? templateOf(route.path)
-          : (routesAt(app.router.stack as never, exchange.path).find((it) => it.route === route)
-              ?.template ?? "");
+          ? templateOf(route.path) || "/"
+          : nameAt(app, exchange.path, route) || mountOf(app, this);
     },
   });
 }
@@ -105,10 +114,10 @@ const templates = new Map<unknown, string>();
 
 /** A path of Express's with its parameters in braces, as metrics, logs and openapi.json name it. */
 function templateOf(pattern: unknown): string {
+  if (pattern === "/") return "";
   const known = templates.get(pattern);
   if (known !== undefined) return known;
-  const text = pattern === "/" ? "" : String(pattern);
-  const template = text.replaceAll(/[:*](\w+)|\\(.)/g, (_, name, literal) =>
+  const template = String(pattern).replaceAll(/[:*](\w+)|\\(.)/g, (_, name, literal) =>
     name === undefined ? literal : `{${name}}`,
   );
   templates.set(pattern, template);

@@ -10,7 +10,7 @@ import {
   type RouteOptions,
 } from "fastify";
 import { z } from "zod";
-import { AppError, errorBody, toAppError } from "../errors.ts";
+import { AppError, toAppError } from "../errors.ts";
 import { exchangeOf } from "./exchange.ts";
 import type { Operation } from "./openapi.ts";
 import { parsePath } from "./params.ts";
@@ -37,6 +37,11 @@ export class FailureLog extends LogController {
   /** A stream failed half-way; `answerError` only hears of errors before the first byte. */
   override streamError(error: Error, { raw }: FastifyRequest): void {
     this.#requests.fail(raw, toAppError(error), error);
+  }
+
+  /** No error handler could send it, because a hook of the answer threw again; Fastify would, in a body of its own. */
+  override defaultErrorLog(error: Error, { raw }: FastifyRequest, reply: FastifyReply): void {
+    this.#requests.refuse(raw, reply.hijack().raw, toAppError(error, reply.statusCode), error);
   }
 
   /** Of a hook `onResponse` alone, or of a connection that broke: that is in the access log. */
@@ -93,8 +98,10 @@ export function loadJsonSchemasAfterStart(server: Server): void {
 export const schemaCompilers: Compilers = {
   buildValidator(schemas, options) {
     let fallback: ReturnType<Required<Compilers>["buildValidator"]>;
-    return ((route: { schema: unknown }) => {
-      if (isZod(route.schema)) return () => true;
+    return ((route: { schema: unknown; httpPart?: string; contentType?: string }) => {
+      const { schema, httpPart, contentType } = route;
+      if (isZod(schema) && httpPart && !contentType) return () => true;
+      if (isZod(schema)) throw new Error("zod can only check a whole part of a route's request");
       fallback ??= jsonSchemas!.buildValidator(schemas, options);
       return fallback(route as never);
     }) as never;
@@ -102,29 +109,12 @@ export const schemaCompilers: Compilers = {
   buildSerializer(schemas, options) {
     let fallback: ReturnType<Required<Compilers>["buildSerializer"]>;
     return (route) => {
-      if (route.schema === FAILURE) return writeFailure;
       if (isZod(route.schema)) return encoderOf(route.schema);
       fallback ??= jsonSchemas!.buildSerializer(schemas, options);
       return fallback(route);
     };
   },
 };
-
-/**
- * What Fastify writes for an error that no error handler could send, because a hook of the answer threw again: without a
- * schema, its message and a body of Fastify's own.
- */
-const FAILURE = z.unknown();
-
-function writeFailure(value: unknown): string {
-  return JSON.stringify(value instanceof Error ? errorBody(toAppError(value)) : value);
-}
-
-/** A route's schema, with what is written for failures. */
-export function withFailures(schema: FastifySchema = {}): FastifySchema {
-  const declared = (schema.response ?? {}) as Record<string, unknown>;
-  return { ...schema, response: { "4xx": FAILURE, "5xx": FAILURE, ...declared } };
-}
 
 /**
  * Has a route's zod schemas checked, in a hook right before Fastify's own validation, which takes a body that is not there
@@ -244,7 +234,8 @@ export function toFastifyError(thrown: unknown, given: number, bodyLimit?: numbe
   const { code, statusCode, validation, validationContext } = Object(
     thrown,
   ) as Partial<FastifyError>;
-  if (validation !== undefined) {
+  // That of an answer is the service's fault.
+  if (validation !== undefined && statusCode !== 500) {
     const details = validation.map(({ instancePath, message }) => ({
       field: [validationContext ?? "body", ...instancePath.split("/").filter(Boolean)].join("."),
       message: message ?? "is not valid",
