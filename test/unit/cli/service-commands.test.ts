@@ -43,6 +43,14 @@ describe("add-integration", () => {
     expect(disk.text(`${ROOT}/.fetch-service/undo/journal`)).toContain("add-integration postbox");
   });
 
+  it("takes names with commas between them, as create does", async () => {
+    const { code, disk } = await run(["add-integration", "postbox,", ",postbox"]);
+    expect(code).toBe(0);
+    expect(disk.everything()).toEqual(
+      (await run(["add-integration", "postbox"])).disk.everything(),
+    );
+  });
+
   it("foresees conflicts, and exits with 3 when asked to", async () => {
     const disk = serviceDisk([], { "package.json": "mine\n" });
     const args = ["add-integration", "postbox", "--dry-run"];
