@@ -28,6 +28,14 @@ export async function change(
   request: ChangeRequest,
   options: ServiceOptions,
 ): Promise<number> {
+  // Whoever asks to check would be surprised to find files written.
+  if (options.check && !options.dryRun) {
+    throw new UserError(
+      "USAGE",
+      "--check needs --dry-run",
+      "status --check is for the service as it is",
+    );
+  }
   const planned = await planChange(host, report, service, request, options);
   const { changes, conflicts } = planned.plan;
   if (options.dryRun) {

@@ -57,6 +57,10 @@ describe("add-integration", () => {
     expect((await run(args, { disk })).code).toBe(0);
     expect((await run([...args, "--check"], { disk })).code).toBe(3);
     expect((await run([...args, "--check"])).code).toBe(0);
+    const before = disk.everything();
+    const written = await run(["add-integration", "postbox", "--check"], { disk });
+    expect([written.code, written.err]).toEqual([2, expect.stringContaining("--dry-run")]);
+    expect(disk.everything()).toEqual(before);
   });
 
   it("does nothing the second time, and exits with 0", async () => {
