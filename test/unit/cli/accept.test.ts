@@ -95,6 +95,15 @@ describe("accept", () => {
     expect((await check(disk)).code).toBe(0);
   });
 
+  it("lets a command say no more of a file that is gone on purpose", async () => {
+    const disk = serviceDisk();
+    disk.volume.unlinkSync(`${ROOT}/Dockerfile`);
+    const args = ["add-integration", "postbox", "--dry-run"];
+    expect((await run(args, { disk })).out).toContain("Dockerfile: you deleted it");
+    await run(["accept", "Dockerfile"], { disk });
+    expect((await run(args, { disk })).out).not.toContain("Dockerfile");
+  });
+
   it("can be undone, and forgets what no longer differs", async () => {
     const disk = serviceDisk([], edits);
     const before = stateOn(disk);
