@@ -197,7 +197,7 @@ function decideEntry(context: Context, entries: EntryCase): Entry | undefined {
     if (was?.node.kind === "list" && own.node.kind === "list" && context.path.length === 0) {
       const none = { ...was.node, value: [], text: "", entries: [] };
       const node = mergeEntries({ ...context, path }, was.node, own.node, none);
-      return node === none ? undefined : { ...own, node };
+      return node.entries.length === 0 ? undefined : { ...own, node };
     }
     if (was && !sameEntry(was, own)) {
       const message = `${path.join(".")}: the template dropped it; it stays because you changed it`;

@@ -97,6 +97,12 @@ describe("YAML", () => {
     );
   });
 
+  it("takes a list away of which the user has nothing else", () => {
+    const base = "include:\n  - kafka.yaml\nname: demo\n";
+    const merged = mergeYaml(base, `${base}ours: true\n`, "name: demo\n");
+    expect(merged).toMatchObject({ text: "name: demo\nours: true\n", notes: [] });
+  });
+
   it("leaves the spaces between brackets as they are", () => {
     const mine = "a: {b: 1, c: 2}\nd: [ e ]\n";
     const merged = mergeYaml("a: { b: 1 }\nd: [e]\n", mine, "a: { b: 3 }\nd: [e, f]\n");
