@@ -61,7 +61,8 @@ function parseJsonObject(text: string): Partial<Answers> {
   const hint = 'for example {"name": "my-service", "port": 9000}';
   let data: unknown;
   try {
-    data = JSON.parse(text);
+    // Some editors of Windows begin a file with a byte order mark.
+    data = JSON.parse(text.replace(/^\uFEFF/, ""));
   } catch (error) {
     throw new UserError("INVALID_ANSWER", `--answers: ${messageOf(error)}`, hint);
   }

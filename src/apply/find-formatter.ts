@@ -12,7 +12,7 @@ interface Kind {
   isConfig: RegExp;
   /** The name of an empty configuration, for a team that has none. */
   config: string;
-  /** Formats every file in the working directory, by this configuration and no other. */
+  /** Formats every file in the working directory, by the configuration there. */
   args: (config: string) => string[];
 }
 
@@ -29,7 +29,8 @@ const KINDS: readonly Kind[] = [
     package: "prettier",
     isConfig: /^(?:\.prettierrc(?:\.\w+)?|prettier\.config\.\w+)$/,
     config: ".prettierrc.json",
-    args: (config) => ["--write", "--ignore-unknown", "--log-level=warn", "--config", config, "."],
+    // It looks for the configuration itself, so that one further down counts for its folder.
+    args: () => ["--write", "--ignore-unknown", "--log-level=warn", "."],
   },
   {
     name: "oxfmt",
@@ -51,7 +52,7 @@ export interface Formatter {
   program: string;
   args: string[];
   packages: string;
-  /** The team's configuration and ignore files, by their names in the service's folder. */
+  /** The team's configuration and ignore files, and what these load, by their paths in the service. */
   config: ReadonlyMap<string, Uint8Array>;
 }
 
@@ -130,16 +131,38 @@ function configOf(
   const key = kind.name === "Prettier" ? prettier : undefined;
   const isOwn = hasConfig(kind, mine) || key !== undefined;
   const own = [...mine].filter(
-    ([path]) => kind.isConfig.test(path) || SHARED_CONFIG.includes(path),
+    ([path]) => kind.isConfig.test(posix.basename(path)) || SHARED_CONFIG.includes(path),
   );
   const config = new Map([
     ...[...inherited].filter(([name]) => name === EDITOR_CONFIG || !isOwn),
     ...own.map(([path, { bytes }]) => [path, bytes] as const),
+    ...(typeof key === "string" ? filesNamedIn(mine, ".", JSON.stringify(key)) : []),
+    ...own.flatMap(([path, { bytes }]) => [
+      ...filesNamedIn(mine, posix.dirname(path), Buffer.from(bytes).toString("utf8")),
+    ]),
   ]);
   // Without a file, the formatter would look for one in the folders above, which are not the team's.
   return hasConfig(kind, config)
     ? config
     : config.set(kind.config, Buffer.from(JSON.stringify(key ?? {})));
+}
+
+/** The service's own files that a configuration loads: a base, a plugin, and what these load. */
+function filesNamedIn(
+  mine: DiskTree,
+  folder: string,
+  text: string,
+  found = new Map<string, Uint8Array>(),
+): Map<string, Uint8Array> {
+  for (const [name] of text.matchAll(/\.{1,2}\/[^"'\s,\])]+/g)) {
+    const path = posix.join(folder, name);
+    const bytes = mine.get(path)?.bytes;
+    if (bytes && !found.has(path)) {
+      found.set(path, bytes);
+      filesNamedIn(mine, posix.dirname(path), Buffer.from(bytes).toString("utf8"), found);
+    }
+  }
+  return found;
 }
 
 /** The file that a package's command runs; undefined when it is not installed. */

@@ -6,7 +6,7 @@ import { equal } from "../plan/merge/three-way/encoding.ts";
 import { type Sides, UNFORMATTED } from "../plan/team-style.ts";
 import type { CommandRunner, FileSystem } from "../ports.ts";
 import type { Formatter } from "./find-formatter.ts";
-import { lastLines } from "./install.ts";
+import { endingOf, importantLines } from "./install.ts";
 
 /** What it takes to run a formatter. */
 export interface FormatTools {
@@ -19,6 +19,10 @@ export interface FormatTools {
 export interface Formatted extends Sides {
   problem?: string;
 }
+
+// Ten times what the largest service takes on a slow machine: no CI job should wait for ever.
+const LONGEST = 120_000;
+const LONGEST_REASON = 300;
 
 /** Formats files as the team's formatter would in their places: one run for each side. */
 export async function runFormatter(
@@ -58,25 +62,31 @@ async function formatFiles(
     }
     // For plugins, and for configurations that extend a package's.
     await fs.linkFolder(packages, join(folder, "node_modules"));
+    const timeout = AbortSignal.timeout(LONGEST);
     const { exitCode, found, output } = await commands.run("node", [program, ...args], {
       cwd: folder,
-      signal,
+      signal: AbortSignal.any([signal, timeout]),
     });
     const formatted = new Map<string, Uint8Array>();
-    for (const path of files.keys()) {
-      if (!config.has(path)) {
-        formatted.set(path, await fs.readFile(join(folder, path)));
+    for (const [path, before] of files) {
+      const after = config.has(path) ? before : await fs.readFile(join(folder, path));
+      // A run that fails may have stopped in the middle of a file, as on a full disk.
+      if (!config.has(path) && (exitCode === 0 || lettersIn(after) === lettersIn(before))) {
+        formatted.set(path, after);
       }
     }
     const isChanged = [...formatted].some(
       ([path, bytes]) => !equal(bytes, files.get(path) ?? bytes),
     );
     // One file that does not parse fails the run, and the others are formatted.
+    if (timeout.aborted) {
+      return { files: new Map(), problem: "it did not end within two minutes" };
+    }
     return exitCode === 0 || isChanged
       ? { files: formatted }
       : {
           files: new Map(),
-          problem: found ? lastLines(output, 3) : "there is no node on the PATH",
+          problem: found ? reasonOf(output, exitCode) : "there is no node on the PATH",
         };
   } catch (error) {
     // A full disk for temporary files is no reason to stop: nothing has to be formatted.
@@ -86,4 +96,21 @@ async function formatFiles(
       await fs.remove(folder);
     }
   }
+}
+
+/** What a formatter said, in a line. */
+function reasonOf(output: string, exitCode: number | undefined): string {
+  const said = importantLines(output)
+    .split("\n", 3)
+    .map((line) => line.trim());
+  return said.join(" ").trim().slice(0, LONGEST_REASON) || endingOf(exitCode);
+}
+
+/** No formatter adds or takes letters, in whatever order it puts them. */
+function lettersIn(bytes: Uint8Array): number {
+  return (
+    Buffer.from(bytes)
+      .toString("utf8")
+      .match(/[a-z0-9]/gi)?.length ?? 0
+  );
 }

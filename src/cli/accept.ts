@@ -23,8 +23,10 @@ export const accept: ServiceCommand = async (host, report, options) => {
   const accepted = new Map(
     [...service.state.accepted].filter(([path]) => ours.some((drift) => drift.path === path)),
   );
+  const given = options.reason?.replaceAll(/\s+/g, " ").trim();
   for (const { path, accepted: before } of chosen) {
-    accepted.set(path, acceptedAs(path, mine.get(path), options.reason ?? before?.reason));
+    const reason = (given ?? before?.reason) || undefined;
+    accepted.set(path, acceptedAs(path, mine.get(path), reason));
   }
   const files = chosen.map(({ path, kind }) => ({ path, kind }));
   const undecided = ours.filter(({ kind }) => !isTeamDecision(kind));

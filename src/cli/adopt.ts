@@ -25,7 +25,7 @@ export const adopt: ServiceCommand = async (host, report, options) => {
     return 0;
   }
   // Hidden folders are read only when something in them is wanted.
-  const wanted = new Set([STATE_FILE, ".github/workflows/ci.yml"]);
+  const wanted = new Set([STATE_FILE, ".github/workflows/ci.yml", ".vscode/extensions.json"]);
   const { files } = await readService(host.fs, root, wanted);
   const adoption = await search(host, report, files);
   const { answers, templates, equal, total } = adoption;

@@ -5,8 +5,9 @@ import { styleForTeam } from "../apply/team-style.ts";
 import { entryNamed, type PackageManager } from "../catalog/manifest.ts";
 import { UserError } from "../errors.ts";
 import { type AcceptedFiles, withAccepted } from "../plan/accepted.ts";
-import { acceptedAfter } from "../plan/accepting.ts";
+import { acceptedAfter, isAccepted } from "../plan/accepting.ts";
 import { danglingImports } from "../plan/dangling.ts";
+import { equal } from "../plan/merge/three-way/encoding.ts";
 import { render } from "../plan/render.ts";
 import { STATE_FILE } from "../plan/state.ts";
 import type { Tree } from "../plan/tree.ts";
@@ -28,6 +29,14 @@ export async function change(
   request: ChangeRequest,
   options: ServiceOptions,
 ): Promise<number> {
+  // Whoever asks to check would be surprised to find files written.
+  if (options.check && !options.dryRun) {
+    throw new UserError(
+      "USAGE",
+      "--check needs --dry-run",
+      "status --check is for the service as it is",
+    );
+  }
   const planned = await planChange(host, report, service, request, options);
   const { changes, conflicts } = planned.plan;
   if (options.dryRun) {
@@ -79,7 +88,13 @@ async function planChange(
     restore: new Set(restore.map((typed) => servicePath(host, service, typed))),
     labels: { mine: "yours", theirs: `template ${request.templates.version}, ${request.command}` },
   });
-  plan.findings.unshift(...findings);
+  // What a team does without on purpose is no news, until the template changes it.
+  const news = plan.findings.filter(({ path, kind }) => {
+    const [was, wanted] = [base.get(path), theirs.get(path)];
+    const isSame = was && wanted && equal(was.bytes, wanted.bytes);
+    return !(kind === "stays-deleted" && isSame && isAccepted(accepted, files, path));
+  });
+  plan.findings = [...findings, ...news];
   plan.findings.push(...danglingImports(files, plan.changes));
   const changes = plan.changes.map((planned) =>
     planned.path === STATE_FILE && planned.after && accepted.size > 0

@@ -92,8 +92,10 @@ interface Selection {
 async function chooseIntegrations(
   host: Host,
   { command, message, known, choices, later }: Selection,
-  { names, yes, json }: ServiceOptions,
+  { names: typed, yes, json }: ServiceOptions,
 ): Promise<{ names: string[]; asked: boolean }> {
+  // `create` takes them with commas, so some type commas here, too.
+  const names = typed.flatMap((name) => name.split(",")).filter((name) => name !== "");
   if (names.length > 0) {
     names.forEach((name) => refuseUnknown(name, known, later));
     return { names: [...new Set(names)], asked: false };

@@ -73,6 +73,7 @@ async function realScreen(): Promise<Screen> {
     err: (text) => void process.stderr.write(text),
     terminal: process.stdout.isTTY,
     moving: process.stderr.isTTY && process.env["TERM"] !== "dumb",
+    columns: () => process.stderr.columns || 80,
     paint: await realPaint(),
   };
 }

@@ -1,4 +1,4 @@
-import { dirname, isAbsolute, join, posix, relative, resolve } from "node:path";
+import { dirname, isAbsolute, join, relative, resolve } from "node:path";
 
 import semver from "semver";
 
@@ -180,6 +180,6 @@ async function templatesOf(host: Host, version: string): Promise<Templates> {
  */
 export function servicePath({ cwd }: Host, { root }: Service, typed: string): string {
   const down = relative(root, cwd);
-  const start = down.startsWith("..") || isAbsolute(down) ? "" : down;
-  return posix.normalize(join(start, typed).replaceAll("\\", "/")).replace(/(?<=.)\/$/, "");
+  const start = down.startsWith("..") || isAbsolute(down) ? root : cwd;
+  return relative(root, resolve(start, typed.replaceAll("\\", "/"))).replaceAll("\\", "/") || ".";
 }

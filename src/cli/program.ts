@@ -171,6 +171,8 @@ export function createProgram(
     .action((name: string | undefined, options: CreateOptions) =>
       actions.create({ ...options, ...(name !== undefined && { name }) }),
     );
+  // Else it would be the name of a service.
+  program.helpCommand("help [command]", "display help for a command");
   const names = catalogue.integrations.map(({ name }) => name).join(", ");
   SERVICE_COMMANDS.forEach((entry) => addServiceCommand(program, entry, names, actions));
   program
@@ -217,6 +219,10 @@ function toUserError(error: CommanderError): never {
   // After --help and --version: commander's own process.exit would swallow a failed write.
   if (error.exitCode === 0) {
     throw error;
+  }
+  // What `help` says of a command that is not there.
+  if (error.code === "commander.help") {
+    throw new UserError("USAGE", "there is no such command", "see create-fetch-service --help");
   }
   // Commander puts its guess in a second line: "(Did you mean --port?)".
   const [message = "", guess = ""] = error.message.replace(/^error: /, "").split("\n");

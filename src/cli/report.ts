@@ -11,6 +11,8 @@ export interface Screen {
   terminal: boolean;
   /** Lines may be drawn over. */
   moving: boolean;
+  /** How many characters fit into a line. */
+  columns: () => number;
   paint: Paint;
 }
 
@@ -72,7 +74,10 @@ export class Report {
     const draw = () => {
       const sign = FRAMES[frame++ % FRAMES.length] ?? "";
       const seconds = Math.floor((performance.now() - start) / 1000);
-      this.#screen.err(`${CLEAR_LINE}${this.#screen.paint.cyan(sign)} ${title()} (${seconds} s)`);
+      const time = ` (${seconds} s)`;
+      // A line that wraps cannot be drawn over.
+      const shown = title().slice(0, Math.max(0, this.#screen.columns() - time.length - 3));
+      this.#screen.err(`${CLEAR_LINE}${this.#screen.paint.cyan(sign)} ${shown}${time}`);
     };
     const timer = setInterval(draw, FRAME_TIME);
     return () => {

@@ -2,6 +2,7 @@ import type { Draft } from "./draft.ts";
 import { sameText } from "./merge/three-way/encoding.ts";
 import { keepBoth, mergeInto, type ThreeWay, tryMerge } from "./merge-into.ts";
 import { mergeMode } from "./mode.ts";
+import { areAlike } from "./moves.ts";
 import type { DiskFile } from "./plan.ts";
 import { blockerOf, same, type MergeContext, successorOf } from "./merge-context.ts";
 import type { TreeFile } from "./tree.ts";
@@ -151,6 +152,8 @@ function decideNew(
   const old = base.get(from ?? "");
   if (own && sameText(own.bytes, wanted.bytes)) {
     draft.write(path, { bytes: own.bytes, mode: mergeMode(own.mode, own.mode, wanted.mode) });
+  } else if (own && wanted.owner === "once" && areAlike(own, wanted)) {
+    draft.find(path, "kept-yours", "you have it, with edits of yours; it stays as it is");
   } else if (own) {
     const message = "you have a file here, and so has the template";
     keepBoth(context, path, wanted, { kind: "taken", message });

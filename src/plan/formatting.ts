@@ -93,9 +93,18 @@ function closingOf(tokens: readonly string[], start: number): number {
 /** White space means something in YAML, so its values are compared, and its comments. */
 function yamlOf(source: string): unknown[] | undefined {
   const documents = parseAllDocuments(source, { logLevel: "silent" });
-  return documents.some(({ errors }) => errors.length > 0)
-    ? undefined
-    : [source.match(/(?<=^|\s)#.*/gm), ...documents.map((document) => document.toJS() as unknown)];
+  if (documents.some(({ errors }) => errors.length > 0)) {
+    return undefined;
+  }
+  try {
+    const values = documents.map((document) => document.toJS() as unknown);
+    // An anchor may hold itself, and then it has no text to compare.
+    JSON.stringify(values);
+    return [source.match(/(?<=^|\s)#.*/gm), ...values];
+  } catch {
+    // An alias without its anchor.
+    return undefined;
+  }
 }
 
 /** The lines of prose and the like, without blank ones. A table's rule is as long as its cells. */

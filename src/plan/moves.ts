@@ -95,6 +95,12 @@ export function similarity(one: readonly string[], two: readonly string[]): numb
   return longer.length === 0 ? 1 : (2 * shared) / (one.length + two.length);
 }
 
+/** Whether one file is surely an edited version of the other. */
+export function areAlike(one: { bytes: Uint8Array }, two: { bytes: Uint8Array }): boolean {
+  const lines = linesOf(one.bytes);
+  return lines.length >= FEWEST_LINES && similarity(lines, linesOf(two.bytes)) >= CERTAIN;
+}
+
 /** The lines that tell files apart: trimmed, and without those of which every file has many. */
 export function linesOf(bytes: Uint8Array): string[] {
   return (decode(bytes) ?? "")

@@ -159,6 +159,7 @@ export async function runFake(
     out: (text) => void (printed.out += text),
     err: (text) => void (printed.err += text),
     terminal: given.terminal ?? false,
+    columns: () => 80,
     moving: false,
     paint: { cyan: String, dim: String, green: String, red: String },
   };

@@ -90,10 +90,32 @@ describe("the team's formatter", () => {
 
   it("is given the team's configuration, or an empty one", async () => {
     const own = await found({ ".prettierrc": "semi: false\n", ".prettierignore": "*.md\n" });
-    expect(own?.args).toEqual(expect.arrayContaining(["--config", ".prettierrc"]));
     expect([...(own?.config.keys() ?? [])]).toEqual([".prettierrc", ".prettierignore"]);
+    const nested = await found({ ".prettierrc": "{}", "src/.prettierrc": "{}" });
+    expect([...(nested?.config.keys() ?? [])]).toEqual([".prettierrc", "src/.prettierrc"]);
     const key = await found({ "package.json": '{"prettier":"@team/style"}' });
     expect(String(Buffer.from(key?.config.get(".prettierrc.json") ?? []))).toBe('"@team/style"');
+  });
+});
+
+describe("what a configuration loads", () => {
+  const files = {
+    "tools/style.mjs": 'import base from "./base.mjs";',
+    "tools/base.mjs": 'import "../tools/style.mjs";',
+    "tools/plugin.mjs": "",
+    "tools/other.mjs": "",
+  };
+
+  it.each([
+    ["prettier.config.mjs", 'import style from "./tools/style.mjs";'],
+    [".prettierrc", "extends: ./tools/style.mjs\n"],
+    ["package.json", '{"prettier":"./tools/style.mjs"}'],
+  ])("comes with it: %s", async (path, text) => {
+    const formatter = await found({ ...files, [path]: text });
+    expect([...(formatter?.config.keys() ?? [])]).toEqual(
+      expect.arrayContaining(["tools/style.mjs", "tools/base.mjs"]),
+    );
+    expect(formatter?.config.has("tools/other.mjs")).toBe(false);
   });
 });
 
@@ -156,6 +178,35 @@ describe("a run of it", () => {
     const formatted = await runFormatter({ fs, ...rest }, await find(fs), sides("old"));
     expect(formatted).toMatchObject({ base: new Map(), theirs: new Map() });
     expect(formatted.problem).toBe("plugin not found");
+  });
+
+  it("that fails has its reason told in a short line", async () => {
+    const stack = `file:1\n\nTypeError: ${"x".repeat(1000)}\n    at a\n\nNode.js v26`;
+    const { fs, ...rest } = tools({ exitCode: 1, output: stack });
+    const { problem } = await runFormatter({ fs, ...rest }, await find(fs), sides("old"));
+    expect(problem).toMatch(/TypeError: x{200,}$/);
+    expect(problem?.length).toBeLessThanOrEqual(300);
+    const killed = tools({ exitCode: 137 });
+    const silent = await runFormatter(killed, await find(killed.fs), sides("old"));
+    expect(silent.problem).toBe("exit code 137");
+  });
+
+  it("that dies in the middle of a file leaves that file as it is", async () => {
+    const { fs, commands, signal } = tools();
+    commands.run = async (_program, _args, { cwd }) => {
+      fs.volume.writeFileSync(`${cwd}/src/a.ts`, "a =");
+      fs.volume.writeFileSync(`${cwd}/src/b.ts`, "b = 1");
+      return { exitCode: 2, found: true, output: "ENOSPC" };
+    };
+    const theirs = new Map(
+      ["a", "b"].map((name) => [`src/${name}.ts`, Buffer.from(`${name}  =  1`)]),
+    );
+    const formatter = await find(fs);
+    const formatted = await runFormatter({ fs, commands, signal }, formatter, {
+      base: new Map(),
+      theirs,
+    });
+    expect([...formatted.theirs.keys()]).toEqual(["src/b.ts"]);
   });
 
   it("that has no room for its files changes nothing, and says why", async () => {

@@ -35,6 +35,14 @@ describe("accept", () => {
     expect(status.out).toMatch(/none of \d+ files differ from the template, besides 2 accepted\n/);
   });
 
+  it("takes a path from the root of the disk, and a reason as one line or as none", async () => {
+    const disk = serviceDisk([], edits);
+    await run(["accept", `${ROOT}/README.md`, "--reason", " our\n  own "], { disk });
+    expect(stateOn(disk).accepted["README.md"].reason).toBe("our own");
+    await run(["accept", "./README.md", "--reason", ""], { disk });
+    expect(stateOn(disk).accepted["README.md"]).not.toHaveProperty("reason");
+  });
+
   it("takes single paths, and fails on the rest", async () => {
     const disk = serviceDisk([], { ...edits, "fsd.yml": "ours: true\n" });
     await run(["accept", "README.md"], { disk });
@@ -85,6 +93,15 @@ describe("accept", () => {
     await run(["undo"], { disk, templates: next });
     await run(["remove-integration", "postbox"], { disk });
     expect((await check(disk)).code).toBe(0);
+  });
+
+  it("lets a command say no more of a file that is gone on purpose", async () => {
+    const disk = serviceDisk();
+    disk.volume.unlinkSync(`${ROOT}/Dockerfile`);
+    const args = ["add-integration", "postbox", "--dry-run"];
+    expect((await run(args, { disk })).out).toContain("Dockerfile: you deleted it");
+    await run(["accept", "Dockerfile"], { disk });
+    expect((await run(args, { disk })).out).not.toContain("Dockerfile");
   });
 
   it("can be undone, and forgets what no longer differs", async () => {

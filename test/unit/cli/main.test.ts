@@ -38,6 +38,15 @@ describe("the process", () => {
     expect(stdout).toContain("130 interrupted");
   });
 
+  it("helps by the word that others use for it, and makes no service of that name", () => {
+    expect(run(["help"]).stdout).toBe(run(["--help"]).stdout);
+    expect(run(["help", "accept"]).stdout).toBe(run(["accept", "--help"]).stdout);
+    expect(run(["help", "nothing"])).toMatchObject({
+      status: 2,
+      stderr: expect.stringMatching(/^error: there is no such command\n/),
+    });
+  });
+
   it("makes a service from answers on its standard input", () => {
     const args = ["--answers", "-", "--yes", "--no-install", "--no-git", "--json"];
     const { status, stdout } = run(args, '{"name":"my-service"}');

@@ -43,12 +43,24 @@ describe("add-integration", () => {
     expect(disk.text(`${ROOT}/.fetch-service/undo/journal`)).toContain("add-integration postbox");
   });
 
+  it("takes names with commas between them, as create does", async () => {
+    const { code, disk } = await run(["add-integration", "postbox,", ",postbox"]);
+    expect(code).toBe(0);
+    expect(disk.everything()).toEqual(
+      (await run(["add-integration", "postbox"])).disk.everything(),
+    );
+  });
+
   it("foresees conflicts, and exits with 3 when asked to", async () => {
     const disk = serviceDisk([], { "package.json": "mine\n" });
     const args = ["add-integration", "postbox", "--dry-run"];
     expect((await run(args, { disk })).code).toBe(0);
     expect((await run([...args, "--check"], { disk })).code).toBe(3);
     expect((await run([...args, "--check"])).code).toBe(0);
+    const before = disk.everything();
+    const written = await run(["add-integration", "postbox", "--check"], { disk });
+    expect([written.code, written.err]).toEqual([2, expect.stringContaining("--dry-run")]);
+    expect(disk.everything()).toEqual(before);
   });
 
   it("does nothing the second time, and exits with 0", async () => {

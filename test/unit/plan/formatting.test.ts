@@ -37,6 +37,8 @@ describe("formatting", () => {
     ["a.yml", "a:\n  b: 1\n", "a:\nb: 1\n"],
     ["a.yml", "a: 1 # one\n", "a: 1 # two\n"],
     ["a.yml", "a: 'b'\n", "a: b: c\n"],
+    ["a.yml", "a: b\n", "a: *b\n"],
+    ["a.yml", "a: b\n", "a: &b\n  c: *b\n"],
     ["a.md", "one\n", "two\n"],
     ["a.bin", "a\0b", "a\0 b"],
   ])("is not what differs in %s: %j and %j", (path, one, two) => {

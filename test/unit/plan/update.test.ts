@@ -49,6 +49,18 @@ const findings = ({ findings: all }: Plan) => all.map(({ path, kind }) => `${pat
 const conflicts = ({ conflicts: all }: Plan) =>
   all.map(({ path, kind, beside = "" }) => `${path} ${kind} ${beside}`.trim());
 
+it("leaves a file of the user's own that comes back, as after a removal, without a second one", () => {
+  const given = { once: ["a"] };
+  const edited = plan([{}, { a: `${LONG}mine\n` }, { a: LONG }], given);
+  expect([effects(edited), findings(edited), conflicts(edited)]).toEqual([
+    {},
+    ["a kept-yours"],
+    [],
+  ]);
+  const other = plan([{}, { a: "another\n".repeat(9) }, { a: LONG }], given);
+  expect(conflicts(other)).toEqual(["a taken a.new"]);
+});
+
 describe("a file that the template has before and after", () => {
   it("is updated when the user left it alone", () => {
     const planned = plan([{ a: "1\n" }, { a: "1\n" }, { a: "2\n" }]);

@@ -193,6 +193,12 @@ function decideEntry(context: Context, entries: EntryCase): Entry | undefined {
     return mergeEntry({ ...context, path }, was, own, other, theirs, like);
   }
   if (own) {
+    // A list at the top, such as the include of compose.yaml, is a set of things: those of the template go.
+    if (was?.node.kind === "list" && own.node.kind === "list" && context.path.length === 0) {
+      const none = { ...was.node, value: [], text: "", entries: [] };
+      const node = mergeEntries({ ...context, path }, was.node, own.node, none);
+      return node.entries.length === 0 ? undefined : { ...own, node };
+    }
     if (was && !sameEntry(was, own)) {
       const message = `${path.join(".")}: the template dropped it; it stays because you changed it`;
       context.notes.push({ kind: "kept-edited", message });

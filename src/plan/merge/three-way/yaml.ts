@@ -266,7 +266,11 @@ class Reader {
       const head = this.#source.slice(start, rangeOf(inner)[0]);
       return { key: name?.text ?? identityOf(node.value), before: "", head, node, after: "" };
     });
-    const [open = "", close = ""] = isMap(value) ? ["{ ", " }"] : ["[", "]"];
+    const [open = "", close = ""] = /^[{[] *(?=[^ \]}])/.test(text)
+      ? [/^. */.exec(text)?.[0], / *.$/.exec(text)?.[0]]
+      : isMap(value)
+        ? ["{ ", " }"]
+        : ["[", "]"];
     return { ...this.#describe(value), text, entries, layout: { ...layout, open, close } };
   }
 

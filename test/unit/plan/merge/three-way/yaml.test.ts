@@ -89,6 +89,26 @@ describe("YAML", () => {
     expect(notes).toMatchObject([{ kind: "kept-edited" }]);
   });
 
+  it("takes its items out of a list of which the user has the others", () => {
+    const base = "include:\n  - kafka.yaml\nname: demo\n";
+    const mine = "include:\n  - ours.yaml # ours\n  - kafka.yaml\nname: demo\n";
+    expect(mergeYaml(base, mine, "name: demo\n")?.text).toBe(
+      "include:\n  - ours.yaml # ours\nname: demo\n",
+    );
+  });
+
+  it("takes a list away of which the user has nothing else", () => {
+    const base = "include:\n  - kafka.yaml\nname: demo\n";
+    const merged = mergeYaml(base, `${base}ours: true\n`, "name: demo\n");
+    expect(merged).toMatchObject({ text: "name: demo\nours: true\n", notes: [] });
+  });
+
+  it("leaves the spaces between brackets as they are", () => {
+    const mine = "a: {b: 1, c: 2}\nd: [ e ]\n";
+    const merged = mergeYaml("a: { b: 1 }\nd: [e]\n", mine, "a: { b: 3 }\nd: [e, f]\n");
+    expect(merged?.text).toBe("a: {b: 3, c: 2}\nd: [ e, f ]\n");
+  });
+
   it("keeps the user's value where both changed it, and says so", () => {
     const [mine, theirs] = [BASE.replace("1024", "2048"), BASE.replace("1024", "4096")];
     const merged = mergeYaml(BASE, mine, `${theirs}more: 1\n`);
