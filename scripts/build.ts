@@ -93,9 +93,11 @@ const packed = readFileSync(join(__dirname, "../store.br"));
 let opened = Buffer.alloc(0);
 const upTo = (end) => {
   if (end > opened.length) {
-    const [, length] = ${JSON.stringify(ends)}.find(([last]) => end <= last);
+    const [last, length] = ${JSON.stringify(ends)}.find(([last]) => end <= last);
     const finishFlush = constants.BROTLI_OPERATION_FLUSH;
-    opened = brotliDecompressSync(packed.subarray(0, length), { finishFlush });
+    // In one piece; by default, it is put together from many small ones.
+    const chunkSize = last;
+    opened = brotliDecompressSync(packed.subarray(0, length), { finishFlush, chunkSize });
   }
   return opened;
 };
@@ -194,6 +196,10 @@ const builtIn = await (async (): Promise<Plugin> => {
 const UNUSED_OF_EXECA =
   /\/execa\/lib\/(?:methods\/main-sync|pipe\/setup|convert\/add|ipc\/(?:get-each|get-one|graceful|methods|send)|verbose\/(?:complete|ipc|output|start))\.js$/;
 
+/** We only make folders, remove, and ask whether something is there. */
+const UNUSED_OF_FS_EXTRA =
+  /\/fs-extra\/lib\/(?:copy|empty|ensure|json|move|output-file)\/index\.js$/;
+
 const UNUSED_OF_SEMVER =
   /\/semver\/(?:functions\/(?:clean|coerce|diff|inc|prerelease|rsort|sort|truncate)|ranges\/(?:gtr|ltr|max-satisfying|min-satisfying|outside|simplify|subset|to-comparators))\.js$/;
 
@@ -238,6 +244,10 @@ const bundle = await rolldown({
     {
       name: "semver-without-what-is-unused",
       load: (id) => (UNUSED_OF_SEMVER.test(id) ? "module.exports = {};" : undefined),
+    },
+    {
+      name: "fs-extra-without-what-is-unused",
+      load: (id) => (UNUSED_OF_FS_EXTRA.test(id) ? "module.exports = {};" : undefined),
     },
     {
       name: "fs-extra-without-graceful-fs",

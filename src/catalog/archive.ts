@@ -1,7 +1,7 @@
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
 
 import { InternalError } from "../errors.ts";
-import { parseManifest } from "./manifest.ts";
+import { parseManifest } from "./manifest-schema.ts";
 import type { Compile, Templates } from "./templates.ts";
 
 /** One version's templates as they are stored, before anything is parsed or compiled. */

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 
 import type { FileSystem } from "../ports.ts";
-import { type Manifest, parseManifest } from "./manifest.ts";
+import { parseManifest } from "./manifest-schema.ts";
+import type { Manifest } from "./manifest.ts";
 
 /** Turns a context into the text of a file. */
 export type CompiledTemplate = (context: object) => string;
