@@ -5,10 +5,12 @@ import { constants, createBrotliCompress } from "node:zlib";
 
 import Handlebars from "handlebars";
 import { type Plugin, rolldown } from "rolldown";
+import { minifySync } from "rolldown/utils";
 
 import { unpack } from "../src/catalog/archive.ts";
 import { loadTemplates } from "../src/catalog/templates.ts";
 import { COMPILE_OPTIONS } from "../src/plan/compile.ts";
+import { type Current, forgetDropped } from "../src/plan/forget.ts";
 import { disk } from "../src/system/disk.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -24,16 +26,18 @@ const TEMPLATES = join(ROOT, "templates");
 async function precompiledTemplates(store: Store): Promise<string> {
   const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   const { manifest, files } = await loadTemplates(disk, TEMPLATES, version, () => () => "");
+  const current: Current[] = [];
   const entries: [path: string, start: number, end: number, executable?: true][] = [];
   for (const section of [files.filter(isCommon), files.filter((file) => !isCommon(file))]) {
     for (const { path, executable } of section) {
       const source = await readFile(join(TEMPLATES, path));
+      current.push({ path, source });
       const place = store.add(isTemplate(path) ? precompile(source) : source);
       entries.push(executable ? [path, ...place, true] : [path, ...place]);
     }
     store.endSection();
   }
-  const archive = await storeArchive(store);
+  const archive = await storeArchive(store, current);
   await writeFile(
     join(DIST, "templates.js"),
     `import { runInThisContext } from "node:vm";
@@ -150,21 +154,28 @@ class Store {
 }
 
 /** Puts the older versions into the store, each file as it is: JSON would quote every line's end. */
-async function storeArchive(store: Store): Promise<string> {
-  const { blobs, ...rest } = unpack(await readFile(join(ROOT, "templates-archive/templates.br")));
+async function storeArchive(store: Store, current: readonly Current[]): Promise<string> {
+  const whole = unpack(await readFile(join(ROOT, "templates-archive/templates.br")));
+  const { blobs, ...rest } = forgetDropped(whole, current);
   const versions = Object.values(rest.versions).flatMap(({ files }) => files);
   const templates = new Set(versions.flatMap(([path, blob]) => (isTemplate(path) ? [blob] : [])));
-  const places = blobs.map((blob, index) => {
+  const lengths = blobs.map((blob, index) => {
     if (typeof blob !== "string") {
       return blob;
     }
     const bytes = Buffer.from(blob);
-    return store.add(templates.has(index) ? precompile(bytes) : bytes);
+    const [start, end] = store.add(templates.has(index) ? precompile(bytes) : bytes);
+    return end - start;
   });
-  const index = store.add(Buffer.from(JSON.stringify({ ...rest, places })));
+  const [end, endOfIndex] = store.add(Buffer.from(JSON.stringify({ ...rest, lengths })));
+  const start =
+    end -
+    lengths.reduce<number>((sum, length) => sum + (typeof length === "number" ? length : 0), 0);
   return `export function archive() {
-  const { places, ...rest } = JSON.parse(text(${index.join(", ")}));
-  return { ...rest, blobs: places.map((place) => (Array.isArray(place) ? text(...place) : place)) };
+  const { lengths, ...rest } = JSON.parse(text(${end}, ${endOfIndex}));
+  let at = ${start};
+  const next = (length) => text(at, (at += length));
+  return { ...rest, blobs: lengths.map((length) => (typeof length === "number" ? next(length) : length)) };
 }`;
 }
 
@@ -172,12 +183,18 @@ function isTemplate(path: string): boolean {
   return path.endsWith(".hbs");
 }
 
+const PLACE = /\{"start":\{"line":\d+,"column":\d+\},"end":\{"line":\d+,"column":\d+\}\}/g;
+
 /** The program of a compiled template, as an expression. */
 function precompile(source: Buffer): Buffer {
   // Its type says that it could be no text, which it is only when asked to parse.
-  return Buffer.from(
-    `(${Handlebars.precompile(source.toString("utf8"), COMPILE_OPTIONS) as string})`,
-  );
+  const program = Handlebars.precompile(source.toString("utf8"), COMPILE_OPTIONS) as string;
+  // Only a message of Handlebars' own says where in the template something was.
+  const { code, errors } = minifySync("program.js", `program = ${program.replaceAll(PLACE, "0")}`);
+  if (errors.length > 0) {
+    throw new Error(`a compiled template is no program: ${errors[0]?.message}`);
+  }
+  return Buffer.from(`(${code.replace(/^program=|;\n?$/g, "")})`);
 }
 
 const store = new Store();
@@ -213,6 +230,9 @@ const inlined = new Set<string>();
 const bundle = await rolldown({
   input: { main: join(ROOT, "src/cli/main.ts") },
   platform: "node",
+  treeshake: {
+    moduleSideEffects: [{ test: /\/node_modules\/(?:diff|yaml)\//, sideEffects: false }],
+  },
   preserveEntrySignatures: "allow-extension",
   plugins: [
     builtIn,

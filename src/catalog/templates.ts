@@ -21,6 +21,8 @@ export interface Templates {
   version: string;
   manifest: Manifest;
   files: readonly TemplateFile[];
+  /** Files that an old version wrote as they are, and of which only ids are left. */
+  remembered?: readonly { path: string; executable: boolean; blob: string; text: string }[];
 }
 
 const MANIFEST = "manifest.json";

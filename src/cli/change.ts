@@ -7,7 +7,8 @@ import { UserError } from "../errors.ts";
 import { type AcceptedFiles, withAccepted } from "../plan/accepted.ts";
 import { acceptedAfter } from "../plan/accepting.ts";
 import { danglingImports } from "../plan/dangling.ts";
-import { render } from "../plan/render.ts";
+import { withRemembered } from "../plan/remembered.ts";
+import { rememberedOf, render } from "../plan/render.ts";
 import { STATE_FILE } from "../plan/state.ts";
 import type { Tree } from "../plan/tree.ts";
 import { planUpdate } from "../plan/update.ts";
@@ -64,10 +65,13 @@ async function planChange(
   const { accepted } = service.state;
   const rendered = keepAccepted(render(request.templates, request.answers), accepted);
   const { unknown, files, obstacles, ...reading } = await readFiles(host, service, rendered);
+  const remembered = rememberedOf(request.templates, request.answers);
+  // What this version writes, too, stays as it is, edited or not.
+  const wanted = withRemembered(rendered, remembered, reading.base, files);
   const { base, theirs, findings } = await styleForTeam(
     host,
     service.root,
-    { base: reading.base, theirs: rendered, mine: files },
+    { base: reading.base, theirs: wanted, mine: files },
     (title, work) => report.progress(title, work),
   );
   const plan = planUpdate({
