@@ -7,8 +7,9 @@ export function ownerOf(path: string, once: readonly string[]): Owner {
 
 /** Whether a pattern means this path. `*` is one part of it, and `/**` at the end all below. */
 export function matchesPattern(path: string, pattern: string): boolean {
-  if (!pattern.includes("*")) {
-    return path === pattern;
+  const [start = ""] = pattern.split("*", 1);
+  if (!path.startsWith(start)) {
+    return false;
   }
   const wanted = pattern.split("/");
   const parts = path.split("/");

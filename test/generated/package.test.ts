@@ -59,7 +59,7 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 describe("the package that is published", () => {
   it("is small", () => {
-    expect(statSync(tarball).size).toBeLessThan(475_000);
+    expect(statSync(tarball).size).toBeLessThan(400_000);
   });
 
   it("installs alone, with the licences of what is in it", () => {
@@ -113,8 +113,8 @@ describe("the package that is published", () => {
     expect(help.bytes).toBeLessThan(55_000);
     const directory = join(folder, "counted");
     const create = count("counted", "--yes", "--no-install", "--no-git", "--directory", directory);
-    expect(create.modules).toBeLessThanOrEqual(6);
-    expect(create.bytes).toBeLessThan(222_000);
+    expect(create.modules).toBeLessThanOrEqual(5);
+    expect(create.bytes).toBeLessThan(170_000);
     const written = readdirSync(directory, { recursive: true, withFileTypes: true });
     expect(written.filter((entry) => entry.isFile()).length).toBeLessThanOrEqual(113);
   });
