@@ -3,6 +3,7 @@ import { posix } from "node:path";
 import type { Blob, Stored } from "../catalog/archive.ts";
 import { blobId } from "./blob-id.ts";
 import { idApartFromFormatting } from "./formatting.ts";
+import { joinOf } from "./merge/layers.ts";
 import { linesOf, similarity } from "./moves.ts";
 import { targetPath } from "./render.ts";
 
@@ -31,11 +32,15 @@ export function forgetDropped(archive: Stored, current: readonly Current[]): Sto
   }));
   const isDropped = (path: string, text: string) => {
     const type = posix.extname(path);
+    const target = targetPath(path);
+    // What becomes a part of other files is still to be read.
+    const isPart = joinOf(target) !== undefined || target.startsWith("slots/");
     const own = linesOf(Buffer.from(text));
     return (
       EVERYWHERE.test(path) &&
       type !== ".hbs" &&
-      !paths.has(targetPath(path)) &&
+      !isPart &&
+      !paths.has(target) &&
       !lines.some((file) => file.type === type && similarity(own, file.lines) >= UNRELATED)
     );
   };
