@@ -4,11 +4,13 @@ import { finished } from "node:stream/promises";
 import { constants, createBrotliCompress } from "node:zlib";
 
 import Handlebars from "handlebars";
-import { type Plugin, rolldown } from "rolldown";
+import { type Plugin, rolldown, type RolldownOutput } from "rolldown";
+import { minifySync } from "rolldown/utils";
 
 import { unpack } from "../src/catalog/archive.ts";
 import { loadTemplates } from "../src/catalog/templates.ts";
 import { COMPILE_OPTIONS } from "../src/plan/compile.ts";
+import { type Current, forgetDropped } from "../src/plan/forget.ts";
 import { disk } from "../src/system/disk.ts";
 
 const ROOT = join(import.meta.dirname, "..");
@@ -24,16 +26,19 @@ const TEMPLATES = join(ROOT, "templates");
 async function precompiledTemplates(store: Store): Promise<string> {
   const { version } = JSON.parse(await readFile(join(ROOT, "package.json"), "utf8"));
   const { manifest, files } = await loadTemplates(disk, TEMPLATES, version, () => () => "");
-  const entries: [path: string, start: number, end: number, executable?: true][] = [];
+  const current: Current[] = [];
+  // How long each file is, one after the other.
+  const entries: [path: string, length: number, executable?: true][] = [];
   for (const section of [files.filter(isCommon), files.filter((file) => !isCommon(file))]) {
     for (const { path, executable } of section) {
       const source = await readFile(join(TEMPLATES, path));
-      const place = store.add(isTemplate(path) ? precompile(source) : source);
-      entries.push(executable ? [path, ...place, true] : [path, ...place]);
+      current.push({ path, source });
+      const [start, end] = store.add(isTemplate(path) ? precompile(source) : source);
+      entries.push(executable ? [path, end - start, true] : [path, end - start]);
     }
     store.endSection();
   }
-  const archive = await storeArchive(store);
+  const archive = await storeArchive(store, current);
   await writeFile(
     join(DIST, "templates.js"),
     `import { runInThisContext } from "node:vm";
@@ -45,9 +50,11 @@ const compiled = (program) => {
   return (context) => (template ??= handlebars.template(runInThisContext(program())))(context);
 };
 ${archive}
-export const manifest = ${JSON.stringify(manifest)};
-const entries = ${JSON.stringify(entries)};
-export const files = entries.map(([path, start, end, executable = false]) => {
+export const manifest = JSON.parse(${JSON.stringify(JSON.stringify(manifest))});
+let at = 0;
+export const files = JSON.parse(${JSON.stringify(JSON.stringify(entries))}).map(([path, length, executable = false]) => {
+  const start = at;
+  const end = (at += length);
   if (path.endsWith(".hbs")) {
     return { path, executable, content: compiled(() => text(start, end)) };
   }
@@ -85,17 +92,19 @@ function isCommon({ path }: { path: string }): boolean {
 }
 
 /** What opens the store, as far as it is read: a module of the bundle, beside its chunks. */
-function storeModule(ends: readonly SectionEnd[]): string {
+function storeModule(file: string, ends: readonly SectionEnd[]): string {
   return `const { readFileSync } = require("node:fs");
 const { join } = require("node:path");
 const { brotliDecompressSync, constants } = require("node:zlib");
-const packed = readFileSync(join(__dirname, "../store.br"));
+const packed = readFileSync(join(__dirname, ${JSON.stringify(file)}));
 let opened = Buffer.alloc(0);
 const upTo = (end) => {
   if (end > opened.length) {
-    const [, length] = ${JSON.stringify(ends)}.find(([last]) => end <= last);
+    const [last, length] = ${JSON.stringify(ends)}.find(([last]) => end <= last);
     const finishFlush = constants.BROTLI_OPERATION_FLUSH;
-    opened = brotliDecompressSync(packed.subarray(0, length), { finishFlush });
+    // In one piece; by default, it is put together from many small ones.
+    const chunkSize = last;
+    opened = brotliDecompressSync(packed.subarray(0, length), { finishFlush, chunkSize });
   }
   return opened;
 };
@@ -148,21 +157,28 @@ class Store {
 }
 
 /** Puts the older versions into the store, each file as it is: JSON would quote every line's end. */
-async function storeArchive(store: Store): Promise<string> {
-  const { blobs, ...rest } = unpack(await readFile(join(ROOT, "templates-archive/templates.br")));
+async function storeArchive(store: Store, current: readonly Current[]): Promise<string> {
+  const whole = unpack(await readFile(join(ROOT, "templates-archive/templates.br")));
+  const { blobs, ...rest } = forgetDropped(whole, current);
   const versions = Object.values(rest.versions).flatMap(({ files }) => files);
   const templates = new Set(versions.flatMap(([path, blob]) => (isTemplate(path) ? [blob] : [])));
-  const places = blobs.map((blob, index) => {
+  const lengths = blobs.map((blob, index) => {
     if (typeof blob !== "string") {
       return blob;
     }
     const bytes = Buffer.from(blob);
-    return store.add(templates.has(index) ? precompile(bytes) : bytes);
+    const [start, end] = store.add(templates.has(index) ? precompile(bytes) : bytes);
+    return end - start;
   });
-  const index = store.add(Buffer.from(JSON.stringify({ ...rest, places })));
+  const [end, endOfIndex] = store.add(Buffer.from(JSON.stringify({ ...rest, lengths })));
+  const start =
+    end -
+    lengths.reduce<number>((sum, length) => sum + (typeof length === "number" ? length : 0), 0);
   return `export function archive() {
-  const { places, ...rest } = JSON.parse(text(${index.join(", ")}));
-  return { ...rest, blobs: places.map((place) => (Array.isArray(place) ? text(...place) : place)) };
+  const { lengths, ...rest } = JSON.parse(text(${end}, ${endOfIndex}));
+  let at = ${start};
+  const next = (length) => text(at, (at += length));
+  return { ...rest, blobs: lengths.map((length) => (typeof length === "number" ? next(length) : length)) };
 }`;
 }
 
@@ -170,13 +186,28 @@ function isTemplate(path: string): boolean {
   return path.endsWith(".hbs");
 }
 
+const PLACE = /\{"start":\{"line":\d+,"column":\d+\},"end":\{"line":\d+,"column":\d+\}\}/g;
+
 /** The program of a compiled template, as an expression. */
 function precompile(source: Buffer): Buffer {
   // Its type says that it could be no text, which it is only when asked to parse.
-  return Buffer.from(
-    `(${Handlebars.precompile(source.toString("utf8"), COMPILE_OPTIONS) as string})`,
-  );
+  const program = Handlebars.precompile(source.toString("utf8"), COMPILE_OPTIONS) as string;
+  // Only a message of Handlebars' own says where in the template something was.
+  const { code, errors } = minifySync("program.js", `program = ${program.replaceAll(PLACE, "0")}`);
+  if (errors.length > 0) {
+    throw new Error(`a compiled template is no program: ${errors[0]?.message}`);
+  }
+  return Buffer.from(`(${code.replace(/^program=|;\n?$/g, "")})`);
 }
+
+/** The chunks that stay as they are: every create needs the first, every terminal the second. */
+const UNPACKED = /^(?:create-\w{8}|colours)/;
+
+/** The chunks that many a create needs, so that they come first. */
+const FOR_CREATE = /^(?:execa|mjs|semver|terminal)-/;
+
+/** The least bytes of a chunk that make up for one more file to be opened. */
+const WORTH_PACKING = 3000;
 
 const store = new Store();
 
@@ -194,6 +225,10 @@ const builtIn = await (async (): Promise<Plugin> => {
 const UNUSED_OF_EXECA =
   /\/execa\/lib\/(?:methods\/main-sync|pipe\/setup|convert\/add|ipc\/(?:get-each|get-one|graceful|methods|send)|verbose\/(?:complete|ipc|output|start))\.js$/;
 
+/** We only make folders, remove, and ask whether something is there. */
+const UNUSED_OF_FS_EXTRA =
+  /\/fs-extra\/lib\/(?:copy|empty|ensure|json|move|output-file)\/index\.js$/;
+
 const UNUSED_OF_SEMVER =
   /\/semver\/(?:functions\/(?:clean|coerce|diff|inc|prerelease|rsort|sort|truncate)|ranges\/(?:gtr|ltr|max-satisfying|min-satisfying|outside|simplify|subset|to-comparators))\.js$/;
 
@@ -201,12 +236,12 @@ const UNUSED_OF_SEMVER =
 const NOTICE = /^\s*(?:Copyright|\(c\)|©)/i;
 const TITLE = /^\s*(?:The )?\(?(?:MIT|ISC)(?: License)?\)?:?\s*$/i;
 
-/** The folders of the packages in the bundle: their licences must be in ours. */
-const inlined = new Set<string>();
-
 const bundle = await rolldown({
   input: { main: join(ROOT, "src/cli/main.ts") },
   platform: "node",
+  treeshake: {
+    moduleSideEffects: [{ test: /\/node_modules\/(?:diff|yaml)\//, sideEffects: false }],
+  },
   preserveEntrySignatures: "allow-extension",
   plugins: [
     builtIn,
@@ -236,8 +271,16 @@ const bundle = await rolldown({
       },
     },
     {
+      name: "execa-without-words-for-signals",
+      resolveId: (id) => (id === "human-signals" ? join(ROOT, "scripts/no-signals.ts") : undefined),
+    },
+    {
       name: "semver-without-what-is-unused",
       load: (id) => (UNUSED_OF_SEMVER.test(id) ? "module.exports = {};" : undefined),
+    },
+    {
+      name: "fs-extra-without-what-is-unused",
+      load: (id) => (UNUSED_OF_FS_EXTRA.test(id) ? "module.exports = {};" : undefined),
     },
     {
       name: "fs-extra-without-graceful-fs",
@@ -258,20 +301,11 @@ const bundle = await rolldown({
       resolveId: (id) =>
         id === "yaml" ? join(ROOT, "node_modules/yaml/browser/dist/index.js") : undefined,
     },
-    {
-      name: "collect-licences",
-      moduleParsed: ({ id }) => {
-        const name = /.*\/node_modules\/((?:@[^/]+\/)?[^/]+)\//.exec(id);
-        if (name) {
-          inlined.add(name[0]);
-        }
-      },
-    },
   ],
 });
 // As CommonJS: importing Node's own modules into an ES module reads every export of theirs, and with
 // it makes the streams of node:process. That alone is a third of the time that Node takes to start.
-await bundle.write({
+const { output } = await bundle.write({
   dir: DIST,
   format: "cjs",
   minify: true,
@@ -298,15 +332,59 @@ await bundle.write({
   chunkFileNames: "chunks/[name]-[hash].cjs",
 });
 await rm(join(DIST, "templates.js"));
-const { bytes, ends } = await store.compressed();
-await writeFile(join(DIST, "store.br"), bytes);
-await writeFile(join(DIST, "chunks/store.cjs"), storeModule(ends));
-await writeLicences();
+await writeStore(store, "store");
+await packChunks();
+await writeLicences(packagesIn(output));
 
-async function writeLicences(): Promise<void> {
+/** Writes the bytes of a store, and beside the chunks the module that opens it. */
+async function writeStore(written: Store, name: string): Promise<void> {
+  const { bytes, ends } = await written.compressed();
+  await writeFile(join(DIST, `${name}.br`), bytes);
+  await writeFile(join(DIST, `chunks/${name}.cjs`), storeModule(`../${name}.br`, ends));
+}
+
+/**
+ * Packs the code that a plain create does not need: as one, it is a sixth smaller than what npm makes of it. In the place
+ * of a chunk stays a line that loads it.
+ */
+async function packChunks(): Promise<void> {
+  const packed = new Store();
+  const names = (await readdir(join(DIST, "chunks"))).filter((name) => !UNPACKED.test(name));
+  const forCreate = names.filter((name) => FOR_CREATE.test(name));
+  const others = names.filter((name) => !FOR_CREATE.test(name));
+  for (const section of [forCreate, others]) {
+    for (const name of section) {
+      const path = join(DIST, "chunks", name);
+      const code = await readFile(path);
+      if (code.length > WORTH_PACKING) {
+        const place = packed.add(code).join(", ");
+        await writeFile(
+          path,
+          `module._compile(require("./code.cjs").text(${place}), __filename);\n`,
+        );
+      }
+    }
+    packed.endSection();
+  }
+  await writeStore(packed, "code");
+}
+
+/** The folders of the packages in the bundle: their licences must be in ours. */
+function packagesIn(outputs: RolldownOutput["output"]): string[] {
+  const modules = outputs.flatMap((part) =>
+    part.type === "chunk" ? Object.entries(part.modules) : [],
+  );
+  const folders = modules.flatMap(([id, { renderedLength }]) => {
+    const [folder] = /.*\/node_modules\/(?:@[^/]+\/)?[^/]+\//.exec(id) ?? [];
+    return folder === undefined || renderedLength === 0 ? [] : folder;
+  });
+  return [...new Set(folders)].sort();
+}
+
+async function writeLicences(inlined: readonly string[]): Promise<void> {
   // A text is there once, however it is wrapped, below the packages and the copyright notices that it belongs to.
   const groups = new Map<string, { owners: Map<string, string[]>; text: string }>();
-  for (const folder of [...inlined].sort()) {
+  for (const folder of inlined) {
     const { name, version, license } = JSON.parse(
       await readFile(join(folder, "package.json"), "utf8"),
     );

@@ -1,7 +1,7 @@
 import type { Manifest } from "../catalog/manifest.ts";
 import { messageOf, UserError } from "../errors.ts";
 import { flagOf } from "./flags.ts";
-import { type AnswerKey, type Answers, answersSchema } from "./schema.ts";
+import { ANSWER_KEYS, type AnswerKey, type Answers, answersSchema } from "./schema.ts";
 import { closest, show } from "./text.ts";
 
 /** Refuses any answer that is not good, naming its flag and the rule. */
@@ -34,16 +34,14 @@ function hintFor(key: AnswerKey, name: unknown): string {
 }
 
 /** The answers that nobody gave. */
-export function missingAnswers(manifest: Manifest, given: Partial<Answers>): AnswerKey[] {
-  return (Object.keys(answersSchema(manifest).shape) as AnswerKey[]).filter(
-    (key) => given[key] === undefined,
-  );
+export function missingAnswers(given: Partial<Answers>): AnswerKey[] {
+  return ANSWER_KEYS.filter((key) => given[key] === undefined);
 }
 
 /** Reads an answers file. */
-export function parseAnswersFile(manifest: Manifest, text: string): Partial<Answers> {
+export function parseAnswersFile(text: string): Partial<Answers> {
   const data = parseJsonObject(text);
-  const known = Object.keys(answersSchema(manifest).shape);
+  const known: readonly string[] = ANSWER_KEYS;
   for (const key of Object.keys(data)) {
     if (!known.includes(key)) {
       const guess = closest(key, known);

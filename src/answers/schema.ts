@@ -19,6 +19,21 @@ export interface Answers {
 
 export type AnswerKey = keyof Answers;
 
+/** In the order in which they are asked for. */
+export const ANSWER_KEYS: readonly AnswerKey[] = [
+  "name",
+  "description",
+  "team",
+  "framework",
+  "port",
+  "metricsPort",
+  "integrations",
+  "packageManager",
+];
+
+// A run checks its answers once; writing a program for that would take longer than the check.
+z.config({ jitless: true });
+
 /** What is taken for an answer that nobody gave. A name has no default. */
 export function defaultAnswers(manifest: Manifest): Omit<Answers, "name"> {
   return {

@@ -1,7 +1,7 @@
 import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
 
 import { InternalError } from "../errors.ts";
-import { parseManifest } from "./manifest.ts";
+import { parseManifest } from "./manifest-schema.ts";
 import type { Compile, Templates } from "./templates.ts";
 
 /** One version's templates as they are stored, before anything is parsed or compiled. */
@@ -21,9 +21,17 @@ export interface Archive {
 /** What the archive is, below its compression. Versions share the files that are the same. */
 export interface Stored {
   format: 1;
-  /** Texts, and bytes that are none in base64. */
-  blobs: (string | { base64: string })[];
+  blobs: Blob[];
   versions: Record<string, { manifest: unknown; files: StoredFile[] }>;
+}
+
+/** A text, bytes that are none in base64, or what is left of a text that no command needs any longer. */
+export type Blob = string | { base64: string } | Ids;
+
+/** A file's ids: git's, and the start of the one of its text without the formatting. */
+export interface Ids {
+  blob: string;
+  text: string;
 }
 
 type StoredFile = [path: string, blob: number, executable?: true];
@@ -43,10 +51,17 @@ export function openArchive({ blobs, versions }: Stored, compile: Compile): Arch
         stored && {
           version,
           manifest: parseManifest(stored.manifest),
-          files: stored.files.map(([path, index, executable = false]) => {
+          files: stored.files.flatMap(([path, index, executable = false]) => {
+            if (idsOf(blobs, index)) {
+              return [];
+            }
             const content = bytesOf(blobs, index);
             const rendered = path.endsWith(".hbs");
             return { path, executable, content: rendered ? compile(content.toString()) : content };
+          }),
+          remembered: stored.files.flatMap(([path, index, executable = false]) => {
+            const ids = idsOf(blobs, index);
+            return ids ? { path, executable, ...ids } : [];
           }),
         }
       );
@@ -116,10 +131,15 @@ function blobOf(bytes: Buffer): Stored["blobs"][number] {
   return Buffer.from(text).equals(bytes) ? text : { base64: bytes.toString("base64") };
 }
 
+function idsOf(blobs: Stored["blobs"], index: number): Ids | undefined {
+  const blob = blobs[index];
+  return typeof blob === "object" && "blob" in blob ? blob : undefined;
+}
+
 function bytesOf(blobs: Stored["blobs"], index: number): Buffer {
   const blob = blobs[index];
-  if (blob === undefined) {
-    throw new InternalError(`the archive of old templates has no blob ${index}`);
+  if (blob === undefined || (typeof blob === "object" && "blob" in blob)) {
+    throw new InternalError(`the archive of old templates has no bytes of blob ${index}`);
   }
   return typeof blob === "string" ? Buffer.from(blob) : Buffer.from(blob.base64, "base64");
 }

@@ -1,7 +1,8 @@
 import { join } from "node:path";
 
 import type { FileSystem } from "../ports.ts";
-import { type Manifest, parseManifest } from "./manifest.ts";
+import { parseManifest } from "./manifest-schema.ts";
+import type { Manifest } from "./manifest.ts";
 
 /** Turns a context into the text of a file. */
 export type CompiledTemplate = (context: object) => string;
@@ -20,6 +21,8 @@ export interface Templates {
   version: string;
   manifest: Manifest;
   files: readonly TemplateFile[];
+  /** Files that an old version wrote as they are, and of which only ids are left. */
+  remembered?: readonly { path: string; executable: boolean; blob: string; text: string }[];
 }
 
 const MANIFEST = "manifest.json";

@@ -8,7 +8,8 @@ import { type AcceptedFiles, withAccepted } from "../plan/accepted.ts";
 import { acceptedAfter, isAccepted } from "../plan/accepting.ts";
 import { danglingImports } from "../plan/dangling.ts";
 import { equal } from "../plan/merge/three-way/encoding.ts";
-import { render } from "../plan/render.ts";
+import { withRemembered } from "../plan/remembered.ts";
+import { rememberedOf, render } from "../plan/render.ts";
 import { STATE_FILE } from "../plan/state.ts";
 import type { Tree } from "../plan/tree.ts";
 import { planUpdate } from "../plan/update.ts";
@@ -73,10 +74,13 @@ async function planChange(
   const { accepted } = service.state;
   const rendered = keepAccepted(render(request.templates, request.answers), accepted);
   const { unknown, files, obstacles, ...reading } = await readFiles(host, service, rendered);
+  const remembered = rememberedOf(request.templates, request.answers);
+  // What this version writes, too, stays as it is, edited or not.
+  const whole = withRemembered(rendered, remembered, reading.base, files);
   const { base, theirs, findings } = await styleForTeam(
     host,
     service.root,
-    { base: reading.base, theirs: rendered, mine: files },
+    { base: reading.base, theirs: whole, mine: files },
     (title, work) => report.progress(title, work),
   );
   const plan = planUpdate({

@@ -87,14 +87,29 @@ function refuseSwallowed({ env }: Host): void {
 async function nodeNotes(host: Host, { tree, target }: CreatePlan): Promise<string[]> {
   const range = nodeRangeOf(tree);
   const version = await terminalNode(host, target.folder);
-  const { default: semver } = await import("semver");
-  if (version !== undefined && semver.satisfies(version, range)) {
+  if (version !== undefined && (await satisfies(version, range))) {
     return [];
   }
   const found = version === undefined ? "there is no Node" : `Node ${version} is first`;
   return [
     `${found} in your PATH, and the service needs ${range}: nvm install 26, or https://nodejs.org`,
   ];
+}
+
+/** Whether a version is in a range. Most have what it ends with, and loading semver takes a tenth of a create. */
+async function satisfies(version: string, range: string): Promise<boolean> {
+  const [, least] = /(?:^|\|\|) *>=(\d+\.\d+)\.0$/.exec(range) ?? [];
+  const [, release] = /^(\d+\.\d+)\.\d+$/.exec(version) ?? [];
+  if (least !== undefined && release !== undefined && isAtLeast(release, least)) {
+    return true;
+  }
+  return (await import("semver")).default.satisfies(version, range);
+}
+
+function isAtLeast(release: string, least: string): boolean {
+  const [major = 0, minor = 0] = release.split(".").map(Number);
+  const [leastMajor = 0, leastMinor = 0] = least.split(".").map(Number);
+  return major > leastMajor || (major === leastMajor && minor >= leastMinor);
 }
 
 const WITH_CONFLICTS = 3;

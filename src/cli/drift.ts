@@ -10,7 +10,8 @@ import { type Drift, driftOf } from "../plan/drift.ts";
 import { plain, restyle } from "../plan/merge/three-way/encoding.ts";
 import { type Move, movesOf } from "../plan/moves.ts";
 import type { DiskTree } from "../plan/plan.ts";
-import { render } from "../plan/render.ts";
+import { withRemembered } from "../plan/remembered.ts";
+import { rememberedOf, render } from "../plan/render.ts";
 import type { Owner, Tree } from "../plan/tree.ts";
 import type { ServiceCommand } from "./command.ts";
 import type { Host } from "./host.ts";
@@ -148,14 +149,15 @@ async function compare(host: Host, service: Service): Promise<DriftReading> {
   const { files: mine, obstacles } = reading;
   const lost = areTemplatesLost(service);
   // The recorded ids have to do where the templates are lost.
-  const trees = { base: lost ? reading.base : rendered, theirs: new Map(), mine };
+  const remembered = rememberedOf(templates, answers);
+  const whole = withRemembered(rendered, remembered, reading.base);
+  const trees = { base: lost ? reading.base : whole, theirs: new Map(), mine };
   // Without a word of progress, because `diff` prints a patch.
   const { base: once } = await styleForTeam(host, service.root, trees, (_, work) => work());
   const unknown = new Map(
-    (lost ? [...reading.unknown] : []).map((path) => [
-      path,
-      state.files.get(path)?.owner ?? "merged",
-    ]),
+    [...reading.unknown]
+      .filter((path) => lost || remembered.has(path))
+      .map((path) => [path, state.files.get(path)?.owner ?? "merged"]),
   );
   return { once, mine, drifts: driftOf(once, mine, obstacles, unknown), unknown };
 }

@@ -1,5 +1,3 @@
-import { text } from "node:stream/consumers";
-
 import type { Archive } from "../catalog/archive.ts";
 import type { ChangelogEntry } from "../catalog/changelog.ts";
 import type { Templates } from "../catalog/templates.ts";
@@ -43,10 +41,11 @@ export function realHost(signal: AbortSignal): Host {
     env: process.env,
     nodeVersion: process.versions.node,
     nodePath: process.execPath,
-    interactive: process.stdin.isTTY && process.stdout.isTTY,
+    // In this order: Node opens a stream when it is first asked about it, and writing needs this one anyway.
+    interactive: process.stdout.isTTY && process.stdin.isTTY,
     now: () => performance.now(),
     signal,
-    readInput: () => text(process.stdin),
+    readInput: async () => (await import("node:stream/consumers")).text(process.stdin),
     templates: () => builtInTemplates(disk),
     archive: builtInArchive,
     changelog: builtInChangelog,

@@ -12,7 +12,7 @@ import { UserError } from "../errors.ts";
 import { type Base, baseOf, missingBlobs } from "../plan/base.ts";
 import { equal } from "../plan/merge/three-way/encoding.ts";
 import { readState, recordedAnswers, type State } from "../plan/read-state.ts";
-import { render } from "../plan/render.ts";
+import { rememberedOf, render } from "../plan/render.ts";
 import { STATE_FILE } from "../plan/state.ts";
 import type { Tree } from "../plan/tree.ts";
 import type { Host } from "./host.ts";
@@ -117,11 +117,12 @@ export interface Reading extends Base, ServiceFiles {}
 export async function readFiles(host: Host, service: Service, theirs: Tree): Promise<Reading> {
   const { root, state } = service;
   const once = render(service.templates, service.answers);
+  const remembered = rememberedOf(service.templates, service.answers);
   const wanted = new Set([...state.files.keys(), ...once.keys(), ...theirs.keys()]);
   const found = await readWhole(host, service, wanted);
   const sources = [once, theirs, found.files];
-  const blobs = await readBlobs(host.commands, root, missingBlobs(state, sources));
-  return { ...found, ...baseOf(state, sources, blobs) };
+  const blobs = await readBlobs(host.commands, root, missingBlobs(state, sources, remembered));
+  return { ...found, ...baseOf(state, sources, blobs, remembered) };
 }
 
 /**

@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 
 import packageJson from "../../package.json" with { type: "json" };
@@ -8,6 +8,7 @@ import type { Archive } from "../catalog/archive.ts";
 import type { ChangelogEntry } from "../catalog/changelog.ts";
 import type { Templates } from "../catalog/templates.ts";
 import type { FileSystem } from "../ports.ts";
+import { disk } from "../system/disk.ts";
 
 // The bundle has its own version of this file, with the templates precompiled into it.
 
@@ -27,12 +28,21 @@ export async function builtInTemplates(fs: FileSystem): Promise<Templates> {
 
 /** The templates of the versions before this one. */
 export async function builtInArchive(): Promise<Archive> {
-  const [{ readArchive }, { compileTemplate }] = await Promise.all([
+  const [{ openArchive, unpack }, { compileTemplate }, { forgetDropped }] = await Promise.all([
     import("../catalog/archive.ts"),
     import("../plan/compile.ts"),
+    import("../plan/forget.ts"),
   ]);
-  const path = join(import.meta.dirname, "../../templates-archive/templates.br");
-  return readArchive(await readFile(path), compileTemplate);
+  const root = join(import.meta.dirname, "../..");
+  const paths = (await disk.filesUnder(join(root, "templates"))).filter((path) =>
+    path.includes("/"),
+  );
+  const current = paths.map((path) => ({
+    path,
+    source: readFileSync(join(root, "templates", path)),
+  }));
+  const archive = unpack(readFileSync(join(root, "templates-archive/templates.br")));
+  return openArchive(forgetDropped(archive, current), compileTemplate);
 }
 
 /** What each version changed in the services that it writes. */

@@ -1,11 +1,13 @@
 import { type Answers, defaultAnswers } from "../answers/schema.ts";
 import { entryNamed, type Manifest } from "../catalog/manifest.ts";
 import type { Templates } from "../catalog/templates.ts";
+import { blobId } from "./blob-id.ts";
 import { guessAnswers } from "./guess.ts";
 import { equal } from "./merge/three-way/encoding.ts";
 import { similarity, linesOf } from "./moves.ts";
-import type { DiskTree } from "./plan.ts";
-import { render } from "./render.ts";
+import type { DiskFile, DiskTree } from "./plan.ts";
+import { isRemembered, type Remembered } from "./remembered.ts";
+import { rememberedOf, render } from "./render.ts";
 import { STATE_FILE } from "./state.ts";
 
 /** The answers and the version from which a service was most likely made. */
@@ -23,6 +25,8 @@ const MISSING = -0.25;
 // It tells more of the package manager than the few files that differ by it.
 const LOCKFILE = 3;
 const ALIKE = 0.9;
+// About as much as an edited file is like its original.
+const EDITED = 0.7;
 
 /**
  * Finds out how a service was made that has lost its record of it: of all renders, the one that comes
@@ -91,7 +95,8 @@ function comparison(mine: DiskTree): Compare {
       return known;
     }
     const tree = [...render(templates, answers)].filter(([path]) => path !== STATE_FILE);
-    const points = tree.map(([path, { bytes }]) => {
+    const remembered = [...rememberedOf(templates, answers)];
+    const rendered = tree.map(([path, { bytes }]) => {
       const own = mine.get(path);
       if (!own) {
         return MISSING;
@@ -100,13 +105,23 @@ function comparison(mine: DiskTree): Compare {
         ? 1
         : similarity(lines.get(path)?.() ?? [], linesOf(bytes)) * ALIKE;
     });
+    const others = remembered.map(([path, file]) => pointsOf(path, file, mine.get(path)));
+    const points = [...rendered, ...others];
     const { lockfile } = entryNamed(templates.manifest.packageManagers, answers.packageManager);
     const score = points.reduce((sum, point) => sum + point, mine.has(lockfile) ? LOCKFILE : 0);
     const equals = points.filter((point) => point === 1).length;
-    const candidate = { answers, templates, equal: equals, total: tree.length, score };
+    const candidate = { answers, templates, equal: equals, total: points.length, score };
     scores.set(key, candidate);
     return candidate;
   };
+}
+
+/** What a file tells that only its ids are known of. */
+function pointsOf(path: string, file: Remembered, own: DiskFile | undefined): number {
+  if (!own) {
+    return MISSING;
+  }
+  return blobId(own.bytes) === file.blob ? 1 : isRemembered(path, file, own) ? ALIKE : EDITED;
 }
 
 function lazy<Value>(make: () => Value): () => Value {

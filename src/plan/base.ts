@@ -1,6 +1,7 @@
 import { blobId } from "./blob-id.ts";
-import type { DiskTree } from "./plan.ts";
+import type { DiskFile, DiskTree } from "./plan.ts";
 import type { State } from "./read-state.ts";
+import { isRemembered, type RememberedFiles } from "./remembered.ts";
 import type { Tree, TreeFile } from "./tree.ts";
 
 /** Bytes by their blob ids. */
@@ -21,6 +22,7 @@ export function baseOf(
   state: State,
   sources: readonly (Tree | DiskTree)[],
   found: Blobs = new Map(),
+  remembered: RememberedFiles = new Map(),
 ): Base {
   const base = new Map<string, TreeFile>();
   const unknown = new Set<string>();
@@ -29,9 +31,13 @@ export function baseOf(
       continue;
     }
     const files = sources.map((source) => source.get(path)).filter((file) => file !== undefined);
-    const bytes = files.find((file) => blobId(file.bytes) === blob)?.bytes ?? found.get(blob);
+    const known = remembered.get(path);
+    // A file that was only formatted otherwise is its own base.
+    const isIt = (file: DiskFile) =>
+      blobId(file.bytes) === blob || (known?.blob === blob && isRemembered(path, known, file));
+    const bytes = files.find(isIt)?.bytes ?? found.get(blob);
     if (bytes) {
-      base.set(path, { bytes, mode: files[0]?.mode ?? 0o644, owner });
+      base.set(path, { bytes, mode: (known ?? files[0])?.mode ?? 0o644, owner });
     } else {
       unknown.add(path);
     }
@@ -40,7 +46,13 @@ export function baseOf(
 }
 
 /** The blob ids to ask the service's git for. */
-export function missingBlobs(state: State, sources: readonly (Tree | DiskTree)[]): string[] {
-  const ids = [...baseOf(state, sources).unknown].map((path) => state.files.get(path)?.blob ?? "");
+export function missingBlobs(
+  state: State,
+  sources: readonly (Tree | DiskTree)[],
+  remembered?: RememberedFiles,
+): string[] {
+  const ids = [...baseOf(state, sources, new Map(), remembered).unknown].map(
+    (path) => state.files.get(path)?.blob ?? "",
+  );
   return [...new Set(ids)].sort();
 }

@@ -1,31 +1,12 @@
-import * as z from "zod/mini";
+import type * as z from "zod/mini";
 
 import type { Answers } from "../answers/schema.ts";
 import { chosenIntegrations } from "../catalog/layers.ts";
-import {
-  choiceSchema,
-  entryNamed,
-  integrationSchema,
-  packageManagerSchema,
-} from "../catalog/manifest.ts";
+import { entryNamed } from "../catalog/manifest.ts";
 import type { Templates } from "../catalog/templates.ts";
+import type { contextSchema } from "./context-schema.ts";
 
-/** The only values that a template may use. Casing and quoting are done here, never in a template. */
-export const contextSchema = z.strictObject({
-  name: z.string(),
-  description: z.string(),
-  descriptionJson: z.string(),
-  team: z.string(),
-  teamJson: z.string(),
-  port: z.number(),
-  metricsPort: z.number(),
-  framework: choiceSchema,
-  packageManager: packageManagerSchema,
-  integrations: z.array(z.omit(integrationSchema, { needs: true })),
-  slots: z.record(z.string(), z.array(z.string())),
-  templateVersion: z.string(),
-});
-
+/** What a template may use. */
 export type Context = Readonly<z.infer<typeof contextSchema>>;
 
 /** The pieces that the layers put into each slot, in the order of the layers. */

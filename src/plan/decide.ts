@@ -176,7 +176,9 @@ function decideUnknown(
   if (!own && wanted && context.restore.has(path)) {
     draft.write(path, wanted);
   } else if (!own) {
-    findDeleted(draft, path);
+    if (wanted) {
+      findDeleted(draft, path);
+    }
   } else if (!wanted) {
     draft.find(path, "kept-edited", "the template has dropped it; it stays because it was edited");
   } else if (wanted.owner === "once") {

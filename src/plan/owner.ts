@@ -7,6 +7,10 @@ export function ownerOf(path: string, once: readonly string[]): Owner {
 
 /** Whether a pattern means this path. `*` is one part of it, and `/**` at the end all below. */
 export function matchesPattern(path: string, pattern: string): boolean {
+  const [start = ""] = pattern.split("*", 1);
+  if (!path.startsWith(start)) {
+    return false;
+  }
   const wanted = pattern.split("/");
   const parts = path.split("/");
   const below = wanted.at(-1) === "**";

@@ -5,6 +5,7 @@ import { InternalError } from "../errors.ts";
 import { type Context, contextOf, emptySlots, type Slots } from "./context.ts";
 import { joinOf } from "./merge/layers.ts";
 import { ownerOf } from "./owner.ts";
+import type { RememberedFiles } from "./remembered.ts";
 import { STATE_FILE, stateOf } from "./state.ts";
 import type { Tree, TreeFile } from "./tree.ts";
 
@@ -19,8 +20,21 @@ export function render(templates: Templates, answers: Answers): Tree {
   for (const file of layers.flat().filter((candidate) => !candidate.slot)) {
     addFile(tree, file, produce(file.template, context), templates.manifest.once);
   }
-  tree.set(STATE_FILE, stateOf(templates, answers, tree));
+  tree.set(STATE_FILE, stateOf(templates, answers, tree, rememberedOf(templates, answers)));
   return new Map([...tree].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The files of a service that are left out of the render, because only their ids are known. */
+export function rememberedOf(templates: Templates, answers: Answers): RememberedFiles {
+  const layers = layersOf(templates.manifest, answers);
+  const files = (templates.remembered ?? []).flatMap(({ path, executable, blob, text: textId }) => {
+    const layer = layers.find((folder) => path.startsWith(`${folder}/`));
+    const mode = executable ? 0o755 : 0o644;
+    const target = targetPath(path);
+    const owner = ownerOf(target, templates.manifest.once);
+    return layer === undefined ? [] : [[target, { blob, text: textId, mode, owner }] as const];
+  });
+  return new Map(files);
 }
 
 interface LayerFile {
@@ -36,14 +50,18 @@ function filesOf(templates: Templates, layer: string): LayerFile[] {
   return templates.files
     .filter((file) => file.path.startsWith(prefix))
     .map((template) => {
-      const path = targetPath(template.path.slice(prefix.length));
+      const path = targetPath(template.path);
       return { path, slot: /^slots\/([^/.]+)/.exec(path)?.[1], template };
     });
 }
 
-/** npm drops or reads these names when it packs, so templates store them with a `_`. */
-function targetPath(path: string): string {
+/**
+ * Where a template goes in a service: out of its layer's folder. npm drops or reads some names when it packs, so
+ * templates store them with a `_`.
+ */
+export function targetPath(path: string): string {
   return path
+    .replace(/^(?:base|[^/]+\/[^/]+)\//, "")
     .replace(/\.hbs$/, "")
     .replace(/(^|\/)_(gitattributes|gitignore|npmrc|dockerignore)$/, "$1.$2");
 }

@@ -3,6 +3,7 @@ import { chosenIntegrations } from "../catalog/layers.ts";
 import { entryNamed } from "../catalog/manifest.ts";
 import type { Templates } from "../catalog/templates.ts";
 import { blobId } from "./blob-id.ts";
+import type { RememberedFiles } from "./remembered.ts";
 import type { Tree, TreeFile } from "./tree.ts";
 
 /** The service's own record of what it was made from; later commands start at it. */
@@ -12,19 +13,25 @@ export const STATE_FILE = ".fetch-service.json";
 export const FORMAT = 1;
 
 /** The state file. It holds no time, no command line, no secret and no absolute path. */
-export function stateOf(templates: Templates, answers: Answers, tree: Tree): TreeFile {
+export function stateOf(
+  templates: Templates,
+  answers: Answers,
+  tree: Tree,
+  remembered: RememberedFiles,
+): TreeFile {
   const { lockfile } = entryNamed(templates.manifest.packageManagers, answers.packageManager);
   // In the manifest's order, so that it does not matter in which they were added.
   const chosen = chosenIntegrations(templates.manifest, answers.integrations);
   const files = [...tree].map(
     ([path, file]) => [path, { blob: blobId(file.bytes), owner: file.owner }] as const,
   );
+  const others = [...remembered].map(([path, { blob, owner }]) => [path, { blob, owner }] as const);
   const state = {
     format: FORMAT,
     templateVersion: templates.version,
     answers: sortKeys({ ...answers, integrations: chosen.map(({ name }) => name) }),
     // The package manager writes the lockfile, so no blob is recorded.
-    files: sortKeys(Object.fromEntries([...files, [lockfile, { owner: "managed" }]])),
+    files: sortKeys(Object.fromEntries([...files, ...others, [lockfile, { owner: "managed" }]])),
   };
   const bytes = Buffer.from(`${toJson(state)}\n`);
   return { bytes, mode: 0o644, owner: "managed" };

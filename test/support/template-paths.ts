@@ -1,6 +1,6 @@
 import Handlebars from "handlebars";
 
-import { contextSchema } from "../../src/plan/context.ts";
+import { contextSchema } from "../../src/plan/context-schema.ts";
 
 type Shape = { [key: string]: Shape } | "value" | { "[]": Shape };
 
