@@ -207,7 +207,7 @@ const UNPACKED = /^(?:create-\w{8}|colours)/;
 const FOR_CREATE = /^(?:execa|mjs|semver|terminal)-/;
 
 /** The least bytes of a chunk that make up for one more file to be opened. */
-const WORTH_PACKING = 3000;
+const WORTH_PACKING = 1200;
 
 const store = new Store();
 
