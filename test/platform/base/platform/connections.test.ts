@@ -91,16 +91,17 @@ describe("a connection on which nothing moves", () => {
 
   test("is closed when the client does not read its answers", async () => {
     await using app = await limitedApp(limits);
+    let ended = 0;
+    app.server.on("connection", (socket) => socket.once("close", () => (ended += 1)));
     const sockets = Array.from({ length: 4 }, () => {
       const socket = open(app);
       socket.pause().write("GET /large HTTP/1.1\r\nHost: a\r\n\r\n".repeat(2));
       return socket;
     });
-    // Not how many there are at first: on a busy machine, they are closed before anybody has counted them.
-    const closed = "the client has stopped reading its answer: its connection is closed";
-    const closes = () => messages(app).filter((message) => message === closed);
-    await expect.poll(closes, { timeout: 60_000 }).toHaveLength(4);
-    await expect.poll(() => connections(app), { timeout: 60_000 }).toBe(0);
+    await expect.poll(() => ended, { timeout: 60_000 }).toBe(4);
+    // Not of each: one whose request a busy machine has not read in time is an idle one, and closed without a word.
+    const message = "the client has stopped reading its answer: its connection is closed";
+    expect(messages(app)).toContain(message);
     expect(app.service.requestsInFlight()).toEqual([]);
     for (const socket of sockets) socket.destroy();
   });
