@@ -15,9 +15,7 @@ import { promisify } from "node:util";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { readArchive } from "../../src/catalog/archive.ts";
-import { compileTemplate } from "../../src/plan/compile.ts";
-import { ARCHIVE } from "../support/archive.ts";
+import { wholeArchive } from "../support/archive.ts";
 import { render } from "../../src/plan/render.ts";
 import type { Tree } from "../../src/plan/tree.ts";
 import { answersWith, templates } from "../support/templates.ts";
@@ -52,7 +50,7 @@ const FORMATTERS = [
 ];
 
 const names = templates.manifest.integrations.map(({ name }) => name);
-const archive = readArchive(readFileSync(ARCHIVE), compileTemplate);
+const archive = wholeArchive();
 const oldest = archive.templates(archive.versions[0] ?? "") ?? templates;
 
 const all = render(templates, answersWith({ integrations: names }));

@@ -13,9 +13,7 @@ import { dirname, join } from "node:path";
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 
-import { readArchive } from "../../src/catalog/archive.ts";
-import { compileTemplate } from "../../src/plan/compile.ts";
-import { ARCHIVE } from "../support/archive.ts";
+import { wholeArchive } from "../support/archive.ts";
 import { render } from "../../src/plan/render.ts";
 import type { Tree } from "../../src/plan/tree.ts";
 import { answersWith, templates } from "../support/templates.ts";
@@ -120,7 +118,7 @@ describe("the package that is published", () => {
   });
 
   it("updates a service of every archived version to what it makes itself", async () => {
-    const archive = readArchive(readFileSync(ARCHIVE), compileTemplate);
+    const archive = wholeArchive();
     expect(archive.versions).not.toEqual([]);
     for (const version of archive.versions) {
       const directory = join(folder, `from-${version}`);

@@ -1,12 +1,8 @@
-import { readFileSync } from "node:fs";
-
 import { describe, expect, it } from "vitest";
 
-import { readArchive } from "../../src/catalog/archive.ts";
-import { compileTemplate } from "../../src/plan/compile.ts";
-import { ARCHIVE, recordedTreeIds, treeIds } from "../support/archive.ts";
+import { recordedTreeIds, treeIds, wholeArchive } from "../support/archive.ts";
 
-const archive = readArchive(readFileSync(ARCHIVE), compileTemplate);
+const archive = wholeArchive();
 const recorded = recordedTreeIds();
 
 describe("archived templates", () => {

@@ -1,16 +1,12 @@
-import { readFileSync } from "node:fs";
-
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 
-import { readArchive } from "../../src/catalog/archive.ts";
-import { compileTemplate } from "../../src/plan/compile.ts";
-import { ARCHIVE } from "../support/archive.ts";
+import { wholeArchive } from "../support/archive.ts";
 import { changed, created, edited, type Service, textOf } from "../support/service.ts";
 import { changedInStyle, formatted, STYLES } from "../support/styles.ts";
 import { answersWith, templates } from "../support/templates.ts";
 
-const archive = readArchive(readFileSync(ARCHIVE), compileTemplate);
+const archive = wholeArchive();
 const names = templates.manifest.integrations.map(({ name }) => name);
 const oldest = archive.templates(archive.versions[0] ?? "") ?? templates;
 

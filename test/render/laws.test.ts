@@ -1,10 +1,6 @@
-import { readFileSync } from "node:fs";
-
 import { describe, expect, it } from "vitest";
 
-import { readArchive } from "../../src/catalog/archive.ts";
-import { compileTemplate } from "../../src/plan/compile.ts";
-import { ARCHIVE } from "../support/archive.ts";
+import { wholeArchive } from "../support/archive.ts";
 import { changed, created, edited, onDisk, type Service, textOf } from "../support/service.ts";
 import { render } from "../../src/plan/render.ts";
 import { allVariants, answersWith, templatesWithFixture, titleOf } from "../support/templates.ts";
@@ -54,7 +50,7 @@ describe("in any order", () => {
   });
 });
 
-const archive = readArchive(readFileSync(ARCHIVE), compileTemplate);
+const archive = wholeArchive();
 
 describe.each(archive.versions)("a service of %s", (version) => {
   const old = archive.templates(version) ?? templates;

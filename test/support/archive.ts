@@ -2,9 +2,10 @@ import { existsSync, readFileSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 
-import type { RawTemplates } from "../../src/catalog/archive.ts";
+import { type Archive, type RawTemplates, readArchive } from "../../src/catalog/archive.ts";
 import type { Templates } from "../../src/catalog/templates.ts";
 import { blobId } from "../../src/plan/blob-id.ts";
+import { compileTemplate } from "../../src/plan/compile.ts";
 import { render } from "../../src/plan/render.ts";
 import type { Tree } from "../../src/plan/tree.ts";
 import { disk } from "../../src/system/disk.ts";
@@ -14,6 +15,11 @@ const FOLDER = join(import.meta.dirname, "../../templates-archive");
 
 /** The templates of older versions, compressed. */
 export const ARCHIVE = join(FOLDER, "templates.br");
+
+/** Those templates, with every file: what a command opens has only ids of some. */
+export function wholeArchive(): Archive {
+  return readArchive(readFileSync(ARCHIVE), compileTemplate);
+}
 
 /** For each of those versions, the ids of all trees that it renders. */
 export const TREE_IDS = join(FOLDER, "trees.json");

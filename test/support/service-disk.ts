@@ -1,3 +1,4 @@
+import type { DiskFile } from "../../src/plan/plan.ts";
 import { render } from "../../src/plan/render.ts";
 import { type FakeRun, runFake } from "./fake-host.ts";
 import { MemoryDisk } from "./memory-disk.ts";
@@ -5,19 +6,25 @@ import { answersWith, templatesWithFixture } from "./templates.ts";
 
 export const ROOT = "/home/demo-service";
 
+/** A service's files on a disk in memory. */
+export function diskOf(files: ReadonlyMap<string, DiskFile>): MemoryDisk {
+  const disk = new MemoryDisk();
+  for (const [path, { bytes, mode }] of files) {
+    const target = `${ROOT}/${path}`;
+    disk.volume.mkdirSync(target.replace(/\/[^/]+$/, ""), { recursive: true });
+    disk.volume.writeFileSync(target, Buffer.from(bytes));
+    disk.volume.chmodSync(target, mode);
+  }
+  return disk;
+}
+
 /** A service on a disk in memory, with these edits made to it. */
 export function serviceDisk(
   integrations: string[] = [],
   edits: Record<string, string> = {},
 ): MemoryDisk {
   const tree = render(templatesWithFixture, answersWith({ integrations }));
-  const disk = new MemoryDisk();
-  for (const [path, { bytes, mode }] of tree) {
-    const target = `${ROOT}/${path}`;
-    disk.volume.mkdirSync(target.replace(/\/[^/]+$/, ""), { recursive: true });
-    disk.volume.writeFileSync(target, Buffer.from(bytes));
-    disk.volume.chmodSync(target, mode);
-  }
+  const disk = diskOf(tree);
   for (const [path, text] of Object.entries(edits)) {
     disk.volume.writeFileSync(`${ROOT}/${path}`, text);
     disk.volume.chmodSync(`${ROOT}/${path}`, 0o644);

@@ -1,13 +1,11 @@
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
 import type { Answers } from "../../../src/answers/schema.ts";
-import { readArchive } from "../../../src/catalog/archive.ts";
-import { compileTemplate } from "../../../src/plan/compile.ts";
 import { render } from "../../../src/plan/render.ts";
-import { ARCHIVE } from "../../support/archive.ts";
+import { wholeArchive } from "../../support/archive.ts";
 
-const archive = readArchive(readFileSync(ARCHIVE), compileTemplate);
+const archive = wholeArchive();
 
 /** Writes the service that an older version wrote for these answers. */
 export function writeArchived(version: string, answers: Answers, directory: string): void {

@@ -1,22 +1,17 @@
-import { readFileSync } from "node:fs";
-
 import { describe, expect, it } from "vitest";
 
-import { openArchive, unpack } from "../../../src/catalog/archive.ts";
 import { builtInArchive } from "../../../src/cli/templates.ts";
 import { blobId } from "../../../src/plan/blob-id.ts";
-import { compileTemplate } from "../../../src/plan/compile.ts";
 import type { DiskFile } from "../../../src/plan/plan.ts";
 import { rememberedOf, render } from "../../../src/plan/render.ts";
-import { ARCHIVE } from "../../support/archive.ts";
+import { wholeArchive } from "../../support/archive.ts";
 import { FakeCommands } from "../../support/fake-host.ts";
-import { MemoryDisk } from "../../support/memory-disk.ts";
 import { onDisk } from "../../support/service.ts";
-import { filesOf, ROOT, run } from "../../support/service-disk.ts";
+import { diskOf, filesOf, ROOT, run } from "../../support/service-disk.ts";
 import { formattedTree } from "../../support/styles.ts";
 import { answersWith, templates } from "../../support/templates.ts";
 
-const whole = openArchive(unpack(readFileSync(ARCHIVE)), compileTemplate);
+const whole = wholeArchive();
 const short = await builtInArchive();
 
 const VERSION = "0.2.0";
@@ -62,17 +57,6 @@ const COMMANDS = [
   "remove-integration kafka --no-install",
   "accept --all",
 ];
-
-function diskOf(files: ReadonlyMap<string, DiskFile>): MemoryDisk {
-  const disk = new MemoryDisk();
-  for (const [path, { bytes, mode }] of files) {
-    const target = `${ROOT}/${path}`;
-    disk.volume.mkdirSync(target.replace(/\/[^/]+$/, ""), { recursive: true });
-    disk.volume.writeFileSync(target, Buffer.from(bytes));
-    disk.volume.chmodSync(target, mode);
-  }
-  return disk;
-}
 
 /** The team's git, which has what the service began with. */
 function git(): FakeCommands {

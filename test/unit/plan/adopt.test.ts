@@ -1,13 +1,9 @@
-import { readFileSync } from "node:fs";
-
 import { describe, expect, it } from "vitest";
 
-import { readArchive } from "../../../src/catalog/archive.ts";
 import { adopt } from "../../../src/plan/adopt.ts";
-import { compileTemplate } from "../../../src/plan/compile.ts";
 import type { DiskFile } from "../../../src/plan/plan.ts";
 import { render } from "../../../src/plan/render.ts";
-import { ARCHIVE } from "../../support/archive.ts";
+import { wholeArchive } from "../../support/archive.ts";
 import {
   allVariants,
   answersWith,
@@ -15,9 +11,7 @@ import {
   titleOf,
 } from "../../support/templates.ts";
 
-const [old] = ["0.1.0"].flatMap(
-  (version) => readArchive(readFileSync(ARCHIVE), compileTemplate).templates(version) ?? [],
-);
+const [old] = ["0.1.0"].flatMap((version) => wholeArchive().templates(version) ?? []);
 const now = { ...templatesWithFixture, version: "99.0.0" };
 const versions = [now, ...(old ? [old] : [])];
 
