@@ -47,8 +47,8 @@ export function mountOf(app: Express, req: Request): string {
 }
 
 function nameAt(app: Express, path: string, route: Layer["route"]): string {
-  const found = [...routesAt(app.router.stack as never, path)];
-  const template = found.find((it) => it.route === route)?.template;
+  const found = routesAt(app.router.stack as never, path).find((it) => it.route === route);
+  const template = found?.template;
   return template === "" ? "/" : (template ?? "");
 }
 
