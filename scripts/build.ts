@@ -124,6 +124,11 @@ class Store {
   readonly #sections: Uint8Array[][] = [[]];
   #length = 0;
 
+  /** Where the next bytes will start. */
+  get length(): number {
+    return this.#length;
+  }
+
   /** Returns where the bytes start and end. */
   add(bytes: Uint8Array): [start: number, end: number] {
     const start = this.#length;
@@ -162,6 +167,7 @@ async function storeArchive(store: Store, current: readonly Current[]): Promise<
   const { blobs, ...rest } = forgetDropped(whole, current);
   const versions = Object.values(rest.versions).flatMap(({ files }) => files);
   const templates = new Set(versions.flatMap(([path, blob]) => (isTemplate(path) ? [blob] : [])));
+  const firstBlob = store.length;
   const lengths = blobs.map((blob, index) => {
     if (typeof blob !== "string") {
       return blob;
@@ -170,13 +176,10 @@ async function storeArchive(store: Store, current: readonly Current[]): Promise<
     const [start, end] = store.add(templates.has(index) ? precompile(bytes) : bytes);
     return end - start;
   });
-  const [end, endOfIndex] = store.add(Buffer.from(JSON.stringify({ ...rest, lengths })));
-  const start =
-    end -
-    lengths.reduce<number>((sum, length) => sum + (typeof length === "number" ? length : 0), 0);
+  const index = store.add(Buffer.from(JSON.stringify({ ...rest, lengths })));
   return `export function archive() {
-  const { lengths, ...rest } = JSON.parse(text(${end}, ${endOfIndex}));
-  let at = ${start};
+  const { lengths, ...rest } = JSON.parse(text(${index.join(", ")}));
+  let at = ${firstBlob};
   const next = (length) => text(at, (at += length));
   return { ...rest, blobs: lengths.map((length) => (typeof length === "number" ? next(length) : length)) };
 }`;
@@ -316,7 +319,7 @@ const { output } = await bundle.write({
       {
         name: "create",
         priority: 2,
-        test: /\/src\/(?:cli\/(?:create|collect-answers|create-report|host|nested|next-steps|report)|answers\/(?:ask|complete|schema|text)|apply\/(?:explain|git|install|target|terminal-node|verify|workspace|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:accepted|blob-id|context|owner|render|state|merge\/[a-z]+|merge\/three-way\/encoding)|system\/(?:disk|commands|processes))\.ts$|\/scripts\/plain-fs|\/(?:fs-extra|jsonfile|universalify|zod)\/|\/handlebars\/(?:runtime|dist\/cjs\/handlebars(?:\.runtime|\/(?!compiler)))|dist\/templates/,
+        test: /\/src\/(?:cli\/(?:create|collect-answers|create-report|host|nested|next-steps|report)|answers\/(?:ask|complete|schema|text)|apply\/(?:explain|git|install|target|terminal-node|verify|workspace|write)|catalog\/(?:layers|manifest|templates)|plan\/(?:accepted|blob-id|context|owner|render|state|tree|merge\/[a-z]+|merge\/three-way\/encoding)|system\/(?:disk|commands|processes))\.ts$|\/scripts\/plain-fs|\/(?:fs-extra|jsonfile|universalify|zod)\/|\/handlebars\/(?:runtime|dist\/cjs\/handlebars(?:\.runtime|\/(?!compiler)))|dist\/templates/,
       },
       // A create asks it for Node's version; with the next, it would load all of that.
       { name: "semver", priority: 1, test: /\/semver\// },

@@ -1,7 +1,7 @@
 import type { Manifest } from "../catalog/manifest.ts";
 import { messageOf, UserError } from "../errors.ts";
 import { flagOf } from "./flags.ts";
-import { ANSWER_KEYS, type AnswerKey, type Answers, answersSchema } from "./schema.ts";
+import { type AnswerKey, answerKeys, type Answers, answersSchema } from "./schema.ts";
 import { closest, show } from "./text.ts";
 
 /** Refuses any answer that is not good, naming its flag and the rule. */
@@ -34,14 +34,14 @@ function hintFor(key: AnswerKey, name: unknown): string {
 }
 
 /** The answers that nobody gave. */
-export function missingAnswers(given: Partial<Answers>): AnswerKey[] {
-  return ANSWER_KEYS.filter((key) => given[key] === undefined);
+export function missingAnswers(manifest: Manifest, given: Partial<Answers>): AnswerKey[] {
+  return answerKeys(manifest).filter((key) => given[key] === undefined);
 }
 
 /** Reads an answers file. */
-export function parseAnswersFile(text: string): Partial<Answers> {
+export function parseAnswersFile(manifest: Manifest, text: string): Partial<Answers> {
   const data = parseJsonObject(text);
-  const known: readonly string[] = ANSWER_KEYS;
+  const known: readonly string[] = answerKeys(manifest);
   for (const key of Object.keys(data)) {
     if (!known.includes(key)) {
       const guess = closest(key, known);

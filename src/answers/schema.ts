@@ -19,18 +19,6 @@ export interface Answers {
 
 export type AnswerKey = keyof Answers;
 
-/** In the order in which they are asked for. */
-export const ANSWER_KEYS: readonly AnswerKey[] = [
-  "name",
-  "description",
-  "team",
-  "framework",
-  "port",
-  "metricsPort",
-  "integrations",
-  "packageManager",
-];
-
 // A run checks its answers once; writing a program for that would take longer than the check.
 z.config({ jitless: true });
 
@@ -45,6 +33,11 @@ export function defaultAnswers(manifest: Manifest): Omit<Answers, "name"> {
     integrations: [],
     packageManager: manifest.packageManagers[0]?.name ?? "",
   };
+}
+
+/** In the order in which they are asked for. Not from the schema, which takes longer to make. */
+export function answerKeys(manifest: Manifest): AnswerKey[] {
+  return ["name", ...(Object.keys(defaultAnswers(manifest)) as AnswerKey[])];
 }
 
 const NAME_RULE =

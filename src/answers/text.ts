@@ -43,3 +43,8 @@ function distanceOf(a: string, b: string): number {
   }
   return row.at(-1) ?? 0;
 }
+
+/** Names that were given one by one, or several in one with commas between them. */
+export function namesIn(given: readonly string[]): string[] {
+  return given.flatMap((text) => text.split(",")).filter((name) => name !== "");
+}

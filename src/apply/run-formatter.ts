@@ -69,19 +69,22 @@ async function formatFiles(
     });
     const formatted = new Map<string, Uint8Array>();
     for (const [path, before] of files) {
-      const after = config.has(path) ? before : await fs.readFile(join(folder, path));
+      if (config.has(path)) {
+        continue;
+      }
+      const after = await fs.readFile(join(folder, path));
       // A run that fails may have stopped in the middle of a file, as on a full disk.
-      if (!config.has(path) && (exitCode === 0 || lettersIn(after) === lettersIn(before))) {
+      if (exitCode === 0 || lettersIn(after) === lettersIn(before)) {
         formatted.set(path, after);
       }
     }
     const isChanged = [...formatted].some(
       ([path, bytes]) => !equal(bytes, files.get(path) ?? bytes),
     );
-    // One file that does not parse fails the run, and the others are formatted.
     if (timeout.aborted) {
       return { files: new Map(), problem: "it did not end within two minutes" };
     }
+    // One file that does not parse fails the run, and the others are formatted.
     return exitCode === 0 || isChanged
       ? { files: formatted }
       : {

@@ -2,7 +2,7 @@ import { brotliCompressSync, brotliDecompressSync, constants } from "node:zlib";
 
 import { InternalError } from "../errors.ts";
 import { parseManifest } from "./manifest-schema.ts";
-import type { Compile, Templates } from "./templates.ts";
+import type { Compile, FileIds, Templates } from "./templates.ts";
 
 /** One version's templates as they are stored, before anything is parsed or compiled. */
 export interface RawTemplates {
@@ -26,13 +26,7 @@ export interface Stored {
 }
 
 /** A text, bytes that are none in base64, or what is left of a text that no command needs any longer. */
-export type Blob = string | { base64: string } | Ids;
-
-/** A file's ids: git's, and the start of the one of its text without the formatting. */
-export interface Ids {
-  blob: string;
-  text: string;
-}
+export type Blob = string | { base64: string } | FileIds;
 
 type StoredFile = [path: string, blob: number, executable?: true];
 
@@ -52,7 +46,7 @@ export function openArchive({ blobs, versions }: Stored, compile: Compile): Arch
           version,
           manifest: parseManifest(stored.manifest),
           files: stored.files.flatMap(([path, index, executable = false]) => {
-            if (idsOf(blobs, index)) {
+            if (isIds(blobs[index])) {
               return [];
             }
             const content = bytesOf(blobs, index);
@@ -60,8 +54,8 @@ export function openArchive({ blobs, versions }: Stored, compile: Compile): Arch
             return { path, executable, content: rendered ? compile(content.toString()) : content };
           }),
           remembered: stored.files.flatMap(([path, index, executable = false]) => {
-            const ids = idsOf(blobs, index);
-            return ids ? { path, executable, ...ids } : [];
+            const blob = blobs[index];
+            return isIds(blob) ? { path, executable, ...blob } : [];
           }),
         }
       );
@@ -131,14 +125,13 @@ function blobOf(bytes: Buffer): Stored["blobs"][number] {
   return Buffer.from(text).equals(bytes) ? text : { base64: bytes.toString("base64") };
 }
 
-function idsOf(blobs: Stored["blobs"], index: number): Ids | undefined {
-  const blob = blobs[index];
-  return typeof blob === "object" && "blob" in blob ? blob : undefined;
+function isIds(blob: Blob | undefined): blob is FileIds {
+  return typeof blob === "object" && "blob" in blob;
 }
 
 function bytesOf(blobs: Stored["blobs"], index: number): Buffer {
   const blob = blobs[index];
-  if (blob === undefined || (typeof blob === "object" && "blob" in blob)) {
+  if (blob === undefined || isIds(blob)) {
     throw new InternalError(`the archive of old templates has no bytes of blob ${index}`);
   }
   return typeof blob === "string" ? Buffer.from(blob) : Buffer.from(blob.base64, "base64");

@@ -4,6 +4,12 @@ import type { FileSystem } from "../ports.ts";
 import { parseManifest } from "./manifest-schema.ts";
 import type { Manifest } from "./manifest.ts";
 
+/** What is left of a file: git's id of it, and the start of the one of its text without the formatting. */
+export interface FileIds {
+  blob: string;
+  text: string;
+}
+
 /** Turns a context into the text of a file. */
 export type CompiledTemplate = (context: object) => string;
 export type Compile = (source: string) => CompiledTemplate;
@@ -22,7 +28,7 @@ export interface Templates {
   manifest: Manifest;
   files: readonly TemplateFile[];
   /** Files that an old version wrote as they are, and of which only ids are left. */
-  remembered?: readonly { path: string; executable: boolean; blob: string; text: string }[];
+  remembered?: readonly (FileIds & { path: string; executable: boolean })[];
 }
 
 const MANIFEST = "manifest.json";

@@ -29,11 +29,11 @@ export async function collectAnswers(
   manifest: Manifest,
   options: CreateOptions,
 ): Promise<Collected> {
-  const given = { ...(await answersFile(host, options)), ...answersFromFlags(options) };
+  const given = { ...(await answersFile(host, manifest, options)), ...answersFromFlags(options) };
   const defaults = hostDefaults(host, manifest);
   // A bad answer is said before the first question, and not after the last one.
   checkAnswers(manifest, { name: "some-name", ...freePorts(defaults, given), ...given });
-  const missing = missingAnswers(given);
+  const missing = missingAnswers(manifest, given);
   if (missing.length === 0) {
     return { answers: checkAnswers(manifest, given), asked: false };
   }
@@ -87,17 +87,18 @@ async function installedPrograms({ fs, env }: Host, { packageManagers }: Manifes
 
 async function answersFile(
   host: Host,
+  manifest: Manifest,
   { answers: file }: CreateOptions,
 ): Promise<Partial<Answers>> {
   if (file === undefined) {
     return {};
   }
   if (file === "-") {
-    return parseAnswersFile(await host.readInput());
+    return parseAnswersFile(manifest, await host.readInput());
   }
   try {
     const bytes = await host.fs.readFile(resolve(host.cwd, file));
-    return parseAnswersFile(Buffer.from(bytes).toString("utf8"));
+    return parseAnswersFile(manifest, Buffer.from(bytes).toString("utf8"));
   } catch (error) {
     if (error instanceof UserError) {
       throw error;

@@ -1,4 +1,4 @@
-import { closest } from "../answers/text.ts";
+import { closest, namesIn } from "../answers/text.ts";
 import type { Integration } from "../catalog/manifest.ts";
 import { UserError } from "../errors.ts";
 import { ChangeReport } from "./change-report.ts";
@@ -95,7 +95,7 @@ async function chooseIntegrations(
   { names: typed, yes, json }: ServiceOptions,
 ): Promise<{ names: string[]; asked: boolean }> {
   // `create` takes them with commas, so some type commas here, too.
-  const names = typed.flatMap((name) => name.split(",")).filter((name) => name !== "");
+  const names = namesIn(typed);
   if (names.length > 0) {
     names.forEach((name) => refuseUnknown(name, known, later));
     return { names: [...new Set(names)], asked: false };

@@ -1,5 +1,6 @@
 import { dirname, resolve } from "node:path";
 
+import { namesIn } from "../answers/text.ts";
 import { messageOf, UserError } from "../errors.ts";
 import type { Result } from "../verify/check.ts";
 import { accepts, type JsonRoute, jsonRoutesOf } from "../verify/json-route.ts";
@@ -60,10 +61,7 @@ function exitCodeOf(sentences: readonly { outcome: Result["outcome"] }[]): numbe
 }
 
 function chosen({ only = [], skip = [] }: ServiceOptions) {
-  const [wanted = [], unwanted = []] = [only, skip].map((names) =>
-    names.flatMap((name) => name.split(",")).filter(Boolean),
-  );
-  const { checks, unknown } = chooseChecks(wanted, unwanted);
+  const { checks, unknown } = chooseChecks(namesIn(only), namesIn(skip));
   const hint = `they begin with ${areas().join(", ")}`;
   if (unknown.length > 0) {
     throw new UserError("USAGE", `no check begins with ${unknown.join(", ")}`, hint);

@@ -1,6 +1,7 @@
 import { posix } from "node:path";
 
 import type { Blob, Stored } from "../catalog/archive.ts";
+import type { FileIds } from "../catalog/templates.ts";
 import { blobId } from "./blob-id.ts";
 import { idApartFromFormatting } from "./formatting.ts";
 import { joinOf } from "./merge/layers.ts";
@@ -57,6 +58,6 @@ export function forgetDropped(archive: Stored, current: readonly Current[]): Sto
   return { ...archive, blobs };
 }
 
-function idsOf(path: string, bytes: Buffer): Blob {
+function idsOf(path: string, bytes: Buffer): FileIds {
   return { blob: blobId(bytes), text: idApartFromFormatting(path, bytes).slice(0, 16) };
 }

@@ -1,15 +1,13 @@
+import type { FileIds } from "../catalog/templates.ts";
 import { blobId } from "./blob-id.ts";
 import { idApartFromFormatting } from "./formatting.ts";
 import type { DiskFile, DiskTree } from "./plan.ts";
-import type { Owner, Tree, TreeFile } from "./tree.ts";
+import { inOrder, type Owner, type Tree, type TreeFile } from "./tree.ts";
 
 /** A file that an old version wrote, and of which only the ids are known here. */
-export interface Remembered {
+export interface Remembered extends FileIds {
   mode: number;
   owner: Owner;
-  blob: string;
-  /** The start of the id of its text without the formatting. */
-  text: string;
 }
 
 /** Remembered files of a service by path. */
@@ -30,7 +28,5 @@ export function withRemembered(
     const file = sources.map((source) => source.get(path)).find((there) => there !== undefined);
     return file ? [[path, { owner: "merged", ...file }]] : [];
   });
-  return found.length > 0
-    ? new Map([...tree, ...found].sort(([a], [b]) => (a < b ? -1 : 1)))
-    : tree;
+  return found.length > 0 ? inOrder([...tree, ...found]) : tree;
 }

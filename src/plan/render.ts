@@ -7,7 +7,7 @@ import { joinOf } from "./merge/layers.ts";
 import { ownerOf } from "./owner.ts";
 import type { RememberedFiles } from "./remembered.ts";
 import { STATE_FILE, stateOf } from "./state.ts";
-import type { Tree, TreeFile } from "./tree.ts";
+import { inOrder, type Tree, type TreeFile } from "./tree.ts";
 
 /**
  * The whole service as a value. Equal answers and templates give equal bytes: it knows no clock, no
@@ -21,18 +21,18 @@ export function render(templates: Templates, answers: Answers): Tree {
     addFile(tree, file, produce(file.template, context), templates.manifest.once);
   }
   tree.set(STATE_FILE, stateOf(templates, answers, tree, rememberedOf(templates, answers)));
-  return new Map([...tree].sort(([a], [b]) => (a < b ? -1 : 1)));
+  return inOrder([...tree]);
 }
 
 /** The files of a service that are left out of the render, because only their ids are known. */
 export function rememberedOf(templates: Templates, answers: Answers): RememberedFiles {
   const layers = layersOf(templates.manifest, answers);
-  const files = (templates.remembered ?? []).flatMap(({ path, executable, blob, text: textId }) => {
+  const files = (templates.remembered ?? []).flatMap(({ path, executable, ...ids }) => {
     const layer = layers.find((folder) => path.startsWith(`${folder}/`));
     const mode = executable ? 0o755 : 0o644;
     const target = targetPath(path);
     const owner = ownerOf(target, templates.manifest.once);
-    return layer === undefined ? [] : [[target, { blob, text: textId, mode, owner }] as const];
+    return layer === undefined ? [] : [[target, { ...ids, mode, owner }] as const];
   });
   return new Map(files);
 }

@@ -12,3 +12,8 @@ export interface TreeFile {
 
 /** A rendered service: files by path, in the order of their paths. */
 export type Tree = ReadonlyMap<string, TreeFile>;
+
+/** The tree of these files. */
+export function inOrder(files: readonly (readonly [path: string, file: TreeFile])[]): Tree {
+  return new Map(files.toSorted(([a], [b]) => (a < b ? -1 : 1)));
+}
