@@ -107,10 +107,10 @@ export class Exchange implements RequestContext, TracePosition {
   /** The caller's address, as far as proxies that tell it are trusted. */
   get remoteAddress(): string {
     const { TRUSTED_PROXIES: proxies } = this.#tracker.settings;
-    if (proxies === 0) return this.#address;
-    const forwarded = this.req.headers["x-forwarded-for"]?.toString() ?? "";
+    const forwarded = this.req.headers["x-forwarded-for"];
+    if (proxies === 0 || forwarded === undefined) return this.#address;
     // Each proxy appends who called it: of as many entries from the end on nobody else can have written one.
-    const told = forwarded.split(",").slice(-proxies)[0]!.trim();
+    const told = forwarded.toString().split(",").slice(-proxies)[0]!.trim();
     return isIP(told) === 0 ? this.#address : told;
   }
 

@@ -8,7 +8,7 @@ import type {
 } from "node:http";
 import type { Socket } from "node:net";
 import type { Duplex } from "node:stream";
-import { runInRequest, scopes } from "../context.ts";
+import { scopes } from "../context.ts";
 import { AppError, errorBody, logFailure } from "../errors.ts";
 import type { Logger } from "../logging.ts";
 import type { Metrics } from "../metrics.ts";
@@ -96,9 +96,8 @@ export class RequestTracker implements Tracker {
       const exchange = this.#begin(req);
       exchange.res = res;
       res.on("close", onClose);
-      runInRequest(exchange, serve, req, res);
-    };
-    const serve: RequestListener = (req, res) => {
+      // Node has no context of its own here, and `run` would make another one only to go back to that.
+      scopes.enterWith({ request: exchange, telemetry: undefined });
       const refusal = refusalOf(req);
       if (refusal === undefined) listener(req, res);
       else this.refuse(req, res, refusal);
