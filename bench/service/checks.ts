@@ -8,13 +8,9 @@ import type { Request } from "./load.ts";
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const HEX32 = /^[0-9a-f]{32}$/;
 
-/** wrk drops what its 32 connections wait for when its time is up; the server has answered it all the same. */
-const CUT_OFF_PER_LOAD = 32;
-
-/** How many requests were sent, in how many loads. */
+/** How many requests were sent; each was answered. */
 export interface Sent {
   requests: number;
-  loads: number;
 }
 
 /**
@@ -23,20 +19,17 @@ export interface Sent {
  */
 export async function checkNothingSkipped(
   name: string,
-  sent: Sent,
+  { requests }: Sent,
   seen: { log: string; metrics: string; spans: number },
 ): Promise<void> {
-  const most = sent.requests + sent.loads * CUT_OFF_PER_LOAD;
   const logged = await countLines(seen.log);
   const counted = countRequests(seen.metrics);
   for (const [what, count] of Object.entries({ logged, counted })) {
-    if (count < sent.requests || count > most) {
-      throw new Error(`${name}: ${count} requests ${what} of ${sent.requests} to ${most} sent`);
-    }
+    if (count !== requests) throw new Error(`${name}: ${count} of ${requests} requests ${what}`);
   }
-  const expected = most * SAMPLED;
+  const expected = requests * SAMPLED;
   // Six standard deviations of a fair draw: one run in a billion is beyond.
-  const margin = 6 * Math.sqrt(most * SAMPLED * (1 - SAMPLED)) + (most - sent.requests) * SAMPLED;
+  const margin = 6 * Math.sqrt(requests * SAMPLED * (1 - SAMPLED));
   if (Math.abs(seen.spans - expected) > margin) {
     throw new Error(
       `${name}: ${seen.spans} spans arrived, ${expected.toFixed(0)} ± ${margin.toFixed(0)} are due`,

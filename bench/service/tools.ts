@@ -5,7 +5,6 @@ import { delimiter, join } from "node:path";
 
 /** What the benchmark runs besides Node. */
 export const TOOLS: Record<string, string> = {
-  wrk: "sends the load",
   taskset: "keeps server and load on CPUs of their own",
   python3: "runs the FastAPI service",
 };
