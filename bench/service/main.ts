@@ -1,5 +1,5 @@
 // How much of the bare framework's speed the whole service keeps, and how it stands beside FastAPI under gunicorn.
-//   npm run bench:service -- [--rounds 20] [--seconds 1] [--boots 7] [--frameworks fastify,express]
+//   npm run bench:service -- [--rounds 30] [--seconds 1] [--boots 7] [--frameworks fastify,express]
 // Exits with 1 when a budget is missed, with 2 when tools are missing, or when it cannot be told. Needs Linux, taskset and python3.
 // The server has CPU 0 to itself; the load has CPU 1, with this program, which collects the spans. Rounds are many and short,
 // because what else the machine does comes and goes within seconds: those of one round have most of it in common.
@@ -23,7 +23,7 @@ const PORTS = 64;
 
 const { values } = parseArgs({
   options: {
-    rounds: { type: "string", default: "20" },
+    rounds: { type: "string", default: "30" },
     seconds: { type: "string", default: "1" },
     boots: { type: "string", default: "7" },
     frameworks: { type: "string", default: manifest.frameworks.map(({ name }) => name).join() },
