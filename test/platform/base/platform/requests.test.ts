@@ -61,6 +61,37 @@ describe("request and correlation ids", () => {
   });
 });
 
+test("requests that share a packet, or have a body in two, log their own ids", async () => {
+  const route = defineRoute({
+    method: "POST",
+    path: "/slow",
+    summary: "Wait",
+    body: z.object({}),
+    responses: { 200: z.object({}) },
+    async handler({ log }) {
+      log.info("begun");
+      await delay(1);
+      log.info("working");
+      return {};
+    },
+  });
+  await using app = await createTestApp({ routes: [route] });
+  const head = (id: string): string =>
+    `POST /slow HTTP/1.1\r\nHost: a.example\r\nX-Request-ID: ${id}\r\n` +
+    "Content-Type: application/json\r\nContent-Length: 2\r\n";
+  const socket = connect(Number(new URL(app.url).port), "127.0.0.1");
+  socket.write(`${head("r-1")}\r\n{}${head("r-2")}\r\n{}${head("r-3")}\r\n{`);
+  await expect.poll(() => app.service.requestsInFlight()).toEqual(["r-3"]);
+  socket.write(`}${head("r-4")}Connection: close\r\n\r\n{}`);
+  await readAll(socket);
+  app.service.flush();
+  const linesOf = (id: string): unknown[] =>
+    app.logs.filter(({ request_id }) => request_id === id).map(({ message }) => message);
+  for (const id of ["r-1", "r-2", "r-3", "r-4"]) {
+    expect(linesOf(id)).toEqual(["begun", "working", "request completed"]);
+  }
+});
+
 test("the access line says what was asked and answered, without the query", async () => {
   await using app = await createTestApp();
   const headers = { "user-agent": "probe/1", "x-forwarded-for": "9.9.9.9, 10.0.0.7" };
