@@ -20,7 +20,7 @@ import { createTopic, openPublisher } from "../../test/e2e/kafka-client.ts";
 import { buildService } from "../../test/e2e/service/build.ts";
 import { startKafka } from "../../test/stack/kafka.ts";
 import { cpuSecondsOf } from "../service/processes.ts";
-import { medianOf } from "../service/report.ts";
+import { median } from "../service/report.ts";
 
 const HERE = import.meta.dirname;
 const CONSUMER_CPU = "0";
@@ -205,25 +205,19 @@ async function untilBytes(file: string, bytes: number, pollMs = POLL_MS): Promis
 function report(): boolean {
   console.log(`\n${records} records`.padEnd(21), "records/s   CPU µs/record");
   for (const [name, own] of rounds) {
-    const speed = medianOf(own.map(({ perSecond }) => perSecond)).middle.toFixed(0);
-    const cpu = medianOf(own.map(({ cpuUs }) => cpuUs)).middle.toFixed(1);
+    const speed = median(own.map(({ perSecond }) => perSecond)).toFixed(0);
+    const cpu = median(own.map(({ cpuUs }) => cpuUs)).toFixed(1);
     console.log(name.padEnd(20), speed.padStart(9), cpu.padStart(15));
   }
   const [ours = [], theirs = []] = rounds.values();
-  const ratio = medianOf(
-    ours.map(({ perSecond }, index) => perSecond / theirs[index]!.perSecond),
-  ).middle;
+  const ratio = median(ours.map(({ perSecond }, index) => perSecond / theirs[index]!.perSecond));
   console.log(`\n${ratio.toFixed(2)} times as fast as aiokafka; the goal is ${GOAL}`);
   console.log("\nend to end, ms".padEnd(21), "   median             p99");
   for (const [name, times] of latencies) {
     const p99 = times[Math.floor(times.length * 0.99)] ?? 0;
-    console.log(
-      name.padEnd(20),
-      medianOf(times).middle.toFixed(1).padStart(9),
-      p99.toFixed(1).padStart(15),
-    );
+    console.log(name.padEnd(20), median(times).toFixed(1).padStart(9), p99.toFixed(1).padStart(15));
   }
   const [latency = []] = latencies.values();
   console.log(`\nthe goal is a median below ${LATENCY_GOAL_MS} ms`);
-  return ratio >= GOAL && medianOf(latency).middle < LATENCY_GOAL_MS;
+  return ratio >= GOAL && median(latency) < LATENCY_GOAL_MS;
 }

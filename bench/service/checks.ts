@@ -8,18 +8,14 @@ import type { Request } from "./load.ts";
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const HEX32 = /^[0-9a-f]{32}$/;
 
-/** How many requests were sent; each was answered. */
-export interface Sent {
-  requests: number;
-}
-
 /**
  * A figure only counts when nothing was left out to reach it.
+ * @param requests how many were sent; each was answered.
  * @throws when a request was not logged with its ids, not counted, or the traces are not the sampled share.
  */
 export async function checkNothingSkipped(
   name: string,
-  { requests }: Sent,
+  requests: number,
   seen: { log: string; metrics: string; spans: number },
 ): Promise<void> {
   const logged = await countLines(seen.log);

@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { addProbes } from "../../test/contract/service/build.ts";
 import { PROBES_SWITCH } from "../../test/contract/service/probes.ts";
+import { ORIGIN } from "./load.ts";
 import type { ServerCommand } from "./processes.ts";
 
 /** One server under test. */
@@ -168,7 +169,7 @@ function contractEnvironment(run: Surroundings, serviceName: string): Record<str
     SERVICE_NAME: serviceName,
     [PROBES_SWITCH]: "1",
     ENVIRONMENT: "stage",
-    CORS_ORIGINS: "https://shop.example",
+    CORS_ORIGINS: ORIGIN,
     OTEL_EXPORTER_OTLP_ENDPOINT: run.collector,
     OTEL_TRACES_SAMPLER_ARG: String(SAMPLED),
   };

@@ -3,31 +3,10 @@
 import { once } from "node:events";
 import { readFileSync } from "node:fs";
 import { connect, type Socket } from "node:net";
-
-/** What is asked of this process. */
-export interface Load {
-  port: number;
-  path: string;
-  /** File with the body; empty for a GET. */
-  body: string;
-  /** File with the answer's body. */
-  expected: string;
-  seconds: number;
-  /** Whether each answer must have the headers of the contract. */
-  wholeContract: boolean;
-}
-
-/** What came of it. */
-export interface Answered {
-  requests: number;
-  p99Ms: number;
-  /** The first answer that was not the right one, or what broke. */
-  wrong?: string;
-}
+import { type Answered, type Load, type LoadResult, ORIGIN } from "./load.ts";
 
 const CONNECTIONS = 32;
 const LARGEST_ANSWER = 65_536;
-const ORIGIN = "https://shop.example";
 const ALLOWED = new RegExp(String.raw`^access-control-allow-origin: ${ORIGIN}\r$`, "im");
 const HAS_ID = /^x-request-id: \S{36}\r$/im;
 const END_OF_HEAD = "\r\n\r\n";
@@ -41,7 +20,7 @@ process.on("message", async (wanted: Load) => {
   process.send!(answered satisfies Answered);
 });
 
-async function run(wanted: Load): Promise<Answered> {
+async function run(wanted: Load): Promise<LoadResult> {
   const text = requestText(wanted);
   const expected = readFileSync(wanted.expected);
   const latencies: number[] = [];

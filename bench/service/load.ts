@@ -1,7 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
-import type { Answered, Load } from "./load-process.ts";
+
+/** The page that the requests come from. */
+export const ORIGIN = "https://shop.example";
 
 /** One kind of request, and the only answer that is right. */
 export interface Request {
@@ -19,6 +21,20 @@ export interface LoadResult {
   p99Ms: number;
 }
 
+/** What the process that sends the load is asked for. */
+export interface Load extends Request {
+  port: number;
+  seconds: number;
+  /** Whether each answer must have the headers of the contract. */
+  wholeContract: boolean;
+}
+
+/** What it answers. */
+export interface Answered extends LoadResult {
+  /** The first answer that was not the right one, or what broke. */
+  wrong?: string;
+}
+
 let sender: ChildProcess | undefined;
 
 /**
@@ -28,7 +44,7 @@ let sender: ChildProcess | undefined;
  */
 export async function load(
   port: number,
-  { path, body, expected }: Request,
+  request: Request,
   seconds: number,
   wholeContract: boolean,
 ): Promise<LoadResult> {
@@ -36,9 +52,9 @@ export async function load(
   sender ??= fork(join(import.meta.dirname, "load-process.ts")).on("exit", (code) => {
     if (code !== 0) throw new Error("the process that sends the load ended");
   });
-  sender.send({ port, path, body, expected, seconds, wholeContract } satisfies Load);
+  sender.send({ ...request, port, seconds, wholeContract } satisfies Load);
   const [{ requests, p99Ms, wrong }] = (await once(sender, "message")) as [Answered];
-  if (wrong !== undefined) throw new Error(`${path} on port ${port} went wrong: ${wrong}`);
+  if (wrong !== undefined) throw new Error(`${request.name} on port ${port} went wrong: ${wrong}`);
   return { requests, p99Ms };
 }
 

@@ -1,14 +1,14 @@
 // How much of the bare framework's speed the whole service keeps, and how it stands beside FastAPI under gunicorn.
 //   npm run bench:service -- [--rounds 30] [--seconds 1] [--boots 7] [--frameworks fastify,express]
-// Exits with 1 when a budget is missed, with 2 when tools are missing, or when it cannot be told. Needs Linux, taskset and python3.
-// The server has CPU 0 to itself; the load has CPU 1, with this program, which collects the spans. Rounds are many and short,
+// Exits with 1 when a budget is missed, with 2 when tools are missing, or when it cannot be told. Needs Linux, taskset and
+// python3. The server has CPU 0 to itself; the load has CPU 1, with this program, which collects the spans. Rounds are many and short,
 // because what else the machine does comes and goes within seconds: those of one round have most of it in common.
 import { execa } from "execa";
 import { rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import manifest from "../../templates/manifest.json" with { type: "json" };
 import { withCollector } from "../../src/verify/otlp/collector.ts";
-import { checkNothingSkipped, checkValidation, type Sent, settledMetrics } from "./checks.ts";
+import { checkNothingSkipped, checkValidation, settledMetrics } from "./checks.ts";
 import { type Column, prepare, workFile } from "./columns.ts";
 import { endLoad, load, type Request } from "./load.ts";
 import { type Server, startServer } from "./processes.ts";
@@ -123,13 +123,8 @@ async function measureSpeed(
         const result = await send(target, request, Number(values.seconds));
         const cpuUs = ((server.cpuSeconds() - cpuBefore) / result.requests) * 1e6;
         const { name, bare } = column;
-        rounds.push({
-          column: name,
-          bare,
-          request: request.name,
-          cpuUs,
-          p99Ms: result.p99Ms,
-        });
+        const { p99Ms } = result;
+        rounds.push({ column: name, bare, request: request.name, cpuUs, p99Ms });
         console.log(`${request.name} ${index + 1}: ${name} ${cpuUs.toFixed(1)} µs`);
       }
     }
@@ -147,16 +142,18 @@ async function measureSpeed(
 
 /** Before and after the load, for what does the whole contract. */
 async function validateAll(running: Running[], post: Request): Promise<void> {
-  for (const { column, server, sent } of running) {
+  for (const target of running) {
+    const { column, server } = target;
     if (column.serviceName === undefined) continue;
-    sent.requests += await checkValidation(column.name, server.port, post);
+    target.sent += await checkValidation(column.name, server.port, post);
   }
 }
 
 interface Running {
   column: Column;
   server: Server;
-  sent: Sent;
+  /** Requests so far; each was answered. */
+  sent: number;
   log: string;
   metricsUrl: string | undefined;
 }
@@ -167,15 +164,16 @@ async function startAll(columns: Column[]): Promise<Running[]> {
     const { metricsUrl, ...command } = column.command(1);
     rmSync(command.log, { force: true });
     const server = await startServer(command, SERVER_CPU);
-    running.push({ column, server, sent: { requests: 0 }, log: command.log, metricsUrl });
+    running.push({ column, server, sent: 0, log: command.log, metricsUrl });
   }
   return running;
 }
 
-async function send({ column, server, sent }: Running, request: Request, seconds: number) {
+async function send(target: Running, request: Request, seconds: number) {
+  const { column, server } = target;
   const wholeContract = column.serviceName !== undefined;
   const result = await load(server.port, request, seconds, wholeContract);
-  sent.requests += result.requests;
+  target.sent += result.requests;
   return result;
 }
 

@@ -38,11 +38,16 @@ export interface Median {
 /** One chance in twenty, half of it on either side. */
 const CHANCE_OF_EACH_SIDE = 0.025;
 
+export function median(values: number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const count = sorted.length;
+  return (sorted[Math.floor((count - 1) / 2)]! + sorted[Math.floor(count / 2)]!) / 2;
+}
+
 /** The bounds are those of the sign test, which supposes nothing of the noise. Fewer than six figures bound nothing. */
 export function medianOf(values: number[]): Median {
   const sorted = values.toSorted((a, b) => a - b);
   const count = sorted.length;
-  const middle = (sorted[Math.floor((count - 1) / 2)]! + sorted[Math.floor(count / 2)]!) / 2;
   let rank = 0;
   // How likely `rank` figures or fewer are below the true median: coins that show heads.
   let chance = 0.5 ** count;
@@ -51,7 +56,11 @@ export function medianOf(values: number[]): Median {
     ways = (ways * (count - rank + 1)) / rank;
     chance = ways * 0.5 ** count;
   }
-  return { low: sorted[rank - 1] ?? -Infinity, middle, high: sorted[count - rank] ?? Infinity };
+  return {
+    low: sorted[rank - 1] ?? -Infinity,
+    middle: median(values),
+    high: sorted[count - rank] ?? Infinity,
+  };
 }
 
 /** `undecided` when the machine is too noisy, or the rounds are too few, to tell on which side of a limit a figure is. */
@@ -77,17 +86,17 @@ export function worst(verdicts: Verdict[]): Verdict {
 export function reportSpeed(rounds: Round[]): Verdict {
   const verdicts: Verdict[] = [];
   for (const request of new Set(rounds.map((round) => round.request))) {
-    const rows = rounds.filter((round) => round.request === request);
+    const columns = columnsOf(rounds.filter((round) => round.request === request));
     console.log(`\n${request}            CPU µs/request         of bare       × FastAPI   p99 ms`);
-    for (const [column, own] of columnsOf(rows)) {
-      const cpuUs = own.map((row) => row.cpuUs);
+    for (const [column, own] of columns) {
+      // Round by round, as whatever else the machine does comes and goes.
       const times = (other: string): Median =>
-        // Round by round, as whatever else the machine does comes and goes.
-        medianOf(cpuUs.map((value, index) => columnsOf(rows).get(other)![index]!.cpuUs / value));
+        medianOf(own.map(({ cpuUs }, index) => columns.get(other)![index]!.cpuUs / cpuUs));
+      const cpuUs = median(own.map((row) => row.cpuUs));
       const kept = KEPT[`${column} ${request}`];
       const share = times(own[0]!.bare ?? column);
       const timesFastApi = times("FastAPI");
-      const p99 = medianOf(own.map((row) => row.p99Ms)).middle;
+      const p99 = median(own.map((row) => row.p99Ms));
       let text = "";
       if (kept !== undefined) {
         const ofBare = atLeast(kept.floor, share);
@@ -96,7 +105,7 @@ export function reportSpeed(rounds: Round[]): Verdict {
         text = `floor ${kept.floor} (goal ${kept.goal}): ${ofBare}; ${TIMES_FASTAPI} × FastAPI: ${ofFastApi}`;
       }
       console.log(
-        `${column.padEnd(20)} ${medianOf(cpuUs).middle.toFixed(1).padStart(8)} ${written(share, 2)} ` +
+        `${column.padEnd(20)} ${cpuUs.toFixed(1).padStart(8)} ${written(share, 2)} ` +
           `${written(timesFastApi, 1)} ${p99.toFixed(1).padStart(8)}   ${text}`,
       );
     }
@@ -108,14 +117,14 @@ export function reportSpeed(rounds: Round[]): Verdict {
 export function reportBoots(boots: Boot[]): Verdict {
   const verdicts: Verdict[] = [];
   for (const workers of new Set(boots.map((boot) => boot.workers))) {
-    const rows = boots.filter((boot) => boot.workers === workers);
+    const columns = columnsOf(boots.filter((boot) => boot.workers === workers));
     console.log(
       `\n${workers} worker(s)     first 200 ms          × bare       × FastAPI   MiB of each process`,
     );
-    for (const [column, own] of columnsOf(rows)) {
-      const ms = own.map((row) => row.ms);
+    for (const [column, own] of columns) {
       const times = (other: string): Median =>
-        medianOf(ms.map((value, index) => value / columnsOf(rows).get(other)![index]!.ms));
+        medianOf(own.map(({ ms }, index) => ms / columns.get(other)![index]!.ms));
+      const ms = median(own.map((row) => row.ms));
       const { bare, memoryMib } = own[0]!;
       const timesBare = times(bare ?? column);
       const timesFastApi = times("FastAPI");
@@ -127,7 +136,7 @@ export function reportBoots(boots: Boot[]): Verdict {
         text = `at most ${BOOT_TIMES_BARE}: ${ofBare}; FastAPI's: ${ofFastApi}`;
       }
       console.log(
-        `${column.padEnd(20)} ${medianOf(ms).middle.toFixed(0).padStart(6)} ${written(timesBare, 2)} ` +
+        `${column.padEnd(20)} ${ms.toFixed(0).padStart(6)} ${written(timesBare, 2)} ` +
           `${written(timesFastApi, 2)}   ${memoryMib.map((mib) => mib.toFixed(0)).join(" ")}   ${text}`,
       );
     }
