@@ -93,11 +93,7 @@ export class RequestTracker implements Tracker {
       prototypes.response = Object.setPrototypeOf(Response.prototype, prototypes.response);
     }
     const track: RequestListener = (req, res) => {
-      const exchange = this.#begin(req);
-      exchange.res = res;
-      res.on("close", onClose);
-      // Node has no context of its own here, and `run` would make another one only to go back to that.
-      scopes.enterWith({ request: exchange, telemetry: undefined });
+      this.#begin(req, res);
       const refusal = refusalOf(req);
       if (refusal === undefined) listener(req, res);
       else this.refuse(req, res, refusal);
@@ -127,11 +123,7 @@ export class RequestTracker implements Tracker {
 
   /** Follows a request that came another way, such as a test's `inject`; does nothing for one that is followed. */
   adopt(req: IncomingMessage, res: ServerResponse): void {
-    if (exchangeOf(req) !== undefined) return;
-    const exchange = this.#begin(req);
-    exchange.res = res;
-    res.once("close", onClose);
-    scopes.enterWith({ request: exchange, telemetry: undefined });
+    if (exchangeOf(req) === undefined) this.#begin(req, res);
   }
 
   /** Notes what a request failed with, and logs it. @param error what its caller is told. */
@@ -224,9 +216,14 @@ export class RequestTracker implements Tracker {
     for (const listener of this.#listeners) listener();
   }
 
-  #begin(req: IncomingMessage): Exchange {
+  /** From here on, whatever runs belongs to the request; so do the listeners of its event after the one that calls this. */
+  #begin(req: IncomingMessage, res?: ServerResponse): Exchange {
     const exchange = new Exchange(req, this);
     exchange.index = this.#open.push(exchange) - 1;
+    exchange.res = res;
+    res?.on("close", onClose);
+    // Node has no context of its own here, and `run` would make another one only to go back to that.
+    scopes.enterWith({ request: exchange, telemetry: undefined });
     return exchange;
   }
 
@@ -236,8 +233,7 @@ export class RequestTracker implements Tracker {
 
   #beginUpgrade(req: IncomingMessage, socket: Duplex): void {
     const exchange = this.#begin(req);
-    // The listeners after this one, and all that comes over the socket later, belong to the request too.
-    scopes.enterWith({ request: exchange, telemetry: undefined });
+    // All that comes over the socket later belongs to the request, too.
     socket.emit = AsyncResource.bind<typeof socket.emit, unknown>(socket.emit.bind(socket));
     watchHandshake(socket, exchange);
     this.#upgraded.add(socket);
